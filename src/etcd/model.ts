@@ -1,0 +1,168 @@
+/**
+ * READ FIRST. The words the server's rooms share, and how one write travels through them:
+ *
+ *   client -> grpc -> api decodes and validates -> member.propose(command)
+ *     -> the member's loop takes everything that arrived since its last turn as one batch (D2) and steps the raft core with it
+ *     -> core.takeReady() says what must happen next, in order of obligation:
+ *          messages               go to peers at once: a leader's appends and heartbeats promise nothing about its own disk
+ *          hardState, entries     go to the WAL in one write and one sync; the loop does not wait for it
+ *          messagesAfterPersist   votes, vote requests, append acknowledgements: leave when that sync has returned (D3)
+ *          entriesToApply         committed on a quorum *and* synced here: applied now, in order
+ *     -> the sync's completion is one more input: `persisted`
+ *     -> apply runs each command against the store, its result answers the waiting client, its events go to the watch hub
+ */
+import type { ClusterId, LogIndex, MemberId, Revision, Term } from "../base/ids.ts";
+
+// ---------------------------------------------------------------------------------------------------------------- raft
+
+/** One place in the raft log. A leader's first entry of its term is normal and empty (Raft, section 8). */
+export interface Entry {
+  readonly term: Term;
+  readonly index: LogIndex;
+  readonly kind: "normal" | "config";
+  /** An encoded command; empty for a no-op. Never changed after it was handed over. */
+  readonly data: Uint8Array;
+}
+
+/** What a member must not forget (Raft, figure 2: "persistent state"), the log aside. `vote` is 0 when none was cast. */
+export interface HardState {
+  readonly term: Term;
+  readonly vote: MemberId;
+  /** Saved as a hint, never synced for its own sake. */
+  readonly commit: LogIndex;
+}
+
+interface Addressed {
+  readonly from: MemberId;
+  readonly to: MemberId;
+  /** The sender's term; a pre-vote carries the term it would campaign in. */
+  readonly term: Term;
+}
+
+/** Promises nothing about the sender's disk, so it may leave before a sync. */
+export type PromptMessage =
+  | (Addressed & {
+      readonly kind: "append";
+      readonly previousIndex: LogIndex;
+      readonly previousTerm: Term;
+      readonly entries: readonly Entry[];
+      readonly commit: LogIndex;
+    })
+  | (Addressed & {
+      readonly kind: "heartbeat";
+      readonly commit: LogIndex;
+      /** The newest read round this heartbeat confirms; 0 when none waits. */
+      readonly readRound: number;
+    })
+  | (Addressed & { readonly kind: "heartbeat-response"; readonly readRound: number })
+  /** A proposal forwarded to the leader of `term` only; a leader of another term drops it. Never retried (at most once). */
+  | (Addressed & { readonly kind: "propose"; readonly sequence: number; readonly data: readonly Uint8Array[] })
+  | (Addressed & { readonly kind: "read-index"; readonly id: number })
+  /** `index` null: the leader could not confirm the read; the follower drops it. */
+  | (Addressed & { readonly kind: "read-index-response"; readonly id: number; readonly index: LogIndex | null });
+
+/** A promise: leaves only after the sync of the term, vote and entries it rests on (D3). */
+export type PromiseMessage =
+  | (Addressed & { readonly kind: "pre-vote" | "vote"; readonly lastIndex: LogIndex; readonly lastTerm: Term })
+  | (Addressed & { readonly kind: "pre-vote-response" | "vote-response"; readonly granted: boolean })
+  | (Addressed & {
+      readonly kind: "append-response";
+      /** Accepted: the last index known to match. Rejected: the `previousIndex` that did not. */
+      readonly index: LogIndex;
+      /** Null when accepted; otherwise where the leader should look next (Raft, section 5.3, by term). */
+      readonly rejected: { readonly hintIndex: LogIndex; readonly hintTerm: Term } | null;
+    });
+
+export type Message = PromptMessage | PromiseMessage;
+
+export type RaftInput =
+  /** One step of logical time; election and heartbeat time-outs are counted in these. */
+  | { readonly kind: "tick" }
+  | { readonly kind: "message"; readonly message: Message }
+  /** `id` comes back in `Ready.droppedProposals` when there is nobody to take it; what is appended or forwarded stays silent. */
+  | { readonly kind: "propose"; readonly id: number; readonly data: Uint8Array }
+  /** `id` comes back in `Ready.readStates` or `Ready.droppedReads`. */
+  | { readonly kind: "read-index"; readonly id: number }
+  /** Everything up to this entry, and the hard state handed out with it, is synced. Stale completions are harmless. */
+  | { readonly kind: "persisted"; readonly index: LogIndex; readonly term: Term }
+  /** The connection to a peer broke: what was in flight to it may be lost. */
+  | { readonly kind: "unreachable"; readonly peer: MemberId };
+
+/** Reads with this id may be answered from local state once `index` is applied (ReadIndex, Raft dissertation 6.4). */
+export interface ReadState {
+  readonly id: number;
+  readonly index: LogIndex;
+}
+
+export type Role = "follower" | "pre-candidate" | "candidate" | "leader";
+
+export interface Leadership {
+  readonly role: Role;
+  readonly term: Term;
+  /** 0 when unknown. */
+  readonly leader: MemberId;
+}
+
+/** What must happen before the core's next Ready. Field order is obligation order. */
+export interface Ready {
+  readonly messages: readonly PromptMessage[];
+  /** Null when unchanged since the last Ready. */
+  readonly hardState: HardState | null;
+  /** Whether hardState or entries must be synced: false for a commit index alone. */
+  readonly mustSync: boolean;
+  /** Contiguous; overwrites what the log held from its first index on. */
+  readonly entriesToPersist: readonly Entry[];
+  /** Also wait for every sync that an earlier Ready asked for and that has not returned. */
+  readonly messagesAfterPersist: readonly PromiseMessage[];
+  readonly entriesToApply: readonly Entry[];
+  readonly readStates: readonly ReadState[];
+  readonly droppedProposals: readonly number[];
+  readonly droppedReads: readonly number[];
+  /** Null when unchanged since the last Ready. */
+  readonly leadership: Leadership | null;
+}
+
+// -------------------------------------------------------------------------------------------------------------- cluster
+
+/** One member as the cluster knows it; `name` and `clientUrls` are empty until it has published itself. */
+export interface ClusterMember {
+  readonly id: MemberId;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+/** Written once, first in a WAL: whose log this is. A restart under another identity is refused. */
+export interface Identity {
+  readonly cluster: ClusterId;
+  readonly member: MemberId;
+}
+
+/** What every response header says of the member that answers. */
+export interface HeaderSource {
+  readonly identity: Identity;
+  readonly term: Term;
+  readonly revision: Revision;
+}
+
+// ---------------------------------------------------------------------------------------------------------------- store
+
+/** One version of one key. A deletion is a version whose `version` is 0 and whose value is empty. */
+export interface StoredKeyValue {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  /** Puts since creation, from 1; 0 marks a tombstone. */
+  readonly version: number;
+  readonly lease: bigint;
+}
+
+/** One change as watchers see it; all changes of one revision travel together. */
+export interface StoreEvent {
+  readonly kind: "put" | "delete";
+  readonly kv: StoredKeyValue;
+  /** The version before; null when the key was absent. */
+  readonly previous: StoredKeyValue | null;
+}

@@ -1,0 +1,338 @@
+/**
+ * READ FIRST. The words of the harness. A run goes plan -> cluster -> load and faults -> history -> checks -> report -> gate, and
+ * after the load each stage reads only what the stage before it wrote (D12):
+ *
+ *   plan.json          Plan: what was asked, seed included
+ *   events.jsonl       RunEvent a line: phases, faults, leaders, processes
+ *   history.jsonl.gz   HistoryHeader, then a HistoryRecord a line
+ *   samples.json       Samples: rates and latencies over time and for each window
+ *   verdict.json       Verdict: what the checks found and the exit code that follows
+ *   report.html, logs/
+ *
+ * All times are whole nanoseconds since the run began, on one monotonic clock, unless a name says otherwise.
+ */
+
+// ----------------------------------------------------------------------------------------------------------------- plan
+
+export interface Plan {
+  readonly name: string;
+  readonly description: string;
+  readonly target: Target;
+  readonly runtime: "process";
+  readonly members: number;
+  readonly seed: number;
+  readonly keys: KeySpace;
+  readonly clients: ClientPlan;
+  readonly phases: readonly Phase[];
+  readonly faults: readonly PlannedFault[];
+  readonly checks: readonly CheckName[];
+}
+
+/** `ts` is this package's own server. Go etcd, mutants and endpoints join with the issues that need them. */
+export interface Target {
+  readonly kind: "ts";
+}
+
+export interface KeySpace {
+  readonly prefix: string;
+  readonly count: number;
+  readonly distribution: "uniform" | "zipfian";
+  /** Size of each value; its first bytes hold the number that makes it unique. */
+  readonly valueBytes: number;
+}
+
+export interface ClientPlan {
+  /** Connections to each member. A client stays with its member: no failover, so a cut member goes on answering. */
+  readonly connectionsPerMember: number;
+  /** After this an operation is over for its client: a write's outcome is unknown. */
+  readonly deadlineMs: number;
+  /** Watch streams on each member, each over the whole key space. */
+  readonly watchersPerMember: number;
+}
+
+/** What the load driver can do, and how results are grouped everywhere: request type and read mode. */
+export const OPERATION_CLASSES = ["get-linearizable", "get-serializable", "put", "delete"] as const;
+export type OperationClass = (typeof OPERATION_CLASSES)[number];
+
+export interface Phase {
+  readonly name: string;
+  readonly loop:
+    /** `concurrency` operations in flight over all connections, each followed by the next: the most the system can do. */
+    | { readonly kind: "closed"; readonly concurrency: number }
+    /** Operations start when they are due, however long earlier ones take; latency counts from the intended start. */
+    | { readonly kind: "open"; readonly ratePerSecond: number; readonly arrivals: "even" | "poisson" };
+  readonly durationMs: number;
+  /** Relative weights; absent means 0. */
+  readonly mix: Readonly<Partial<Record<OperationClass, number>>>;
+  /** False: warm-up, kept in the history but left out of every figure. */
+  readonly measured: boolean;
+}
+
+export interface PlannedFault {
+  readonly fault: Fault;
+  readonly phase: string;
+  /** After the start of that phase. */
+  readonly atMs: number;
+  readonly durationMs: number;
+}
+
+/** Cuts members off from their peers; clients still reach them. */
+export interface Fault {
+  readonly kind: "partition";
+  /** Resolved when the fault begins. */
+  readonly isolate: "leader" | "follower";
+}
+
+export const CHECK_NAMES = ["linearizable", "serializable", "watch", "converged"] as const;
+export type CheckName = (typeof CHECK_NAMES)[number];
+
+// -------------------------------------------------------------------------------------------------------------- history
+
+export interface HistoryHeader {
+  readonly type: "history";
+  readonly version: 1;
+  readonly run: string;
+  readonly members: readonly string[];
+  /** Revision of the store when the run began and nothing had been written: 1 for an empty store. */
+  readonly initialRevision: number;
+}
+
+/** What a client asked. Keys and values are text; a value is its unique head, padding left out. */
+export type OperationRequest =
+  | { readonly kind: "get"; readonly key: string; readonly serializable: boolean }
+  | { readonly kind: "put"; readonly key: string; readonly value: string }
+  | { readonly kind: "delete"; readonly key: string };
+
+export interface ObservedKeyValue {
+  readonly value: string;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+}
+
+/** What the store said. `revision` is the header's. */
+export type OperationResponse =
+  | { readonly kind: "get"; readonly revision: number; readonly kv: ObservedKeyValue | null }
+  | { readonly kind: "put"; readonly revision: number }
+  | { readonly kind: "delete"; readonly revision: number; readonly deleted: number };
+
+/** D9. `failed` certainly had no effect; `unknown` may take effect, even later. */
+export type Outcome =
+  | { readonly kind: "ok"; readonly response: OperationResponse }
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "unknown"; readonly reason: string };
+
+export interface OperationRecord {
+  readonly type: "operation";
+  /** Position in the order of starts. */
+  readonly id: number;
+  readonly client: number;
+  readonly member: string;
+  readonly phase: string;
+  readonly request: OperationRequest;
+  /** When the schedule wanted it; equals `startNs` in a closed loop. */
+  readonly intendedNs: number;
+  readonly startNs: number;
+  /** When the answer, the error or the deadline came. For an unknown outcome the effect may still come later. */
+  readonly endNs: number;
+  readonly outcome: Outcome;
+}
+
+/** One change delivered to one watcher. */
+export interface WatchEventRecord {
+  readonly type: "event";
+  readonly watcher: number;
+  readonly member: string;
+  readonly atNs: number;
+  readonly kind: "put" | "delete";
+  readonly key: string;
+  /** Empty for a delete. */
+  readonly value: string;
+  readonly revision: number;
+  readonly version: number;
+}
+
+/** The life of one watcher: opened from a revision on, and how it ended. */
+export interface WatcherRecord {
+  readonly type: "watcher";
+  readonly watcher: number;
+  readonly member: string;
+  readonly atNs: number;
+  /** `opened`: `revision` is the first revision it will deliver. `progress`: nothing up to `revision` is still to come. `closed`: the last. */
+  readonly what: "opened" | "progress" | "closed";
+  readonly revision: number;
+  readonly reason: string;
+}
+
+export type HistoryRecord = OperationRecord | WatchEventRecord | WatcherRecord;
+
+// --------------------------------------------------------------------------------------------------------------- events
+
+export type RunEvent = { readonly atNs: number } & (
+  | { readonly kind: "phase-started"; readonly phase: string }
+  | { readonly kind: "phase-ended"; readonly phase: string }
+  | { readonly kind: "member-started"; readonly member: string; readonly pid: number }
+  /** `planned` false: nobody in the plan asked for it. */
+  | {
+      readonly kind: "member-exited";
+      readonly member: string;
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly planned: boolean;
+    }
+  | { readonly kind: "leader"; readonly member: string; readonly term: number }
+  | {
+      readonly kind: "fault-injected";
+      readonly fault: string;
+      readonly members: readonly string[];
+      readonly description: string;
+    }
+  | { readonly kind: "fault-healed"; readonly fault: string }
+  | { readonly kind: "interrupted"; readonly signal: string }
+  /** After the load: every member shows the same revision, or did not within the limit. */
+  | { readonly kind: "converged"; readonly converged: boolean; readonly revisions: Readonly<Record<string, number>> }
+  | { readonly kind: "note"; readonly text: string }
+);
+
+// -------------------------------------------------------------------------------------------------------------- samples
+
+/** Latencies in nanoseconds from the intended start; null where there are too few samples to say (p99 1,000, p99.9 10,000). */
+export interface LatencySummary {
+  readonly count: number;
+  readonly p50Ns: number | null;
+  readonly p99Ns: number | null;
+  readonly p999Ns: number | null;
+  readonly maxNs: number | null;
+}
+
+export interface ClassSummary {
+  readonly class: OperationClass;
+  readonly ok: number;
+  readonly failed: number;
+  readonly unknown: number;
+  /** ok operations a second. */
+  readonly perSecond: number;
+  readonly latency: LatencySummary;
+}
+
+/** A stretch of an open-loop phase on one side of a fault: before, during or after it. */
+export interface WindowSummary {
+  readonly name: "before" | "during" | "after";
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly classes: readonly ClassSummary[];
+  /** Put called to event delivered, over all watchers. */
+  readonly watchDelivery: LatencySummary;
+}
+
+/** One closed-loop phase: the most the system did. */
+export interface CapacitySummary {
+  readonly phase: string;
+  readonly concurrency: number;
+  readonly classes: readonly ClassSummary[];
+  /** CPU of all members, user and system, for each ok operation; null where it could not be read. */
+  readonly serverCpuMicrosPerOperation: number | null;
+  readonly clientCpuMicrosPerOperation: number | null;
+}
+
+/** One column of time, `bucketNs` wide, for the charts. */
+export interface SeriesPoint {
+  readonly atNs: number;
+  readonly class: OperationClass;
+  readonly ok: number;
+  readonly failed: number;
+  readonly unknown: number;
+  readonly p50Ns: number | null;
+  readonly p99Ns: number | null;
+}
+
+/** Log-spaced latency distribution of one class in one window: `counts[i]` lies in [edgesNs[i], edgesNs[i + 1]). */
+export interface Distribution {
+  readonly window: WindowSummary["name"];
+  readonly class: OperationClass;
+  readonly edgesNs: readonly number[];
+  readonly counts: readonly number[];
+}
+
+/** The longest time in which no write was acknowledged, and when writes came back after the fault began. */
+export interface Outage {
+  readonly startNs: number;
+  readonly endNs: number;
+}
+
+export interface Environment {
+  readonly faultlineVersion: string;
+  readonly target: string;
+  readonly proxy: string;
+  readonly node: string;
+  readonly platform: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly filesystem: string;
+  /** Measured in the data directory before the run. */
+  readonly fsyncP99Ns: number | null;
+  readonly warnings: readonly string[];
+}
+
+export interface Samples {
+  readonly run: string;
+  readonly command: string;
+  readonly startedAt: string;
+  readonly durationNs: number;
+  readonly environment: Environment;
+  readonly capacity: readonly CapacitySummary[];
+  readonly windows: readonly WindowSummary[];
+  readonly bucketNs: number;
+  readonly series: readonly SeriesPoint[];
+  readonly distributions: readonly Distribution[];
+  readonly outage: Outage | null;
+  /** How late the driver itself started operations: the noise of the measuring machine. */
+  readonly startLag: LatencySummary;
+  /** Operations that were due but could not be started because too many were in flight. */
+  readonly unsent: number;
+}
+
+// -------------------------------------------------------------------------------------------------------------- verdict
+
+export type VerdictKind = "valid" | "invalid" | "unknown";
+
+export interface Finding {
+  readonly text: string;
+  /** History ids of the operations that show it. */
+  readonly operations: readonly number[];
+  readonly atNs: number | null;
+}
+
+export interface CheckResult {
+  readonly check: CheckName;
+  readonly verdict: VerdictKind;
+  /** One sentence a person reads. */
+  readonly summary: string;
+  /** At most 20; `findingsTotal` counts all. */
+  readonly findings: readonly Finding[];
+  readonly findingsTotal: number;
+  readonly tookMs: number;
+}
+
+/** The run's serializable reads judged as if they had been linearizable: what the cheaper mode costs in freshness. */
+export interface StalenessSummary {
+  readonly window: WindowSummary["name"];
+  readonly member: string;
+  readonly reads: number;
+  readonly stale: number;
+  /** How long a newer revision had been acknowledged before the read was called. */
+  readonly worstNs: number;
+  readonly worstRevisions: number;
+}
+
+export interface Verdict {
+  readonly run: string;
+  readonly verdict: VerdictKind;
+  readonly headline: string;
+  readonly exitCode: number;
+  readonly interrupted: boolean;
+  readonly checks: readonly CheckResult[];
+  readonly staleness: readonly StalenessSummary[];
+  /** The same reads under the linearizability checker: `invalid` when the partition made them stale. */
+  readonly serializableAsLinearizable: VerdictKind;
+}
