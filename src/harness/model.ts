@@ -56,8 +56,7 @@ export type OperationClass = (typeof OPERATION_CLASSES)[number];
 
 export interface Phase {
   readonly name: string;
-  readonly loop:
-    /** `concurrency` operations in flight over all connections, each followed by the next: the most the system can do. */
+  readonly loop: /** `concurrency` operations in flight over all connections, each followed by the next: the most the system can do. */
     | { readonly kind: "closed"; readonly concurrency: number }
     /** Operations start when they are due, however long earlier ones take; latency counts from the intended start. */
     | { readonly kind: "open"; readonly ratePerSecond: number; readonly arrivals: "even" | "poisson" };
