@@ -1,0 +1,193 @@
+import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { CHECK_NAMES, OPERATION_CLASSES, type Phase, type Plan, type PlannedFault } from "../model.ts";
+import { parseDurationMs } from "./duration.ts";
+
+/** Something a person wrote is wrong: what, where (file:line:column) and what to do, one line each. Exit code 64. */
+export class PlanError extends Error {
+  override readonly name = "PlanError";
+}
+
+const MEMBERS_MAX = 7;
+const PHASE_MAX_MS = 24 * 3_600_000;
+const RATE_MAX = 200_000;
+const CONCURRENCY_MAX = 10_000;
+const KEYS_MAX = 10_000_000;
+const VALUE_MAX_BYTES = 1 << 20;
+
+const duration = z.string().transform((text, context) => {
+  const ms = parseDurationMs(text);
+  if (ms !== null && ms <= PHASE_MAX_MS) return ms;
+  context.addIssue({ code: "custom", message: `"${text}" is not a duration of at most 24h; write 500ms, 1.5s or 2m` });
+  return z.NEVER;
+});
+
+const count = (max: number, min = 1) => z.int().min(min).max(max);
+
+const phaseSchema = z
+  .strictObject({
+    name: z.string().min(1).max(60),
+    closed: z.strictObject({ concurrency: count(CONCURRENCY_MAX) }).optional(),
+    open: z
+      .strictObject({
+        ratePerSecond: z.number().positive().max(RATE_MAX),
+        arrivals: z.enum(["even", "poisson"]).default("poisson"),
+      })
+      .optional(),
+    duration,
+    mix: z.partialRecord(z.enum(OPERATION_CLASSES), z.number().nonnegative()),
+    measured: z.boolean().default(true),
+  })
+  .transform((phase, context): Phase => {
+    if ((phase.open === undefined) === (phase.closed === undefined)) {
+      context.addIssue({ code: "custom", message: "a phase has either `open` (a rate) or `closed` (a concurrency)" });
+      return z.NEVER;
+    }
+    if (Object.values(phase.mix).every((weight) => weight === 0)) {
+      context.addIssue({ code: "custom", path: ["mix"], message: "at least one weight is above 0" });
+      return z.NEVER;
+    }
+    const loop: Phase["loop"] =
+      phase.closed !== undefined
+        ? { kind: "closed", concurrency: phase.closed.concurrency }
+        : { kind: "open", ...(phase.open as NonNullable<typeof phase.open>) };
+    return { name: phase.name, loop, durationMs: phase.duration, mix: phase.mix, measured: phase.measured };
+  });
+
+const faultSchema = z
+  .strictObject({
+    partition: z.strictObject({ isolate: z.enum(["leader", "follower"]) }),
+    phase: z.string(),
+    at: duration,
+    duration,
+  })
+  .transform(
+    (fault): PlannedFault => ({
+      fault: { kind: "partition", isolate: fault.partition.isolate },
+      phase: fault.phase,
+      atMs: fault.at,
+      durationMs: fault.duration,
+    }),
+  );
+
+const planSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, at most 40"),
+  description: z.string().max(500).default(""),
+  target: z.enum(["ts"]).default("ts"),
+  runtime: z.enum(["process"]).default("process"),
+  members: count(MEMBERS_MAX).default(3),
+  seed: z.int().nonnegative().optional(),
+  keys: z.strictObject({
+    prefix: z.string().min(1).max(100),
+    count: count(KEYS_MAX),
+    distribution: z.enum(["uniform", "zipfian"]).default("uniform"),
+    valueBytes: count(VALUE_MAX_BYTES, 16),
+  }),
+  clients: z
+    .strictObject({
+      connectionsPerMember: count(100),
+      deadline: duration,
+      watchersPerMember: count(100, 0).default(1),
+    })
+    .transform(({ connectionsPerMember, deadline, watchersPerMember }) => ({
+      connectionsPerMember,
+      deadlineMs: deadline,
+      watchersPerMember,
+    })),
+  phases: z.array(phaseSchema).min(1).max(50),
+  faults: z.array(faultSchema).max(100).default([]),
+  checks: z.array(z.enum(CHECK_NAMES)).min(1),
+});
+
+/**
+ * Reads a plan's YAML. `file` is only named in errors; `drawSeed` is asked for a seed when the plan has none and must return a
+ * safe integer. Throws `PlanError` with one line for each mistake, "file:line:column path: what".
+ */
+export function parsePlan(text: string, file: string, drawSeed: () => number): Plan {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const syntax = [...document.errors, ...document.warnings];
+  if (syntax.length > 0) {
+    throw new PlanError(
+      syntax
+        .map((error) => {
+          const at = lines.linePos(error.pos[0]);
+          return `${file}:${at.line}:${at.col} ${error.message.split("\n", 1)[0]?.replace(/ at line \d+, column \d+:$/, "")}`;
+        })
+        .join("\n"),
+    );
+  }
+
+  const place = (offset: number): string => {
+    const at = lines.linePos(offset);
+    return `${file}:${at.line}:${at.col}`;
+  };
+  const locate = (path: readonly PropertyKey[]): string => {
+    const parent: unknown = document.getIn(path.slice(0, -1), true);
+    const pair = isMap(parent)
+      ? parent.items.find((item) => isScalar(item.key) && item.key.value === path.at(-1))
+      : null;
+    if (isScalar(pair?.key) && pair.key.range) return place(pair.key.range[0]);
+    // The deepest node of the path that stands in the file: a missing key is reported at the map that lacks it.
+    for (let depth = path.length; depth >= 0; depth--) {
+      const node: unknown = document.getIn(path.slice(0, depth), true);
+      if (isNode(node) && node.range) return place(node.range[0]);
+    }
+    return place(0);
+  };
+  const fail = (issues: readonly { path: readonly PropertyKey[]; message: string }[]): never => {
+    throw new PlanError(issues.map((i) => `${locate(i.path)} ${i.path.join(".") || "plan"}: ${i.message}`).join("\n"));
+  };
+
+  const parsed = planSchema.safeParse(document.toJS());
+  if (!parsed.success) {
+    return fail(
+      parsed.error.issues.map((issue) => {
+        // Point at the unknown key itself, not at the map around it.
+        if (issue.code === "unrecognized_keys")
+          return { path: [...issue.path, issue.keys[0] as string], message: "unknown setting; remove or correct it" };
+        const missing = issue.code === "invalid_type" && document.getIn(issue.path) === undefined;
+        return missing ? { path: issue.path, message: `is missing (${issue.expected})` } : issue;
+      }),
+    );
+  }
+  const { target, seed, ...rest } = parsed.data;
+  const plan: Plan = { ...rest, target: { kind: target }, seed: seed ?? drawSeed() };
+  const issues = crossChecks(plan);
+  return issues.length > 0 ? fail(issues) : plan;
+}
+
+function crossChecks(plan: Plan): { path: PropertyKey[]; message: string }[] {
+  const issues: { path: PropertyKey[]; message: string }[] = [];
+  const names = plan.phases.map((phase) => phase.name);
+  plan.phases.forEach((phase, i) => {
+    if (names.indexOf(phase.name) !== i)
+      issues.push({ path: ["phases", i, "name"], message: `"${phase.name}" names an earlier phase` });
+    if (phase.name === "final")
+      issues.push({ path: ["phases", i, "name"], message: `"final" is the name of the reads after the load` });
+  });
+  plan.faults.forEach((planned, i) => {
+    const phase = plan.phases.find((candidate) => candidate.name === planned.phase);
+    if (phase === undefined) {
+      issues.push({
+        path: ["faults", i, "phase"],
+        message: `no phase is named "${planned.phase}" (${names.join(", ")})`,
+      });
+    } else if (phase.loop.kind !== "open" || !phase.measured) {
+      issues.push({ path: ["faults", i, "phase"], message: "a fault belongs into a measured open-loop phase" });
+    } else if (planned.atMs + planned.durationMs > phase.durationMs) {
+      issues.push({
+        path: ["faults", i, "duration"],
+        message: `the fault ends after its phase (${phase.durationMs} ms)`,
+      });
+    }
+    if (plan.members < 3)
+      issues.push({ path: ["members"], message: "a partition needs at least three members to leave a quorum" });
+  });
+  return issues;
+}
+
+/** JSON schema of a plan file, for editors. */
+export function planJsonSchema(): object {
+  return z.toJSONSchema(planSchema, { io: "input" });
+}
