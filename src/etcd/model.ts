@@ -28,7 +28,7 @@ export interface Entry {
 export interface HardState {
   readonly term: Term;
   readonly vote: MemberId;
-  /** Saved as a hint, never synced for its own sake. */
+  /** Saved as a hint, never synced for its own sake; covers only entries that are already synced here. */
   readonly commit: LogIndex;
 }
 
@@ -55,8 +55,12 @@ export type PromptMessage =
       readonly readRound: number;
     })
   | (Addressed & { readonly kind: "heartbeat-response"; readonly readRound: number })
-  /** A proposal forwarded to the leader of `term` only; a leader of another term drops it. Never retried (at most once). */
+  /**
+   * Proposals forwarded to the leader of `term` only; a leader of another term drops them. `sequence` grows with each message of a
+   * sender, over its restarts too, and the leader takes each once. Never retried (at most once).
+   */
   | (Addressed & { readonly kind: "propose"; readonly sequence: number; readonly data: readonly Uint8Array[] })
+  /** Reads of a follower, as many as `id` stands for there; repeated until answered, so `id` is unique over restarts too. */
   | (Addressed & { readonly kind: "read-index"; readonly id: number })
   /** `index` null: the leader could not confirm the read; the follower drops it. */
   | (Addressed & { readonly kind: "read-index-response"; readonly id: number; readonly index: LogIndex | null });
@@ -83,8 +87,8 @@ export type RaftInput =
   | { readonly kind: "propose"; readonly id: number; readonly data: Uint8Array }
   /** `id` comes back in `Ready.readStates` or `Ready.droppedReads`. */
   | { readonly kind: "read-index"; readonly id: number }
-  /** Everything up to this entry, and the hard state handed out with it, is synced. Stale completions are harmless. */
-  | { readonly kind: "persisted"; readonly index: LogIndex; readonly term: Term }
+  /** The sync of everything handed out up to the Ready of this number has returned. In order; numbers may be left out. */
+  | { readonly kind: "persisted"; readonly number: number }
   /** The connection to a peer broke: what was in flight to it may be lost. */
   | { readonly kind: "unreachable"; readonly peer: MemberId };
 
@@ -105,6 +109,8 @@ export interface Leadership {
 
 /** What must happen before the core's next Ready. Field order is obligation order. */
 export interface Ready {
+  /** Counts Readys from 1; comes back as `persisted` when `mustSync`. */
+  readonly number: number;
   readonly messages: readonly PromptMessage[];
   /** Null when unchanged since the last Ready. */
   readonly hardState: HardState | null;
