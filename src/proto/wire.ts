@@ -1,0 +1,402 @@
+/**
+ * Protobuf's wire format (protobuf.dev, "Encoding"), the part etcd's messages need. One reader and one writer, so that one
+ * place owns the 64-bit policy: an ordinal is a `number` that saturates at the safe integers when read and is asserted safe
+ * when written; a name (`jstype = JS_STRING` in the .proto) is a `bigint` that keeps all 64 bits.
+ *
+ * Where messages repeat themselves: of a scalar, a sub-message or a oneof that occurs twice the last one wins (sub-messages
+ * are replaced, not merged: no encoder in use splits them). Unknown fields are dropped.
+ */
+import { assert } from "../base/assert.ts";
+import { type Codec, CodecError } from "../base/codec.ts";
+
+/** A codec that can also fill in the defaults of what is not given. */
+export interface MessageCodec<Message> extends Codec<Message> {
+  create(partial?: Partial<Message>): Message;
+}
+
+export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
+
+/** Messages and unknown groups inside each other; deeper input is refused. */
+export const NESTING_MAX = 100;
+/** A larger scratch buffer is given back after the message that needed it. */
+const SCRATCH_KEEP_BYTES = 4 * 1024 * 1024;
+const ASCII_SHORT_BYTES = 64;
+const TWO_32 = 2 ** 32;
+
+const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const utf8Encoder = new TextEncoder();
+
+// Two words of 32 bits seen as one of 64: the cheapest way between words and bigint.
+const words = new Uint32Array(2);
+const signedWord = new BigInt64Array(words.buffer);
+const unsignedWord = new BigUint64Array(words.buffer);
+const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1;
+const HIGH = 1 - LOW;
+
+export class Reader {
+  readonly #bytes: Uint8Array;
+  /** Where the innermost open message ends. */
+  #end: number;
+  #position = 0;
+  #depth = 0;
+  /** The words of the 64-bit varint read last. */
+  #low = 0;
+  #high = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#end = bytes.length;
+  }
+
+  /** Whether the open message goes on. */
+  more(): boolean {
+    return this.#position < this.#end;
+  }
+
+  /** Opens a sub-message (or a packed list); `leave` takes what this returns. */
+  enter(): number {
+    const length = this.#length();
+    const outer = this.#end;
+    if (++this.#depth > NESTING_MAX) throw new CodecError("message nested too deeply");
+    this.#end = this.#position + length;
+    return outer;
+  }
+
+  leave(outer: number): void {
+    this.#depth--;
+    this.#end = outer;
+  }
+
+  /** The next field's number and wire type as they stand on the wire: number << 3 | type. */
+  tag(): number {
+    if (this.#position < this.#end) {
+      const byte = this.#bytes[this.#position] as number;
+      if (byte < 0x80 && byte >= 8) {
+        this.#position++;
+        return byte;
+      }
+    }
+    this.#varint();
+    if (this.#high !== 0 || this.#low >>> 3 === 0) throw new CodecError("malformed field tag");
+    return this.#low;
+  }
+
+  bool(): boolean {
+    this.#varint();
+    return this.#low !== 0 || this.#high !== 0;
+  }
+
+  uint32(): number {
+    this.#varint();
+    return this.#low;
+  }
+
+  /** An enum's value; numbers without a name are kept, as proto3 asks. */
+  enumeration<Value extends number>(): Value {
+    this.#varint();
+    return (this.#low | 0) as Value;
+  }
+
+  /** An ordinal, saturated at the safe integers. */
+  uint64(): number {
+    this.#varint();
+    return this.#high < 0x20_0000 ? this.#high * TWO_32 + this.#low : Number.MAX_SAFE_INTEGER;
+  }
+
+  /** An ordinal, saturated at the safe integers. */
+  int64(): number {
+    this.#varint();
+    if (this.#high < 0x20_0000) return this.#high * TWO_32 + this.#low;
+    const value = (this.#high | 0) * TWO_32 + this.#low;
+    return value > 0 ? Number.MAX_SAFE_INTEGER : Math.max(value, Number.MIN_SAFE_INTEGER);
+  }
+
+  uint64Name(): bigint {
+    this.#varint();
+    words[LOW] = this.#low;
+    words[HIGH] = this.#high;
+    return unsignedWord[0] as bigint;
+  }
+
+  int64Name(): bigint {
+    this.#varint();
+    words[LOW] = this.#low;
+    words[HIGH] = this.#high;
+    return signedWord[0] as bigint;
+  }
+
+  /** A view into the input. */
+  bytes(): Uint8Array {
+    const length = this.#length();
+    if (length === 0) return EMPTY_BYTES;
+    // Not subarray: of a Buffer that would be a Buffer, and slower.
+    const view = new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#position, length);
+    this.#position += length;
+    return view;
+  }
+
+  string(): string {
+    const length = this.#length();
+    const start = this.#position;
+    this.#position += length;
+    if (length <= ASCII_SHORT_BYTES) {
+      let text = "";
+      let at = start;
+      for (; at < this.#position; at++) {
+        const byte = this.#bytes[at] as number;
+        if (byte >= 0x80) break;
+        text += String.fromCharCode(byte);
+      }
+      if (at === this.#position) return text;
+    }
+    try {
+      return utf8Decoder.decode(this.#bytes.subarray(start, this.#position));
+    } catch {
+      throw new CodecError("string is not UTF-8");
+    }
+  }
+
+  /** Passes over a field this program does not know. */
+  skip(tag: number): void {
+    switch (tag & 7) {
+      case 0:
+        return this.#varint();
+      case 1:
+        return this.#advance(8);
+      case 2:
+        return this.#advance(this.#length());
+      case 3:
+        return this.#skipGroup(tag + 1);
+      case 5:
+        return this.#advance(4);
+      default:
+        throw new CodecError("malformed wire type");
+    }
+  }
+
+  #skipGroup(endTag: number): void {
+    if (++this.#depth > NESTING_MAX) throw new CodecError("message nested too deeply");
+    for (let tag = this.tag(); tag !== endTag; tag = this.tag()) this.skip(tag);
+    this.#depth--;
+  }
+
+  #advance(count: number): void {
+    if (count > this.#end - this.#position) throw new CodecError("message ends inside a field");
+    this.#position += count;
+  }
+
+  /** A length prefix whose bytes are all there. */
+  #length(): number {
+    this.#varint();
+    if (this.#high !== 0 || this.#low > this.#end - this.#position) throw new CodecError("length passes the end");
+    return this.#low;
+  }
+
+  #varint(): void {
+    this.#high = 0;
+    let low = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.#byte();
+      low |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        this.#low = low;
+        return;
+      }
+    }
+    this.#longVarint(low);
+  }
+
+  /** Bytes five to ten; bits past the 64th are dropped, as Go does. */
+  #longVarint(lowest28: number): void {
+    const fifth = this.#byte();
+    this.#low = (lowest28 | ((fifth & 0x0f) << 28)) >>> 0;
+    let high = (fifth & 0x7f) >>> 4;
+    let last = fifth;
+    for (let shift = 3; last >= 0x80; shift += 7) {
+      if (shift > 31) throw new CodecError("varint longer than ten bytes");
+      last = this.#byte();
+      high |= (last & 0x7f) << shift;
+    }
+    this.#high = high >>> 0;
+  }
+
+  #byte(): number {
+    if (this.#position >= this.#end) throw new CodecError("message ends inside a field");
+    return this.#bytes[this.#position++] as number;
+  }
+}
+
+/**
+ * Writes a message from its last byte to its first: a sub-message's length is known when its prefix is due. Fields are
+ * therefore given in descending order and stand ascending in the result. All methods take the tag as it stands on the wire.
+ */
+export class Writer {
+  #scratch: Uint8Array = new Uint8Array(4096);
+  /** Where the written part begins. */
+  #position = 4096;
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#scratch.length - this.#position;
+  }
+
+  /** A copy of what was written; the writer is empty again. */
+  take(): Uint8Array {
+    const result = this.#scratch.slice(this.#position);
+    this.reset();
+    return result;
+  }
+
+  reset(): void {
+    if (this.#scratch.length > SCRATCH_KEEP_BYTES) this.#scratch = new Uint8Array(4096);
+    this.#position = this.#scratch.length;
+  }
+
+  /** Puts tag and length before a sub-message (or packed list) whose last byte was written at `length` = `before`. */
+  prefix(tag: number, before: number): void {
+    const size = this.length - before;
+    this.#reserve(10);
+    this.#varint32(size);
+    this.#varint32(tag);
+  }
+
+  bytes(tag: number, value: Uint8Array): void {
+    this.#reserve(value.length + 10);
+    this.#position -= value.length;
+    this.#scratch.set(value, this.#position);
+    this.#varint32(value.length);
+    this.#varint32(tag);
+  }
+
+  string(tag: number, value: string): void {
+    const length = value.length;
+    if (length > ASCII_SHORT_BYTES) return this.bytes(tag, utf8Encoder.encode(value));
+    this.#reserve(length + 10);
+    const start = this.#position - length;
+    for (let i = 0; i < length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit >= 0x80) return this.bytes(tag, utf8Encoder.encode(value));
+      this.#scratch[start + i] = unit;
+    }
+    this.#position = start;
+    this.#varint32(length);
+    this.#varint32(tag);
+  }
+
+  bool(tag: number, value: boolean): void {
+    this.#reserve(6);
+    this.#scratch[--this.#position] = value ? 1 : 0;
+    this.#varint32(tag);
+  }
+
+  uint32(tag: number, value: number): void {
+    assert(value >>> 0 === value, "a uint32 field takes a 32-bit integer", { tag, value });
+    this.#reserve(10);
+    this.#varint32(value);
+    this.#varint32(tag);
+  }
+
+  enumeration(tag: number, value: number): void {
+    this.packedEnumeration(value);
+    this.#varint32(tag);
+  }
+
+  /** One value of a packed list. */
+  packedEnumeration(value: number): void {
+    assert((value | 0) === value, "an enum takes a 32-bit integer", { value });
+    this.#reserve(16);
+    if (value >= 0) this.#varint32(value);
+    else this.#varint64(value >>> 0, 0xffff_ffff);
+  }
+
+  uint64(tag: number, value: number): void {
+    assert(value >= 0, "an unsigned field takes no negative number", { tag, value });
+    this.int64(tag, value);
+  }
+
+  int64(tag: number, value: number): void {
+    this.#reserve(16);
+    if (value >>> 0 === value) this.#varint32(value);
+    else {
+      assert(Number.isSafeInteger(value), "an ordinal is a safe integer", { tag, value });
+      this.#varint64(value >>> 0, Math.floor(value / TWO_32) >>> 0);
+    }
+    this.#varint32(tag);
+  }
+
+  /** Signed and unsigned names alike: their lowest 64 bits. */
+  name(tag: number, value: bigint): void {
+    this.#reserve(16);
+    unsignedWord[0] = value;
+    this.#varint64(words[LOW] as number, words[HIGH] as number);
+    this.#varint32(tag);
+  }
+
+  #reserve(count: number): void {
+    if (count > this.#position) this.#grow(count);
+  }
+
+  #grow(count: number): void {
+    const length = this.length;
+    const grown = new Uint8Array(Math.max(2 * this.#scratch.length, 2 * (length + count)));
+    grown.set(this.#scratch.subarray(this.#position), grown.length - length);
+    this.#scratch = grown;
+    this.#position = grown.length - length;
+  }
+
+  #varint32(value: number): void {
+    if (value < 0x80) {
+      this.#scratch[--this.#position] = value;
+      return;
+    }
+    let at = this.#position - (value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5);
+    this.#position = at;
+    for (; value >= 0x80; value >>>= 7) this.#scratch[at++] = (value & 0x7f) | 0x80;
+    this.#scratch[at] = value;
+  }
+
+  #varint64(low: number, high: number): void {
+    if (high === 0) return this.#varint32(low);
+    // 28 bits, then 28, then 8: each piece but the last is written in full, so that groups of seven stay aligned.
+    const middle = ((low >>> 28) | (high << 4)) & 0xfff_ffff;
+    const top = high >>> 24;
+    if (top === 0) this.#varint32(middle);
+    else {
+      this.#varint32(top);
+      this.#fourGroups(middle);
+    }
+    this.#fourGroups(low & 0xfff_ffff);
+  }
+
+  /** Four groups of seven bits, each announcing another after it. */
+  #fourGroups(bits: number): void {
+    const at = this.#position - 4;
+    this.#position = at;
+    this.#scratch[at] = bits | 0x80;
+    this.#scratch[at + 1] = (bits >>> 7) | 0x80;
+    this.#scratch[at + 2] = (bits >>> 14) | 0x80;
+    this.#scratch[at + 3] = (bits >>> 21) | 0x80;
+  }
+}
+
+// Encoding is synchronous and never calls back, so one scratch buffer serves every message of the thread.
+const sharedWriter = new Writer();
+
+/** Puts a message's generated parts together. */
+export function messageCodec<Message>(
+  read: (reader: Reader) => Message,
+  write: (writer: Writer, message: Message) => void,
+  create: (partial?: Partial<Message>) => Message,
+): MessageCodec<Message> {
+  return {
+    encode(message) {
+      sharedWriter.reset(); // a message whose assertion failed may have left its half behind
+      write(sharedWriter, message);
+      return sharedWriter.take();
+    },
+    decode(bytes) {
+      return read(new Reader(bytes));
+    },
+    create,
+  };
+}
