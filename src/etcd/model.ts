@@ -154,14 +154,17 @@ export interface HeaderSource {
 
 // ---------------------------------------------------------------------------------------------------------------- store
 
-/** One version of one key. A deletion is a version whose `version` is 0 and whose value is empty. */
+/**
+ * One version of one key, in the shape of the API's KeyValue, so that answers hold it as it is. A deletion is a version whose
+ * `version`, `createRevision` and `lease` are 0 and whose value is empty. Never changed, and its bytes are the store's own.
+ */
 export interface StoredKeyValue {
   readonly key: Uint8Array;
-  readonly value: Uint8Array;
   readonly createRevision: Revision;
   readonly modRevision: Revision;
   /** Puts since creation, from 1; 0 marks a tombstone. */
   readonly version: number;
+  readonly value: Uint8Array;
   readonly lease: bigint;
 }
 

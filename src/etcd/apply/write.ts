@@ -1,0 +1,40 @@
+/** Put and DeleteRange against the open revision of the store; the caller commits. */
+import type { DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse } from "../../proto/gen/etcdserverpb.ts";
+import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
+import { keyRange } from "../mvcc/key.ts";
+import { type MvccStore, NEWEST, type StoreView } from "../mvcc/store.ts";
+import type { MakeHeader } from "./header.ts";
+
+/** What only the state can refuse; null when the put may run. */
+export function checkPut(view: StoreView, request: PutRequest): EtcdError | null {
+  // No lease exists: they are granted by a later version of this server.
+  if (request.lease !== 0n) return ETCD_ERRORS.leaseNotFound;
+  const needsPrevious = request.ignoreValue || request.ignoreLease;
+  return needsPrevious && view.get(request.key, NEWEST) === null ? ETCD_ERRORS.keyNotFound : null;
+}
+
+export function applyPut(store: MvccStore, request: PutRequest, makeHeader: MakeHeader): PutResponse | EtcdError {
+  const refusal = checkPut(store, request);
+  if (refusal !== null) return refusal;
+  let { value, lease } = request;
+  if (request.ignoreValue || request.ignoreLease) {
+    const kept = store.get(request.key, NEWEST);
+    if (request.ignoreValue) value = kept?.value ?? value;
+    if (request.ignoreLease) lease = kept?.lease ?? lease;
+  }
+  const previous = store.put(request.key, value, lease);
+  return { header: makeHeader(store.writeRevision), prevKv: request.prevKv ? previous : null };
+}
+
+export function applyDeleteRange(
+  store: MvccStore,
+  request: DeleteRangeRequest,
+  makeHeader: MakeHeader,
+): DeleteRangeResponse {
+  const deleted = store.deleteRange(keyRange(request.key, request.rangeEnd));
+  return {
+    header: makeHeader(store.writeRevision),
+    deleted: deleted.length,
+    prevKvs: request.prevKv ? deleted : [],
+  };
+}
