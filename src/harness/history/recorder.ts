@@ -1,0 +1,325 @@
+import { assert } from "../../base/assert.ts";
+import {
+  type HistoryRecord,
+  OPERATION_CLASSES,
+  type OperationClass,
+  type OperationRecord,
+  type OperationRequest,
+  type Outcome,
+  type WatchEventRecord,
+  type WatcherRecord,
+} from "../model.ts";
+import { TextTable } from "./texts.ts";
+
+const CHUNK_BITS = 14;
+const CHUNK_ROWS: number = 1 << CHUNK_BITS;
+const CHUNK_MASK: number = CHUNK_ROWS - 1;
+/** 75 bytes each: 600 MB. */
+const OPERATIONS_MAX = 8_000_000;
+const EVENTS_MAX = 8_000_000;
+const WATCHER_RECORDS_MAX = 100_000;
+
+const OPEN = 0;
+const OK = 1;
+const FAILED = 2;
+const UNKNOWN = 3;
+
+/** Fixed columns for a stretch of operations: no object while load runs (D12). */
+class OperationChunk {
+  readonly intendedNs: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly startNs: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly endNs: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly revision: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly createRevision: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly modRevision: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly version: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly key: Int32Array = new Int32Array(CHUNK_ROWS);
+  /** Of a get: the code of the value it saw. */
+  readonly value: Int32Array = new Int32Array(CHUNK_ROWS);
+  /** Of a get: whether it saw a value; of a delete: how many keys went. */
+  readonly count: Uint32Array = new Uint32Array(CHUNK_ROWS);
+  readonly client: Uint16Array = new Uint16Array(CHUNK_ROWS);
+  readonly reason: Uint16Array = new Uint16Array(CHUNK_ROWS);
+  readonly phase: Uint8Array = new Uint8Array(CHUNK_ROWS);
+  readonly class: Uint8Array = new Uint8Array(CHUNK_ROWS);
+  readonly outcome: Uint8Array = new Uint8Array(CHUNK_ROWS);
+}
+
+class EventChunk {
+  readonly atNs: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly revision: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly version: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly key: Int32Array = new Int32Array(CHUNK_ROWS);
+  readonly value: Int32Array = new Int32Array(CHUNK_ROWS);
+  readonly watcher: Uint16Array = new Uint16Array(CHUNK_ROWS);
+  readonly deletion: Uint8Array = new Uint8Array(CHUNK_ROWS);
+}
+
+/** Who takes part, so that a row needs only numbers. */
+export interface RecorderNames {
+  readonly members: readonly string[];
+  /** For each client, and for each watcher, the index of its member. */
+  readonly clients: readonly number[];
+  readonly watchers: readonly number[];
+  readonly phases: readonly string[];
+  keyText(key: number): string;
+}
+
+/**
+ * Takes down what happened while load runs, and gives it back as records afterwards. Times must not go back between two calls
+ * of `begin`, or of `event`. Keys and values are codes: a key's index or a value's number where they are the driver's own,
+ * otherwise (negative) what `foreign` returned for their text.
+ *
+ * The number that makes a put's value unique is the id of that put, so a put needs no column for it.
+ */
+export class Recorder {
+  readonly #names: RecorderNames;
+  readonly #operations: OperationChunk[] = [];
+  readonly #events: EventChunk[] = [];
+  readonly #watcherRecords: WatcherRecord[] = [];
+  readonly #reasons = new TextTable(1 << 16);
+  readonly #foreign = new TextTable(100_000);
+  readonly #operationsMax: number;
+  #operationCount = 0;
+  #eventCount = 0;
+  #eventsLost = 0;
+
+  constructor(names: RecorderNames, operationsMax: number = OPERATIONS_MAX) {
+    assert(names.clients.length <= 1 << 16, "a client's number fits its column");
+    assert(names.phases.length <= 1 << 8, "a phase's number fits its column");
+    this.#names = names;
+    this.#operationsMax = operationsMax;
+  }
+
+  get operations(): number {
+    return this.#operationCount;
+  }
+
+  /** No room for another operation: the caller counts it as unsent. */
+  get full(): boolean {
+    return this.#operationCount >= this.#operationsMax;
+  }
+
+  /** Events that came after the limit; above 0 no check of watches can pass. */
+  get eventsLost(): number {
+    return this.#eventsLost;
+  }
+
+  /** The code of a key or value that is not the driver's own. */
+  foreign(text: string): number {
+    return -1 - this.#foreign.code(text);
+  }
+
+  /** An operation starts; returns its id. Must not be full. */
+  begin(phase: number, client: number, kind: number, key: number, intendedNs: number, startNs: number): number {
+    assert(!this.full, "the recorder is full");
+    const id = this.#operationCount++;
+    const row = id & CHUNK_MASK;
+    if (row === 0) this.#operations.push(new OperationChunk());
+    const chunk = this.#chunk(id);
+    chunk.phase[row] = phase;
+    chunk.client[row] = client;
+    chunk.class[row] = kind;
+    chunk.key[row] = key;
+    chunk.intendedNs[row] = intendedNs;
+    chunk.startNs[row] = startNs;
+    return id;
+  }
+
+  /** `version` 0 means that the key was absent; the other three then do not count. */
+  answeredGet(
+    id: number,
+    endNs: number,
+    revision: number,
+    value: number,
+    createRevision: number,
+    modRevision: number,
+    version: number,
+    present: boolean,
+  ): void {
+    const row = this.#end(id, endNs, OK);
+    const chunk = this.#chunk(id);
+    chunk.revision[row] = revision;
+    chunk.value[row] = value;
+    chunk.createRevision[row] = createRevision;
+    chunk.modRevision[row] = modRevision;
+    chunk.version[row] = version;
+    chunk.count[row] = present ? 1 : 0;
+  }
+
+  answeredPut(id: number, endNs: number, revision: number): void {
+    this.#chunk(id).revision[this.#end(id, endNs, OK)] = revision;
+  }
+
+  answeredDelete(id: number, endNs: number, revision: number, deleted: number): void {
+    const row = this.#end(id, endNs, OK);
+    this.#chunk(id).revision[row] = revision;
+    this.#chunk(id).count[row] = deleted;
+  }
+
+  unanswered(id: number, endNs: number, outcome: "failed" | "unknown", reason: string): void {
+    const row = this.#end(id, endNs, outcome === "failed" ? FAILED : UNKNOWN);
+    this.#chunk(id).reason[row] = this.#reasons.code(reason);
+  }
+
+  event(
+    watcher: number,
+    atNs: number,
+    kind: WatchEventRecord["kind"],
+    key: number,
+    value: number,
+    revision: number,
+    version: number,
+  ): void {
+    if (this.#eventCount >= EVENTS_MAX) {
+      this.#eventsLost++;
+      return;
+    }
+    const row = this.#eventCount & CHUNK_MASK;
+    if (row === 0) this.#events.push(new EventChunk());
+    const chunk = this.#events[this.#eventCount >>> CHUNK_BITS] as EventChunk;
+    this.#eventCount++;
+    chunk.watcher[row] = watcher;
+    chunk.atNs[row] = atNs;
+    chunk.deletion[row] = kind === "delete" ? 1 : 0;
+    chunk.key[row] = key;
+    chunk.value[row] = value;
+    chunk.revision[row] = revision;
+    chunk.version[row] = version;
+  }
+
+  watcher(watcher: number, atNs: number, what: WatcherRecord["what"], revision: number, reason: string): void {
+    if (this.#watcherRecords.length >= WATCHER_RECORDS_MAX) {
+      this.#eventsLost++;
+      return;
+    }
+    const member = this.#memberOf(this.#names.watchers, watcher);
+    this.#watcherRecords.push({ type: "watcher", watcher, member, atNs, what, revision, reason });
+  }
+
+  /** Everything in order of start or arrival. Every operation must have ended. */
+  *records(): Generator<HistoryRecord> {
+    let event = 0;
+    let life = 0;
+    // One watcher's life and events keep their order of arrival even when the clock did not move between them: what opens a
+    // watcher sorts before its events, what closes it after.
+    const takeUntil = function* (this: Recorder, limitNs: number): Generator<HistoryRecord> {
+      for (;;) {
+        const record = this.#watcherRecords[life];
+        const lifeNs = record?.atNs ?? Number.POSITIVE_INFINITY;
+        const eventNs = event < this.#eventCount ? this.#eventTime(event) : Number.POSITIVE_INFINITY;
+        if (Math.min(lifeNs, eventNs) >= limitNs) return;
+        if (record !== undefined && (lifeNs < eventNs || (lifeNs === eventNs && record.what === "opened"))) {
+          yield record;
+          life++;
+        } else yield this.#eventRecord(event++);
+      }
+    }.bind(this);
+    for (let id = 0; id < this.#operationCount; id++) {
+      yield* takeUntil(this.#chunk(id).startNs[id & CHUNK_MASK] as number);
+      yield this.#operationRecord(id);
+    }
+    yield* takeUntil(Number.POSITIVE_INFINITY);
+  }
+
+  #chunk(id: number): OperationChunk {
+    const chunk = this.#operations[id >>> CHUNK_BITS];
+    assert(chunk !== undefined, "an operation ends after it began");
+    return chunk;
+  }
+
+  /** Ends an operation, once, and returns its row. */
+  #end(id: number, endNs: number, outcome: number): number {
+    const row = id & CHUNK_MASK;
+    const chunk = this.#chunk(id);
+    assert(chunk.outcome[row] === OPEN, "an operation ends once", { id });
+    assert(endNs >= (chunk.startNs[row] as number), "an operation ends after it starts", { id });
+    chunk.outcome[row] = outcome;
+    chunk.endNs[row] = endNs;
+    return row;
+  }
+
+  #memberOf(places: readonly number[], who: number): string {
+    const member = this.#names.members[places[who] ?? -1];
+    assert(member !== undefined, "everybody belongs to a member", { who });
+    return member;
+  }
+
+  #valueText(code: number): string {
+    return code >= 0 ? String(code) : this.#foreign.text(-1 - code);
+  }
+
+  #keyText(code: number): string {
+    return code >= 0 ? this.#names.keyText(code) : this.#foreign.text(-1 - code);
+  }
+
+  #operationRecord(id: number): OperationRecord {
+    const chunk = this.#chunk(id);
+    const row = id & CHUNK_MASK;
+    const client = chunk.client[row] as number;
+    const kind = OPERATION_CLASSES[chunk.class[row] as number] as OperationClass;
+    return {
+      type: "operation",
+      id,
+      client,
+      member: this.#memberOf(this.#names.clients, client),
+      phase: this.#names.phases[chunk.phase[row] as number] as string,
+      request: this.#request(id, kind, this.#keyText(chunk.key[row] as number)),
+      intendedNs: chunk.intendedNs[row] as number,
+      startNs: chunk.startNs[row] as number,
+      endNs: chunk.endNs[row] as number,
+      outcome: this.#outcome(chunk, row, kind),
+    };
+  }
+
+  #request(id: number, kind: OperationClass, key: string): OperationRequest {
+    if (kind === "put") return { kind, key, value: this.#valueText(id) };
+    if (kind === "delete") return { kind, key };
+    return { kind: "get", key, serializable: kind === "get-serializable" };
+  }
+
+  #outcome(chunk: OperationChunk, row: number, kind: OperationClass): Outcome {
+    const outcome = chunk.outcome[row] as number;
+    assert(outcome !== OPEN, "every operation has ended when the history is read");
+    if (outcome !== OK) {
+      return {
+        kind: outcome === FAILED ? "failed" : "unknown",
+        reason: this.#reasons.text(chunk.reason[row] as number),
+      };
+    }
+    const revision = chunk.revision[row] as number;
+    const count = chunk.count[row] as number;
+    if (kind === "put") return { kind: "ok", response: { kind, revision } };
+    if (kind === "delete") return { kind: "ok", response: { kind, revision, deleted: count } };
+    if (count === 0) return { kind: "ok", response: { kind: "get", revision, kv: null } };
+    const kv = {
+      value: this.#valueText(chunk.value[row] as number),
+      createRevision: chunk.createRevision[row] as number,
+      modRevision: chunk.modRevision[row] as number,
+      version: chunk.version[row] as number,
+    };
+    return { kind: "ok", response: { kind: "get", revision, kv } };
+  }
+
+  #eventTime(event: number): number {
+    return (this.#events[event >>> CHUNK_BITS] as EventChunk).atNs[event & CHUNK_MASK] as number;
+  }
+
+  #eventRecord(event: number): WatchEventRecord {
+    const chunk = this.#events[event >>> CHUNK_BITS] as EventChunk;
+    const row = event & CHUNK_MASK;
+    const watcher = chunk.watcher[row] as number;
+    const deletion = chunk.deletion[row] === 1;
+    return {
+      type: "event",
+      watcher,
+      member: this.#memberOf(this.#names.watchers, watcher),
+      atNs: chunk.atNs[row] as number,
+      kind: deletion ? "delete" : "put",
+      key: this.#keyText(chunk.key[row] as number),
+      value: deletion ? "" : this.#valueText(chunk.value[row] as number),
+      revision: chunk.revision[row] as number,
+      version: chunk.version[row] as number,
+    };
+  }
+}

@@ -1,0 +1,182 @@
+import type {
+  HistoryHeader,
+  HistoryRecord,
+  ObservedKeyValue,
+  OperationRecord,
+  OperationRequest,
+  OperationResponse,
+  Outcome,
+  WatchEventRecord,
+  WatcherRecord,
+} from "../model.ts";
+
+/** A line is JSON but not a record: which field, and what it should be. Written by hand: these run once a record, in millions. */
+export class RecordError extends Error {
+  override readonly name = "RecordError";
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export function readHeader(input: unknown): HistoryHeader {
+  const fields = object(input, "the first line");
+  if (fields["type"] !== "history")
+    throw new RecordError('the first line is not a history\'s header ("type": "history")');
+  if (fields["version"] !== 1) throw new RecordError(`version ${String(fields["version"])} of the format is not known`);
+  const members = fields["members"];
+  if (!Array.isArray(members) || !members.every((member) => typeof member === "string"))
+    throw new RecordError("members: a list of names is wanted");
+  const initialRevision = ordinal(fields, "initialRevision");
+  return { type: "history", version: 1, run: text(fields, "run"), members, initialRevision };
+}
+
+export function readRecord(input: unknown): HistoryRecord {
+  const fields = object(input, "a record");
+  switch (fields["type"]) {
+    case "operation":
+      return readOperation(fields);
+    case "event":
+      return readEvent(fields);
+    case "watcher":
+      return readWatcher(fields);
+    default:
+      throw wrong(fields, "type", '"operation", "event" or "watcher"');
+  }
+}
+
+function readOperation(fields: Fields): OperationRecord {
+  const request = readRequest(object(fields["request"], "request"));
+  const startNs = ordinal(fields, "startNs");
+  const endNs = ordinal(fields, "endNs");
+  if (endNs < startNs) throw new RecordError("endNs: before startNs");
+  const outcome = readOutcome(object(fields["outcome"], "outcome"));
+  if (outcome.kind === "ok" && outcome.response.kind !== request.kind)
+    throw new RecordError("outcome: the response answers another kind of request");
+  return {
+    type: "operation",
+    id: ordinal(fields, "id"),
+    client: ordinal(fields, "client"),
+    member: text(fields, "member"),
+    phase: text(fields, "phase"),
+    request,
+    intendedNs: ordinal(fields, "intendedNs"),
+    startNs,
+    endNs,
+    outcome,
+  };
+}
+
+function readRequest(fields: Fields): OperationRequest {
+  const key = text(fields, "key");
+  switch (fields["kind"]) {
+    case "get":
+      if (typeof fields["serializable"] !== "boolean") throw wrong(fields, "serializable", "true or false");
+      return { kind: "get", key, serializable: fields["serializable"] };
+    case "put":
+      return { kind: "put", key, value: text(fields, "value") };
+    case "delete":
+      return { kind: "delete", key };
+    default:
+      throw wrong(fields, "kind", '"get", "put" or "delete"');
+  }
+}
+
+function readOutcome(fields: Fields): Outcome {
+  switch (fields["kind"]) {
+    case "ok":
+      return { kind: "ok", response: readResponse(object(fields["response"], "response")) };
+    case "failed":
+    case "unknown":
+      return { kind: fields["kind"], reason: text(fields, "reason") };
+    default:
+      throw wrong(fields, "kind", '"ok", "failed" or "unknown"');
+  }
+}
+
+function readResponse(fields: Fields): OperationResponse {
+  const revision = integer(fields, "revision");
+  switch (fields["kind"]) {
+    case "get":
+      return { kind: "get", revision, kv: fields["kv"] === null ? null : readKeyValue(object(fields["kv"], "kv")) };
+    case "put":
+      return { kind: "put", revision };
+    case "delete":
+      return { kind: "delete", revision, deleted: ordinal(fields, "deleted") };
+    default:
+      throw wrong(fields, "kind", '"get", "put" or "delete"');
+  }
+}
+
+function readKeyValue(fields: Fields): ObservedKeyValue {
+  return {
+    value: text(fields, "value"),
+    createRevision: integer(fields, "createRevision"),
+    modRevision: integer(fields, "modRevision"),
+    version: integer(fields, "version"),
+  };
+}
+
+function readEvent(fields: Fields): WatchEventRecord {
+  const kind = fields["kind"];
+  if (kind !== "put" && kind !== "delete") throw wrong(fields, "kind", '"put" or "delete"');
+  return {
+    type: "event",
+    watcher: ordinal(fields, "watcher"),
+    member: text(fields, "member"),
+    atNs: ordinal(fields, "atNs"),
+    kind,
+    key: text(fields, "key"),
+    value: text(fields, "value"),
+    revision: integer(fields, "revision"),
+    version: integer(fields, "version"),
+  };
+}
+
+function readWatcher(fields: Fields): WatcherRecord {
+  const what = fields["what"];
+  if (what !== "opened" && what !== "progress" && what !== "closed")
+    throw wrong(fields, "what", '"opened", "progress" or "closed"');
+  return {
+    type: "watcher",
+    watcher: ordinal(fields, "watcher"),
+    member: text(fields, "member"),
+    atNs: ordinal(fields, "atNs"),
+    what,
+    revision: integer(fields, "revision"),
+    reason: text(fields, "reason"),
+  };
+}
+
+function object(input: unknown, what: string): Fields {
+  if (typeof input !== "object" || input === null || Array.isArray(input))
+    throw new RecordError(`${what}: an object is wanted, not ${show(input)}`);
+  return input as Fields;
+}
+
+function text(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value !== "string") throw wrong(fields, name, "a text");
+  return value;
+}
+
+/** What a store answered may be nonsense, below zero included: the checks want to see it. */
+function integer(fields: Fields, name: string): number {
+  const value = fields[name];
+  if (!Number.isSafeInteger(value)) throw wrong(fields, name, "a whole number");
+  return value as number;
+}
+
+function ordinal(fields: Fields, name: string): number {
+  const value = integer(fields, name);
+  if (value < 0) throw wrong(fields, name, "a whole number from 0");
+  return value;
+}
+
+function wrong(fields: Fields, name: string, wanted: string): RecordError {
+  return new RecordError(`${name}: ${wanted} is wanted, not ${show(fields[name])}`);
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const shown = JSON.stringify(value);
+  return shown.length > 60 ? `${shown.slice(0, 60)}...` : shown;
+}

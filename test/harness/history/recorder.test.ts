@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { openHistory } from "../../../src/harness/history/reader.ts";
+import { Recorder } from "../../../src/harness/history/recorder.ts";
+import { writeHistory } from "../../../src/harness/history/writer.ts";
+import { type HistoryRecord, OPERATION_CLASSES, type OperationRequest } from "../../../src/harness/model.ts";
+
+const HEADER = { type: "history", version: 1, run: "r1", members: ["n1", "n2"], initialRevision: 1 } as const;
+const NAMES = {
+  members: HEADER.members,
+  clients: [0, 1, 1],
+  watchers: [0, 1],
+  phases: ["warm-up", "steady"],
+  keyText: (key: number) => `k/${key}`,
+};
+
+const ordinal = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const gap = fc.integer({ min: 0, max: 1_000_000 });
+/** The driver's own (a number) or anything else (a text). */
+const name = fc.oneof(
+  fc.nat(1000),
+  fc.string().map((text) => `x${text}`),
+);
+const kv = fc.record({ value: name, createRevision: ordinal, modRevision: ordinal, version: ordinal });
+
+const step = fc.oneof(
+  fc.record({
+    type: fc.constant("operation" as const),
+    gap,
+    late: gap,
+    took: gap,
+    class: fc.nat(OPERATION_CLASSES.length - 1),
+    client: fc.nat(NAMES.clients.length - 1),
+    phase: fc.nat(1),
+    key: name,
+    outcome: fc.oneof(
+      fc.record({
+        kind: fc.constant("ok" as const),
+        revision: ordinal,
+        deleted: fc.nat(1),
+        kv: fc.option(kv),
+      }),
+      fc.record({ kind: fc.constantFrom("failed" as const, "unknown" as const), reason: fc.string() }),
+    ),
+  }),
+  fc.record({
+    type: fc.constant("event" as const),
+    gap,
+    watcher: fc.nat(1),
+    kind: fc.constantFrom("put" as const, "delete" as const),
+    key: name,
+    value: name,
+    revision: ordinal,
+    version: ordinal,
+  }),
+  fc.record({
+    type: fc.constant("watcher" as const),
+    gap,
+    watcher: fc.nat(1),
+    what: fc.constantFrom("opened" as const, "progress" as const, "closed" as const),
+    revision: ordinal,
+    reason: fc.string(),
+  }),
+);
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** Records the steps, and says as plain objects what should come back, sorted by time. */
+function play(steps: readonly Step[], recorder: Recorder): HistoryRecord[] {
+  const code = (text: string | number): number => (typeof text === "number" ? text : recorder.foreign(text));
+  const keyText = (key: string | number): string => (typeof key === "number" ? NAMES.keyText(key) : key);
+  const expected: { atNs: number; record: HistoryRecord }[] = [];
+  let now = 0;
+  for (const one of steps) {
+    // Never two things at one instant: which comes first is then no question.
+    now += one.gap + 1;
+    if (one.type === "event") {
+      recorder.event(one.watcher, now, one.kind, code(one.key), code(one.value), one.revision, one.version);
+      const value = one.kind === "delete" ? "" : String(one.value);
+      const { watcher, kind, revision, version } = one;
+      const member = NAMES.members[watcher] as string;
+      const record = {
+        type: "event",
+        watcher,
+        member,
+        atNs: now,
+        kind,
+        key: keyText(one.key),
+        value,
+        revision,
+        version,
+      };
+      expected.push({ atNs: now, record: record as HistoryRecord });
+    } else if (one.type === "watcher") {
+      recorder.watcher(one.watcher, now, one.what, one.revision, one.reason);
+      const { watcher, what, revision, reason } = one;
+      const member = NAMES.members[watcher] as string;
+      expected.push({ atNs: now, record: { type: "watcher", watcher, member, atNs: now, what, revision, reason } });
+    } else expected.push({ atNs: now, record: playOperation(one, recorder, now, code(one.key), keyText(one.key)) });
+  }
+  return expected.sort((a, b) => a.atNs - b.atNs).map(({ record }) => record);
+}
+
+function playOperation(
+  one: Extract<Step, { type: "operation" }>,
+  recorder: Recorder,
+  startNs: number,
+  keyCode: number,
+  key: string,
+): HistoryRecord {
+  const intendedNs = Math.max(0, startNs - one.late);
+  const endNs = startNs + one.took;
+  const id = recorder.begin(one.phase, one.client, one.class, keyCode, intendedNs, startNs);
+  const kind = OPERATION_CLASSES[one.class] as (typeof OPERATION_CLASSES)[number];
+  const request: OperationRequest =
+    kind === "put"
+      ? { kind, key, value: String(id) }
+      : kind === "delete"
+        ? { kind, key }
+        : { kind: "get", key, serializable: kind === "get-serializable" };
+  const common = {
+    type: "operation",
+    id,
+    client: one.client,
+    member: NAMES.members[NAMES.clients[one.client] as number] as string,
+    phase: NAMES.phases[one.phase] as string,
+    request,
+    intendedNs,
+    startNs,
+    endNs,
+  } as const;
+  const { outcome } = one;
+  if (outcome.kind !== "ok") {
+    recorder.unanswered(id, endNs, outcome.kind, outcome.reason);
+    return { ...common, outcome: { ...outcome } };
+  }
+  const { revision, deleted } = outcome;
+  if (kind === "put") {
+    recorder.answeredPut(id, endNs, revision);
+    return { ...common, outcome: { kind: "ok", response: { kind, revision } } };
+  }
+  if (kind === "delete") {
+    recorder.answeredDelete(id, endNs, revision, deleted);
+    return { ...common, outcome: { kind: "ok", response: { kind, revision, deleted } } };
+  }
+  const seen = outcome.kv;
+  if (seen === null) recorder.answeredGet(id, endNs, revision, 0, 0, 0, 0, false);
+  else {
+    const value = typeof seen.value === "number" ? seen.value : recorder.foreign(seen.value);
+    recorder.answeredGet(id, endNs, revision, value, seen.createRevision, seen.modRevision, seen.version, true);
+  }
+  const observed = seen && { ...seen, value: String(seen.value) };
+  return { ...common, outcome: { kind: "ok", response: { kind: "get", revision, kv: observed } } };
+}
+
+async function inDirectory(use: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "history-"));
+  try {
+    await use(directory);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+test("what was recorded is what is read", async () => {
+  await inDirectory(async (directory) => {
+    const file = join(directory, "history.jsonl.gz");
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const recorder = new Recorder(NAMES);
+        const expected = play(steps, recorder);
+        await writeHistory(file, HEADER, recorder.records());
+        const history = await openHistory(file);
+        assert.deepEqual(history.header, HEADER);
+        const records: HistoryRecord[] = [];
+        for await (const record of history.records) records.push(record);
+        assert.deepEqual(records, expected);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+test("more operations than one chunk holds keep their order and their answers", () => {
+  const recorder = new Recorder(NAMES);
+  const total = 40_000;
+  for (let i = 0; i < total; i++) assert.equal(recorder.begin(1, 0, 2, i % 10, i, i), i);
+  for (let i = total - 1; i >= 0; i--) recorder.answeredPut(i, total + i, i * 2);
+  let id = 0;
+  for (const record of recorder.records()) {
+    assert.equal(record.type, "operation");
+    if (record.type !== "operation" || record.outcome.kind !== "ok") return assert.fail();
+    assert.equal(record.id, id);
+    assert.equal(record.outcome.response.revision, id * 2);
+    id++;
+  }
+  assert.equal(id, total);
+});
+
+test("a full recorder says so, and an operation ends exactly once", () => {
+  const recorder = new Recorder(NAMES, 1);
+  const id = recorder.begin(0, 0, 0, 0, 5, 5);
+  assert.equal(recorder.full, true);
+  assert.throws(() => [...recorder.records()], /has ended/);
+  assert.throws(() => recorder.answeredPut(id, 4, 1), /after it starts/);
+  recorder.unanswered(id, 6, "unknown", "deadline");
+  assert.throws(() => recorder.unanswered(id, 7, "unknown", "deadline"), /ends once/);
+  assert.throws(() => recorder.begin(0, 0, 0, 0, 6, 6), /full/);
+});
