@@ -160,15 +160,20 @@ export class Reader {
   skip(tag: number): void {
     switch (tag & 7) {
       case 0:
-        return this.#varint();
+        this.#varint();
+        break;
       case 1:
-        return this.#advance(8);
+        this.#advance(8);
+        break;
       case 2:
-        return this.#advance(this.#length());
+        this.#advance(this.#length());
+        break;
       case 3:
-        return this.#skipGroup(tag + 1);
+        this.#skipGroup(tag + 1);
+        break;
       case 5:
-        return this.#advance(4);
+        this.#advance(4);
+        break;
       default:
         throw new CodecError("malformed wire type");
     }
@@ -270,17 +275,22 @@ export class Writer {
 
   string(tag: number, value: string): void {
     const length = value.length;
-    if (length > ASCII_SHORT_BYTES) return this.bytes(tag, utf8Encoder.encode(value));
     this.#reserve(length + 10);
     const start = this.#position - length;
-    for (let i = 0; i < length; i++) {
-      const unit = value.charCodeAt(i);
-      if (unit >= 0x80) return this.bytes(tag, utf8Encoder.encode(value));
-      this.#scratch[start + i] = unit;
+    let at = 0;
+    if (length <= ASCII_SHORT_BYTES) {
+      for (; at < length; at++) {
+        const unit = value.charCodeAt(at);
+        if (unit >= 0x80) break;
+        this.#scratch[start + at] = unit;
+      }
     }
-    this.#position = start;
-    this.#varint32(length);
-    this.#varint32(tag);
+    if (at < length) this.bytes(tag, utf8Encoder.encode(value));
+    else {
+      this.#position = start;
+      this.#varint32(length);
+      this.#varint32(tag);
+    }
   }
 
   bool(tag: number, value: boolean): void {
@@ -356,7 +366,10 @@ export class Writer {
   }
 
   #varint64(low: number, high: number): void {
-    if (high === 0) return this.#varint32(low);
+    if (high === 0) {
+      this.#varint32(low);
+      return;
+    }
     // 28 bits, then 28, then 8: each piece but the last is written in full, so that groups of seven stay aligned.
     const middle = ((low >>> 28) | (high << 4)) & 0xfff_ffff;
     const top = high >>> 24;

@@ -9,12 +9,10 @@ export const PROTO_DIRECTORY = "src/proto";
 
 export function readProtoFiles(): readonly ProtoFile[] {
   const names = readdirSync(PROTO_DIRECTORY).filter((name) => name.endsWith(".proto"));
-  return names
-    .sort()
-    .map((name) => ({
-      name: path.basename(name, ".proto"),
-      text: readFileSync(path.join(PROTO_DIRECTORY, name), "utf8"),
-    }));
+  return names.sort().map((name) => ({
+    name: path.basename(name, ".proto"),
+    text: readFileSync(path.join(PROTO_DIRECTORY, name), "utf8"),
+  }));
 }
 
 /** File name to formatted text. */
