@@ -1,0 +1,68 @@
+import { assert } from "../../base/assert.ts";
+import { type MemberId, NO_MEMBER } from "../../base/ids.ts";
+import type { Message } from "../model.ts";
+import type { RaftState } from "./state.ts";
+
+type ProposeMessage = Extract<Message, { readonly kind: "propose" }>;
+
+/**
+ * Proposals on their way from a follower to its leader. A message is meant for one term and numbered, and never repeated: the
+ * leader appends it once or not at all, and only the applied entry tells which.
+ */
+export class ForwardedProposals {
+  readonly #state: RaftState;
+  #gathered: { readonly id: number; readonly data: Uint8Array }[] = [];
+  #sequence: number;
+  /** As leader: the last sequence taken from each peer in this term. */
+  readonly #taken = new Map<MemberId, number>();
+
+  constructor(state: RaftState, firstSequence: number) {
+    this.#state = state;
+    this.#sequence = firstSequence;
+  }
+
+  gather(id: number, data: Uint8Array): void {
+    assert(this.#state.leader !== NO_MEMBER, "proposals are forwarded to a known leader", { id });
+    this.#gathered.push({ id, data });
+  }
+
+  /** Role, term or leader change: what has not left yet is certainly not appended by anyone. */
+  reset(): void {
+    for (const { id } of this.#gathered) this.#state.outbox.droppedProposals.push(id);
+    this.#gathered = [];
+    this.#taken.clear();
+  }
+
+  /** Everything gathered goes to the leader, in as many messages as its size demands. */
+  flush(): void {
+    let data: Uint8Array[] = [];
+    let bytes = 0;
+    for (const proposal of this.#gathered) {
+      if (data.length > 0 && bytes + proposal.data.length > this.#state.limits.appendBytes) {
+        this.#send(data);
+        data = [];
+        bytes = 0;
+      }
+      data.push(proposal.data);
+      bytes += proposal.data.length;
+    }
+    if (data.length > 0) this.#send(data);
+    this.#gathered = [];
+  }
+
+  #send(data: readonly Uint8Array[]): void {
+    assert(Number.isSafeInteger(this.#sequence), "sequences are safe integers", { sequence: this.#sequence });
+    this.#sequence++;
+    const address = this.#state.address(this.#state.leader);
+    this.#state.outbox.messages.push({ kind: "propose", ...address, sequence: this.#sequence, data });
+  }
+
+  /** As leader: whether this message is to be appended. One that comes twice, or after a later one, is not. */
+  accept(message: ProposeMessage): boolean {
+    assert(message.term === this.#state.term, "a proposal is meant for one term", { term: message.term });
+    assert(this.#state.role === "leader", "only a leader takes proposals");
+    if (message.sequence <= (this.#taken.get(message.from) ?? 0)) return false;
+    this.#taken.set(message.from, message.sequence);
+    return true;
+  }
+}
