@@ -1,0 +1,20 @@
+import { HashKVRequest, type HashKVResponse, StatusRequest, type StatusResponse } from "../proto/gen/etcdserverpb.ts";
+import { Maintenance } from "../proto/gen/rpc.ts";
+import type { Caller, CallOptions } from "./retry.ts";
+
+/** What one member says of itself: for these a client pinned to that member makes sense. Every method rejects with GrpcError. */
+export class MaintenanceClient {
+  readonly #caller: Caller;
+
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  status(options?: CallOptions): Promise<StatusResponse> {
+    return this.#caller.call(Maintenance.Status, StatusRequest.create(), "read", options);
+  }
+
+  hashKv(request: Partial<HashKVRequest> = {}, options?: CallOptions): Promise<HashKVResponse> {
+    return this.#caller.call(Maintenance.HashKV, HashKVRequest.create(request), "read", options);
+  }
+}
