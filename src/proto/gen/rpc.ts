@@ -2,6 +2,7 @@
 import type { Method } from "../../base/codec.ts";
 import * as etcdserverpb from "./etcdserverpb.ts";
 import * as healthpb from "./healthpb.ts";
+import * as peerpb from "./peerpb.ts";
 import * as v3electionpb from "./v3electionpb.ts";
 import * as v3lockpb from "./v3lockpb.ts";
 
@@ -391,6 +392,18 @@ export const Health: {
     responseStream: true,
     request: healthpb.HealthCheckRequest,
     response: healthpb.HealthCheckResponse,
+  },
+};
+
+export const Peer: {
+  readonly Messages: Method<peerpb.Frame, peerpb.Welcome>;
+} = {
+  Messages: {
+    path: "/peerpb.Peer/Messages",
+    requestStream: true,
+    responseStream: true,
+    request: peerpb.Frame,
+    response: peerpb.Welcome,
   },
 };
 

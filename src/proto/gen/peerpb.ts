@@ -1,0 +1,791 @@
+// Generated from src/proto/peerpb.proto by `npm run generate`: change that, not this.
+import { EMPTY_BYTES, type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
+export interface Frame {
+  readonly hello: Hello | null;
+  readonly messages: readonly Message[];
+}
+
+export const Frame: MessageCodec<Frame> = messageCodec(readFrame, writeFrame, createFrame);
+
+function createFrame(partial: Partial<Frame> = {}): Frame {
+  return { hello: partial.hello ?? null, messages: partial.messages ?? [] };
+}
+
+export function readFrame(r: Reader): Frame {
+  let hello: Frame["hello"] = null;
+  const messages: Message[] = [];
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: {
+        const outer = r.enter();
+        hello = readHello(r);
+        r.leave(outer);
+        break;
+      }
+      case 18: {
+        const outer = r.enter();
+        messages.push(readMessage(r));
+        r.leave(outer);
+        break;
+      }
+      default:
+        r.skip(tag);
+    }
+  }
+  return { hello, messages };
+}
+
+export function writeFrame(w: Writer, m: Frame): void {
+  for (let i = m.messages.length - 1; i >= 0; i--) {
+    const before = w.length;
+    writeMessage(w, m.messages[i] as Message);
+    w.prefix(18, before);
+  }
+  if (m.hello !== null) {
+    const before = w.length;
+    writeHello(w, m.hello);
+    w.prefix(10, before);
+  }
+}
+
+export interface Hello {
+  readonly protocolVersion: number;
+  readonly clusterId: bigint;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+export const Hello: MessageCodec<Hello> = messageCodec(readHello, writeHello, createHello);
+
+function createHello(partial: Partial<Hello> = {}): Hello {
+  return {
+    protocolVersion: partial.protocolVersion ?? 0,
+    clusterId: partial.clusterId ?? 0n,
+    from: partial.from ?? 0n,
+    to: partial.to ?? 0n,
+  };
+}
+
+export function readHello(r: Reader): Hello {
+  let protocolVersion: Hello["protocolVersion"] = 0;
+  let clusterId: Hello["clusterId"] = 0n;
+  let from: Hello["from"] = 0n;
+  let to: Hello["to"] = 0n;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        protocolVersion = r.uint32();
+        break;
+      case 16:
+        clusterId = r.uint64Name();
+        break;
+      case 24:
+        from = r.uint64Name();
+        break;
+      case 32:
+        to = r.uint64Name();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { protocolVersion, clusterId, from, to };
+}
+
+export function writeHello(w: Writer, m: Hello): void {
+  if (m.to !== 0n) {
+    w.name(32, m.to);
+  }
+  if (m.from !== 0n) {
+    w.name(24, m.from);
+  }
+  if (m.clusterId !== 0n) {
+    w.name(16, m.clusterId);
+  }
+  if (m.protocolVersion !== 0) {
+    w.uint32(8, m.protocolVersion);
+  }
+}
+
+export interface Welcome {}
+
+export const Welcome: MessageCodec<Welcome> = messageCodec(readWelcome, writeWelcome, createWelcome);
+
+function createWelcome(_partial: Partial<Welcome> = {}): Welcome {
+  return {};
+}
+
+export function readWelcome(r: Reader): Welcome {
+  while (r.more()) r.skip(r.tag());
+  return {};
+}
+
+export function writeWelcome(_w: Writer, _m: Welcome): void {}
+
+export interface Message {
+  readonly term: number;
+  readonly body:
+    | { readonly kind: "append"; readonly value: Append }
+    | { readonly kind: "appendResponse"; readonly value: AppendResponse }
+    | { readonly kind: "heartbeat"; readonly value: Heartbeat }
+    | { readonly kind: "heartbeatResponse"; readonly value: HeartbeatResponse }
+    | { readonly kind: "preVote"; readonly value: VoteRequest }
+    | { readonly kind: "preVoteResponse"; readonly value: VoteResponse }
+    | { readonly kind: "vote"; readonly value: VoteRequest }
+    | { readonly kind: "voteResponse"; readonly value: VoteResponse }
+    | { readonly kind: "propose"; readonly value: Propose }
+    | { readonly kind: "readIndex"; readonly value: ReadIndex }
+    | { readonly kind: "readIndexResponse"; readonly value: ReadIndexResponse }
+    | null;
+}
+
+export const Message: MessageCodec<Message> = messageCodec(readMessage, writeMessage, createMessage);
+
+function createMessage(partial: Partial<Message> = {}): Message {
+  return { term: partial.term ?? 0, body: partial.body ?? null };
+}
+
+export function readMessage(r: Reader): Message {
+  let term: Message["term"] = 0;
+  let body: Message["body"] = null;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        term = r.uint64();
+        break;
+      case 18: {
+        const outer = r.enter();
+        body = { kind: "append", value: readAppend(r) };
+        r.leave(outer);
+        break;
+      }
+      case 26: {
+        const outer = r.enter();
+        body = { kind: "appendResponse", value: readAppendResponse(r) };
+        r.leave(outer);
+        break;
+      }
+      case 34: {
+        const outer = r.enter();
+        body = { kind: "heartbeat", value: readHeartbeat(r) };
+        r.leave(outer);
+        break;
+      }
+      case 42: {
+        const outer = r.enter();
+        body = { kind: "heartbeatResponse", value: readHeartbeatResponse(r) };
+        r.leave(outer);
+        break;
+      }
+      case 50: {
+        const outer = r.enter();
+        body = { kind: "preVote", value: readVoteRequest(r) };
+        r.leave(outer);
+        break;
+      }
+      case 58: {
+        const outer = r.enter();
+        body = { kind: "preVoteResponse", value: readVoteResponse(r) };
+        r.leave(outer);
+        break;
+      }
+      case 66: {
+        const outer = r.enter();
+        body = { kind: "vote", value: readVoteRequest(r) };
+        r.leave(outer);
+        break;
+      }
+      case 74: {
+        const outer = r.enter();
+        body = { kind: "voteResponse", value: readVoteResponse(r) };
+        r.leave(outer);
+        break;
+      }
+      case 82: {
+        const outer = r.enter();
+        body = { kind: "propose", value: readPropose(r) };
+        r.leave(outer);
+        break;
+      }
+      case 90: {
+        const outer = r.enter();
+        body = { kind: "readIndex", value: readReadIndex(r) };
+        r.leave(outer);
+        break;
+      }
+      case 98: {
+        const outer = r.enter();
+        body = { kind: "readIndexResponse", value: readReadIndexResponse(r) };
+        r.leave(outer);
+        break;
+      }
+      default:
+        r.skip(tag);
+    }
+  }
+  return { term, body };
+}
+
+export function writeMessage(w: Writer, m: Message): void {
+  if (m.body !== null) {
+    switch (m.body.kind) {
+      case "append": {
+        const before = w.length;
+        writeAppend(w, m.body.value);
+        w.prefix(18, before);
+        break;
+      }
+      case "appendResponse": {
+        const before = w.length;
+        writeAppendResponse(w, m.body.value);
+        w.prefix(26, before);
+        break;
+      }
+      case "heartbeat": {
+        const before = w.length;
+        writeHeartbeat(w, m.body.value);
+        w.prefix(34, before);
+        break;
+      }
+      case "heartbeatResponse": {
+        const before = w.length;
+        writeHeartbeatResponse(w, m.body.value);
+        w.prefix(42, before);
+        break;
+      }
+      case "preVote": {
+        const before = w.length;
+        writeVoteRequest(w, m.body.value);
+        w.prefix(50, before);
+        break;
+      }
+      case "preVoteResponse": {
+        const before = w.length;
+        writeVoteResponse(w, m.body.value);
+        w.prefix(58, before);
+        break;
+      }
+      case "vote": {
+        const before = w.length;
+        writeVoteRequest(w, m.body.value);
+        w.prefix(66, before);
+        break;
+      }
+      case "voteResponse": {
+        const before = w.length;
+        writeVoteResponse(w, m.body.value);
+        w.prefix(74, before);
+        break;
+      }
+      case "propose": {
+        const before = w.length;
+        writePropose(w, m.body.value);
+        w.prefix(82, before);
+        break;
+      }
+      case "readIndex": {
+        const before = w.length;
+        writeReadIndex(w, m.body.value);
+        w.prefix(90, before);
+        break;
+      }
+      case "readIndexResponse": {
+        const before = w.length;
+        writeReadIndexResponse(w, m.body.value);
+        w.prefix(98, before);
+        break;
+      }
+    }
+  }
+  if (m.term !== 0) {
+    w.uint64(8, m.term);
+  }
+}
+
+export interface Entry {
+  readonly term: number;
+  readonly index: number;
+  readonly config: boolean;
+  readonly data: Uint8Array;
+}
+
+export const Entry: MessageCodec<Entry> = messageCodec(readEntry, writeEntry, createEntry);
+
+function createEntry(partial: Partial<Entry> = {}): Entry {
+  return {
+    term: partial.term ?? 0,
+    index: partial.index ?? 0,
+    config: partial.config ?? false,
+    data: partial.data ?? EMPTY_BYTES,
+  };
+}
+
+export function readEntry(r: Reader): Entry {
+  let term: Entry["term"] = 0;
+  let index: Entry["index"] = 0;
+  let config: Entry["config"] = false;
+  let data: Entry["data"] = EMPTY_BYTES;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        term = r.uint64();
+        break;
+      case 16:
+        index = r.uint64();
+        break;
+      case 24:
+        config = r.bool();
+        break;
+      case 34:
+        data = r.bytes();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { term, index, config, data };
+}
+
+export function writeEntry(w: Writer, m: Entry): void {
+  if (m.data.length !== 0) {
+    w.bytes(34, m.data);
+  }
+  if (m.config) {
+    w.bool(24, m.config);
+  }
+  if (m.index !== 0) {
+    w.uint64(16, m.index);
+  }
+  if (m.term !== 0) {
+    w.uint64(8, m.term);
+  }
+}
+
+export interface Append {
+  readonly previousIndex: number;
+  readonly previousTerm: number;
+  readonly commit: number;
+  readonly entries: readonly Entry[];
+}
+
+export const Append: MessageCodec<Append> = messageCodec(readAppend, writeAppend, createAppend);
+
+function createAppend(partial: Partial<Append> = {}): Append {
+  return {
+    previousIndex: partial.previousIndex ?? 0,
+    previousTerm: partial.previousTerm ?? 0,
+    commit: partial.commit ?? 0,
+    entries: partial.entries ?? [],
+  };
+}
+
+export function readAppend(r: Reader): Append {
+  let previousIndex: Append["previousIndex"] = 0;
+  let previousTerm: Append["previousTerm"] = 0;
+  let commit: Append["commit"] = 0;
+  const entries: Entry[] = [];
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        previousIndex = r.uint64();
+        break;
+      case 16:
+        previousTerm = r.uint64();
+        break;
+      case 24:
+        commit = r.uint64();
+        break;
+      case 34: {
+        const outer = r.enter();
+        entries.push(readEntry(r));
+        r.leave(outer);
+        break;
+      }
+      default:
+        r.skip(tag);
+    }
+  }
+  return { previousIndex, previousTerm, commit, entries };
+}
+
+export function writeAppend(w: Writer, m: Append): void {
+  for (let i = m.entries.length - 1; i >= 0; i--) {
+    const before = w.length;
+    writeEntry(w, m.entries[i] as Entry);
+    w.prefix(34, before);
+  }
+  if (m.commit !== 0) {
+    w.uint64(24, m.commit);
+  }
+  if (m.previousTerm !== 0) {
+    w.uint64(16, m.previousTerm);
+  }
+  if (m.previousIndex !== 0) {
+    w.uint64(8, m.previousIndex);
+  }
+}
+
+export interface AppendResponse {
+  readonly index: number;
+  readonly rejected: Rejection | null;
+}
+
+export const AppendResponse: MessageCodec<AppendResponse> = messageCodec(
+  readAppendResponse,
+  writeAppendResponse,
+  createAppendResponse,
+);
+
+function createAppendResponse(partial: Partial<AppendResponse> = {}): AppendResponse {
+  return { index: partial.index ?? 0, rejected: partial.rejected ?? null };
+}
+
+export function readAppendResponse(r: Reader): AppendResponse {
+  let index: AppendResponse["index"] = 0;
+  let rejected: AppendResponse["rejected"] = null;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        index = r.uint64();
+        break;
+      case 18: {
+        const outer = r.enter();
+        rejected = readRejection(r);
+        r.leave(outer);
+        break;
+      }
+      default:
+        r.skip(tag);
+    }
+  }
+  return { index, rejected };
+}
+
+export function writeAppendResponse(w: Writer, m: AppendResponse): void {
+  if (m.rejected !== null) {
+    const before = w.length;
+    writeRejection(w, m.rejected);
+    w.prefix(18, before);
+  }
+  if (m.index !== 0) {
+    w.uint64(8, m.index);
+  }
+}
+
+export interface Rejection {
+  readonly hintIndex: number;
+  readonly hintTerm: number;
+}
+
+export const Rejection: MessageCodec<Rejection> = messageCodec(readRejection, writeRejection, createRejection);
+
+function createRejection(partial: Partial<Rejection> = {}): Rejection {
+  return { hintIndex: partial.hintIndex ?? 0, hintTerm: partial.hintTerm ?? 0 };
+}
+
+export function readRejection(r: Reader): Rejection {
+  let hintIndex: Rejection["hintIndex"] = 0;
+  let hintTerm: Rejection["hintTerm"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        hintIndex = r.uint64();
+        break;
+      case 16:
+        hintTerm = r.uint64();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { hintIndex, hintTerm };
+}
+
+export function writeRejection(w: Writer, m: Rejection): void {
+  if (m.hintTerm !== 0) {
+    w.uint64(16, m.hintTerm);
+  }
+  if (m.hintIndex !== 0) {
+    w.uint64(8, m.hintIndex);
+  }
+}
+
+export interface Heartbeat {
+  readonly commit: number;
+  readonly readRound: number;
+}
+
+export const Heartbeat: MessageCodec<Heartbeat> = messageCodec(readHeartbeat, writeHeartbeat, createHeartbeat);
+
+function createHeartbeat(partial: Partial<Heartbeat> = {}): Heartbeat {
+  return { commit: partial.commit ?? 0, readRound: partial.readRound ?? 0 };
+}
+
+export function readHeartbeat(r: Reader): Heartbeat {
+  let commit: Heartbeat["commit"] = 0;
+  let readRound: Heartbeat["readRound"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        commit = r.uint64();
+        break;
+      case 16:
+        readRound = r.uint64();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { commit, readRound };
+}
+
+export function writeHeartbeat(w: Writer, m: Heartbeat): void {
+  if (m.readRound !== 0) {
+    w.uint64(16, m.readRound);
+  }
+  if (m.commit !== 0) {
+    w.uint64(8, m.commit);
+  }
+}
+
+export interface HeartbeatResponse {
+  readonly readRound: number;
+}
+
+export const HeartbeatResponse: MessageCodec<HeartbeatResponse> = messageCodec(
+  readHeartbeatResponse,
+  writeHeartbeatResponse,
+  createHeartbeatResponse,
+);
+
+function createHeartbeatResponse(partial: Partial<HeartbeatResponse> = {}): HeartbeatResponse {
+  return { readRound: partial.readRound ?? 0 };
+}
+
+export function readHeartbeatResponse(r: Reader): HeartbeatResponse {
+  let readRound: HeartbeatResponse["readRound"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        readRound = r.uint64();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { readRound };
+}
+
+export function writeHeartbeatResponse(w: Writer, m: HeartbeatResponse): void {
+  if (m.readRound !== 0) {
+    w.uint64(8, m.readRound);
+  }
+}
+
+export interface VoteRequest {
+  readonly lastIndex: number;
+  readonly lastTerm: number;
+}
+
+export const VoteRequest: MessageCodec<VoteRequest> = messageCodec(
+  readVoteRequest,
+  writeVoteRequest,
+  createVoteRequest,
+);
+
+function createVoteRequest(partial: Partial<VoteRequest> = {}): VoteRequest {
+  return { lastIndex: partial.lastIndex ?? 0, lastTerm: partial.lastTerm ?? 0 };
+}
+
+export function readVoteRequest(r: Reader): VoteRequest {
+  let lastIndex: VoteRequest["lastIndex"] = 0;
+  let lastTerm: VoteRequest["lastTerm"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        lastIndex = r.uint64();
+        break;
+      case 16:
+        lastTerm = r.uint64();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { lastIndex, lastTerm };
+}
+
+export function writeVoteRequest(w: Writer, m: VoteRequest): void {
+  if (m.lastTerm !== 0) {
+    w.uint64(16, m.lastTerm);
+  }
+  if (m.lastIndex !== 0) {
+    w.uint64(8, m.lastIndex);
+  }
+}
+
+export interface VoteResponse {
+  readonly granted: boolean;
+}
+
+export const VoteResponse: MessageCodec<VoteResponse> = messageCodec(
+  readVoteResponse,
+  writeVoteResponse,
+  createVoteResponse,
+);
+
+function createVoteResponse(partial: Partial<VoteResponse> = {}): VoteResponse {
+  return { granted: partial.granted ?? false };
+}
+
+export function readVoteResponse(r: Reader): VoteResponse {
+  let granted: VoteResponse["granted"] = false;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        granted = r.bool();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { granted };
+}
+
+export function writeVoteResponse(w: Writer, m: VoteResponse): void {
+  if (m.granted) {
+    w.bool(8, m.granted);
+  }
+}
+
+export interface Propose {
+  readonly sequence: number;
+  readonly data: readonly Uint8Array[];
+}
+
+export const Propose: MessageCodec<Propose> = messageCodec(readPropose, writePropose, createPropose);
+
+function createPropose(partial: Partial<Propose> = {}): Propose {
+  return { sequence: partial.sequence ?? 0, data: partial.data ?? [] };
+}
+
+export function readPropose(r: Reader): Propose {
+  let sequence: Propose["sequence"] = 0;
+  const data: Uint8Array[] = [];
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        sequence = r.uint64();
+        break;
+      case 18:
+        data.push(r.bytes());
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { sequence, data };
+}
+
+export function writePropose(w: Writer, m: Propose): void {
+  for (let i = m.data.length - 1; i >= 0; i--) {
+    w.bytes(18, m.data[i] as Uint8Array);
+  }
+  if (m.sequence !== 0) {
+    w.uint64(8, m.sequence);
+  }
+}
+
+export interface ReadIndex {
+  readonly id: number;
+}
+
+export const ReadIndex: MessageCodec<ReadIndex> = messageCodec(readReadIndex, writeReadIndex, createReadIndex);
+
+function createReadIndex(partial: Partial<ReadIndex> = {}): ReadIndex {
+  return { id: partial.id ?? 0 };
+}
+
+export function readReadIndex(r: Reader): ReadIndex {
+  let id: ReadIndex["id"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        id = r.uint64();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { id };
+}
+
+export function writeReadIndex(w: Writer, m: ReadIndex): void {
+  if (m.id !== 0) {
+    w.uint64(8, m.id);
+  }
+}
+
+export interface ReadIndexResponse {
+  readonly id: number;
+  readonly confirmed: boolean;
+  readonly index: number;
+}
+
+export const ReadIndexResponse: MessageCodec<ReadIndexResponse> = messageCodec(
+  readReadIndexResponse,
+  writeReadIndexResponse,
+  createReadIndexResponse,
+);
+
+function createReadIndexResponse(partial: Partial<ReadIndexResponse> = {}): ReadIndexResponse {
+  return { id: partial.id ?? 0, confirmed: partial.confirmed ?? false, index: partial.index ?? 0 };
+}
+
+export function readReadIndexResponse(r: Reader): ReadIndexResponse {
+  let id: ReadIndexResponse["id"] = 0;
+  let confirmed: ReadIndexResponse["confirmed"] = false;
+  let index: ReadIndexResponse["index"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        id = r.uint64();
+        break;
+      case 16:
+        confirmed = r.bool();
+        break;
+      case 24:
+        index = r.uint64();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { id, confirmed, index };
+}
+
+export function writeReadIndexResponse(w: Writer, m: ReadIndexResponse): void {
+  if (m.index !== 0) {
+    w.uint64(24, m.index);
+  }
+  if (m.confirmed) {
+    w.bool(16, m.confirmed);
+  }
+  if (m.id !== 0) {
+    w.uint64(8, m.id);
+  }
+}
