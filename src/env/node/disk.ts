@@ -1,0 +1,186 @@
+/**
+ * A data directory on this machine's filesystem, and the lock that keeps a second process out of it.
+ *
+ *   const lock = await lockDirectory(path)      throws DirectoryInUse; await lock.release()
+ *   const disk = nodeDisk(path)                 the Disk of env/disk.ts, names relative to path
+ */
+import { execFile } from "node:child_process";
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Disk, DiskFile } from "../disk.ts";
+
+/** Only the owner may look into a data directory. */
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+const LOCK_NAME = "lock";
+
+export function nodeDisk(root: string): Disk {
+  return {
+    async makeDirectory(name) {
+      await mkdir(join(root, name), { recursive: true, mode: DIRECTORY_MODE });
+    },
+    async list(directory) {
+      try {
+        return (await readdir(join(root, directory))).sort();
+      } catch (error) {
+        if (codeOf(error) === "ENOENT") return [];
+        throw error;
+      }
+    },
+    async open(name, { create }) {
+      return new NodeFile(await openFile(join(root, name), create));
+    },
+    async read(name) {
+      return readFile(join(root, name));
+    },
+    async rename(from, to) {
+      await rename(join(root, from), join(root, to));
+    },
+    async remove(name) {
+      await rm(join(root, name));
+    },
+    async syncDirectory(directory) {
+      const handle = await open(join(root, directory), "r");
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}
+
+/** "r+" does not create and "w+" empties: creating is a separate, exclusive step. */
+async function openFile(path: string, create: boolean): Promise<FileHandle> {
+  if (create) {
+    try {
+      return await open(path, "wx+", FILE_MODE);
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+    }
+  }
+  return open(path, "r+");
+}
+
+class NodeFile implements DiskFile {
+  readonly #handle: FileHandle;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size;
+  }
+
+  async write(bytes: Uint8Array, offset: number): Promise<void> {
+    const { bytesWritten } = await this.#handle.write(bytes, 0, bytes.length, offset);
+    if (bytesWritten !== bytes.length) throw new Error(`short write: ${bytesWritten} of ${bytes.length} bytes`);
+  }
+
+  sync(): Promise<void> {
+    return this.#handle.datasync();
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.#handle.truncate(size);
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+/** Another process works in this directory. */
+export class DirectoryInUse extends Error {
+  override readonly name = "DirectoryInUse";
+}
+
+export interface DirectoryLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the directory for this process, making it when it is not there. The lock file names the process by pid and start time,
+ * so that a lock left by a killed process is taken over even when its pid has been given out again.
+ */
+export async function lockDirectory(path: string): Promise<DirectoryLock> {
+  await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+  const lock = join(path, LOCK_NAME);
+  const own = `${lock}.${process.pid}`;
+  const mine = `${process.pid} ${(await startOf(process.pid)) ?? "unknown"}\n`;
+  await writeFile(own, mine, { mode: FILE_MODE });
+  try {
+    if (!(await tryLink(own, lock))) {
+      await removeIfStale(path, lock);
+      if (!(await tryLink(own, lock))) throw inUse(path, await readIfThere(lock));
+    }
+  } finally {
+    await rm(own, { force: true });
+  }
+  return {
+    async release() {
+      if ((await readIfThere(lock)) === mine) await rm(lock, { force: true });
+    },
+  };
+}
+
+/** Link makes the name and its content appear in one step, and fails when the name is taken. */
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function removeIfStale(path: string, lock: string): Promise<void> {
+  const held = await readIfThere(lock);
+  if (held === null) return;
+  if (await isHolderAlive(held)) throw inUse(path, held);
+  // Moved aside first: should another process have taken the stale lock over in between, this shows and it gets it back.
+  const aside = `${lock}.stale.${process.pid}`;
+  await rename(lock, aside);
+  const moved = await readIfThere(aside);
+  if (moved !== held) await tryLink(aside, lock);
+  await rm(aside, { force: true });
+}
+
+async function isHolderAlive(held: string): Promise<boolean> {
+  const [pid = "", ...start] = held.trim().split(" ");
+  const now = await startOf(Number(pid));
+  return now !== null && now === start.join(" ");
+}
+
+function inUse(path: string, held: string | null): DirectoryInUse {
+  const [pid = "unknown"] = (held ?? "").split(" ");
+  return new DirectoryInUse(`data directory ${path} is in use by process ${pid}`);
+}
+
+/** When a process began, in words that only compare; null when there is none. */
+async function startOf(pid: number): Promise<string | null> {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return null;
+  const stat = await readIfThere(`/proc/${pid}/stat`);
+  // Field 22, counted behind the process's name, which may hold spaces and parentheses.
+  if (stat !== null) return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  return new Promise((resolve) => {
+    execFile("ps", ["-o", "lstart=", "-p", String(pid)], (error, stdout) => {
+      resolve(error === null && stdout.trim() !== "" ? stdout.trim().replace(/\s+/g, " ") : null);
+    });
+  });
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
