@@ -1,0 +1,112 @@
+import type { OperationRecord } from "../model.ts";
+import { type Answered, changesStore, type StoreFacts } from "./facts.ts";
+import { answered as answeredWith, count, describe, duration, type Findings } from "./findings.ts";
+
+/** The highest revision anybody had been answered with at a moment, while time is swept forward once. */
+export class Acknowledged {
+  readonly #byEnd: readonly Answered[];
+  #next = 0;
+  #highest: Answered | null = null;
+
+  constructor(operations: readonly Answered[]) {
+    this.#byEnd = [...operations].sort((a, b) => a.operation.endNs - b.operation.endNs);
+  }
+
+  /** The first answer with the highest revision among those that came strictly before `ns`; calls go forward in time. */
+  before(ns: number): Answered | null {
+    for (; this.#next < this.#byEnd.length; this.#next++) {
+      const next = this.#byEnd[this.#next] as Answered;
+      if (next.operation.endNs >= ns) break;
+      if (next.response.revision > (this.#highest?.response.revision ?? -1)) this.#highest = next;
+    }
+    return this.#highest;
+  }
+}
+
+/**
+ * What only the whole store shows, one scan over linearizable operations (revisions count the effective writes of all keys, and
+ * every answer carries the revision after its operation): revisions respect real time, no two writes share one, and each
+ * revision that no acknowledged write claims can have been made by some write of unknown outcome.
+ *
+ * `exclusive`: nobody but this history writes to the store.
+ */
+export function checkRevisions(
+  operations: readonly Answered[],
+  facts: StoreFacts,
+  exclusive: boolean,
+  findings: Findings,
+): Set<OperationRecord> {
+  const blamed = new Set<OperationRecord>();
+  const blame = (text: string, ...involved: OperationRecord[]): void => {
+    const [first] = involved as [OperationRecord];
+    blamed.add(first);
+    findings.add(text, involved, first.startNs);
+  };
+  for (const write of facts.duplicates) {
+    const owner = facts.byRevision.get(write.revision)?.operation as OperationRecord;
+    blame(`${answeredWith(write.operation, write.revision)}, but so was ${describe(owner)}`, write.operation, owner);
+  }
+  const acknowledged = new Acknowledged(operations);
+  for (const { operation, response } of [...operations].sort((a, b) => a.operation.startNs - b.operation.startNs)) {
+    const { revision } = response;
+    if (revision < facts.initialRevision) {
+      blame(`${answeredWith(operation, revision)}, below the store's first, ${facts.initialRevision}`, operation);
+    }
+    const newest = acknowledged.before(operation.startNs);
+    const least = newest === null ? facts.initialRevision : newest.response.revision;
+    if (revision > least || (revision === least && !changesStore(response))) continue;
+    if (newest === null) {
+      if (revision === least) blame(`${answeredWith(operation, revision)}, the store's before any write`, operation);
+      continue;
+    }
+    const late = duration(operation.startNs - newest.operation.endNs);
+    const text = `${answeredWith(operation, revision)}, ${late} after rev ${least} had been acknowledged`;
+    blame(`${text} (${describe(newest.operation)})`, operation, newest.operation);
+  }
+  if (exclusive) checkGaps(operations, facts, findings);
+  return blamed;
+}
+
+/**
+ * Every revision up to the highest shown that no acknowledged write claims needs an unknown write of its own, called before
+ * anything that shows that revision, or a later one, had ended. The later the gap the later its deadline, so giving the
+ * earliest call to the earliest gap decides it.
+ */
+function checkGaps(operations: readonly Answered[], facts: StoreFacts, findings: Findings): void {
+  const byRevision = [...operations].sort((a, b) => a.response.revision - b.response.revision);
+  const highest = byRevision.at(-1)?.response.revision ?? facts.initialRevision;
+  const span = highest - facts.initialRevision;
+  const claimed = [...facts.byRevision.keys()].filter(
+    (revision) => revision > facts.initialRevision && revision <= highest,
+  );
+  const gaps = span - claimed.length;
+  if (gaps > facts.unknownWrites.length) {
+    const made = count(claimed.length, "write");
+    const text = `${made} were acknowledged and ${count(facts.unknownWrites.length, "outcome")} are unknown, but the store counted ${span}`;
+    findings.add(
+      text,
+      byRevision.slice(-1).map(({ operation }) => operation),
+      null,
+    );
+    return;
+  }
+  const earliestEnd: OperationRecord[] = [];
+  for (let i = byRevision.length - 1; i >= 0; i--) {
+    const { operation } = byRevision[i] as Answered;
+    const later = earliestEnd[i + 1];
+    earliestEnd[i] = later !== undefined && later.endNs <= operation.endNs ? later : operation;
+  }
+  const claims = new Set(claimed);
+  let filled = 0;
+  let shown = 0;
+  for (let revision = facts.initialRevision + 1; revision <= highest && filled < gaps; revision++) {
+    if (claims.has(revision)) continue;
+    while ((byRevision[shown] as Answered).response.revision < revision) shown++;
+    const author = facts.unknownWrites[filled++] as OperationRecord;
+    const witness = earliestEnd[shown] as OperationRecord;
+    if (author.startNs <= witness.endNs) continue;
+    const text = `rev ${revision} had been made when ${describe(witness)} ended, but by no write that had begun`;
+    findings.add(text, [witness], witness.endNs);
+    return;
+  }
+}
