@@ -18,8 +18,12 @@ export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Messages and unknown groups inside each other; deeper input is refused. */
 export const NESTING_MAX = 100;
-/** A larger scratch buffer is given back after the message that needed it. */
-const SCRATCH_KEEP_BYTES = 4 * 1024 * 1024;
+/** Small messages are cut from blocks of this size: an allocation of its own costs each of them ten times the writing. */
+const BLOCK_BYTES = 16 * 1024;
+/** A larger message is copied into memory of its own, so that keeping it does not keep a block. */
+const SHARED_MAX_BYTES = 2048;
+/** What messages larger than a block are written in is kept for the next of them up to this size. */
+const LARGE_KEEP_BYTES = 4 * 1024 * 1024;
 const ASCII_SHORT_BYTES = 64;
 const TWO_32 = 2 ** 32;
 
@@ -234,27 +238,41 @@ export class Reader {
 /**
  * Writes a message from its last byte to its first: a sub-message's length is known when its prefix is due. Fields are
  * therefore given in descending order and stand ascending in the result. All methods take the tag as it stands on the wire.
+ * A block is filled from its end; what was handed out of it is never written again.
  */
 export class Writer {
-  #scratch: Uint8Array = new Uint8Array(4096);
-  /** Where the written part begins. */
-  #position = 4096;
+  #block: Uint8Array = new Uint8Array(BLOCK_BYTES);
+  /** Takes the place of a block for a message larger than one; nothing is ever cut from it. */
+  #large: Uint8Array = EMPTY_BYTES;
+  /** Where the open message ends: at the beginning of the one before it. */
+  #end = BLOCK_BYTES;
+  /** Where its written part begins. */
+  #position = BLOCK_BYTES;
 
-  /** Bytes written so far. */
+  /** Bytes of the open message written so far. */
   get length(): number {
-    return this.#scratch.length - this.#position;
+    return this.#end - this.#position;
   }
 
-  /** A copy of what was written; the writer is empty again. */
+  /** The message; the writer is ready for the next. */
   take(): Uint8Array {
-    const result = this.#scratch.slice(this.#position);
-    this.reset();
-    return result;
+    const length = this.length;
+    if (length > SHARED_MAX_BYTES) {
+      const copy = this.#block.slice(this.#position, this.#end);
+      this.reset();
+      return copy;
+    }
+    const view = new Uint8Array(this.#block.buffer as ArrayBuffer, this.#position, length);
+    this.#end = this.#position;
+    return view;
   }
 
+  /** Drops what was written of the open message. */
   reset(): void {
-    if (this.#scratch.length > SCRATCH_KEEP_BYTES) this.#scratch = new Uint8Array(4096);
-    this.#position = this.#scratch.length;
+    this.#position = this.#end;
+    if (this.#block !== this.#large) return;
+    if (this.#large.length > LARGE_KEEP_BYTES) this.#large = EMPTY_BYTES;
+    this.#moveTo(new Uint8Array(BLOCK_BYTES));
   }
 
   /** Puts tag and length before a sub-message (or packed list) whose last byte was written at `length` = `before`. */
@@ -268,7 +286,7 @@ export class Writer {
   bytes(tag: number, value: Uint8Array): void {
     this.#reserve(value.length + 10);
     this.#position -= value.length;
-    this.#scratch.set(value, this.#position);
+    this.#block.set(value, this.#position);
     this.#varint32(value.length);
     this.#varint32(tag);
   }
@@ -282,7 +300,7 @@ export class Writer {
       for (; at < length; at++) {
         const unit = value.charCodeAt(at);
         if (unit >= 0x80) break;
-        this.#scratch[start + at] = unit;
+        this.#block[start + at] = unit;
       }
     }
     if (at < length) this.bytes(tag, utf8Encoder.encode(value));
@@ -295,7 +313,7 @@ export class Writer {
 
   bool(tag: number, value: boolean): void {
     this.#reserve(6);
-    this.#scratch[--this.#position] = value ? 1 : 0;
+    this.#block[--this.#position] = value ? 1 : 0;
     this.#varint32(tag);
   }
 
@@ -343,26 +361,34 @@ export class Writer {
   }
 
   #reserve(count: number): void {
-    if (count > this.#position) this.#grow(count);
+    if (count <= this.#position) return;
+    const needed = this.length + count;
+    if (needed <= BLOCK_BYTES) {
+      this.#moveTo(new Uint8Array(BLOCK_BYTES));
+      return;
+    }
+    if (this.#block === this.#large || this.#large.length < needed) this.#large = new Uint8Array(2 * needed);
+    this.#moveTo(this.#large);
   }
 
-  #grow(count: number): void {
-    const length = this.length;
-    const grown = new Uint8Array(Math.max(2 * this.#scratch.length, 2 * (length + count)));
-    grown.set(this.#scratch.subarray(this.#position), grown.length - length);
-    this.#scratch = grown;
-    this.#position = grown.length - length;
+  /** Goes on in another block with the open message, if any. */
+  #moveTo(block: Uint8Array): void {
+    const position = block.length - this.length;
+    block.set(this.#block.subarray(this.#position, this.#end), position);
+    this.#block = block;
+    this.#position = position;
+    this.#end = block.length;
   }
 
   #varint32(value: number): void {
     if (value < 0x80) {
-      this.#scratch[--this.#position] = value;
+      this.#block[--this.#position] = value;
       return;
     }
     let at = this.#position - (value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5);
     this.#position = at;
-    for (; value >= 0x80; value >>>= 7) this.#scratch[at++] = (value & 0x7f) | 0x80;
-    this.#scratch[at] = value;
+    for (; value >= 0x80; value >>>= 7) this.#block[at++] = (value & 0x7f) | 0x80;
+    this.#block[at] = value;
   }
 
   #varint64(low: number, high: number): void {
@@ -385,14 +411,14 @@ export class Writer {
   #fourGroups(bits: number): void {
     const at = this.#position - 4;
     this.#position = at;
-    this.#scratch[at] = bits | 0x80;
-    this.#scratch[at + 1] = (bits >>> 7) | 0x80;
-    this.#scratch[at + 2] = (bits >>> 14) | 0x80;
-    this.#scratch[at + 3] = (bits >>> 21) | 0x80;
+    this.#block[at] = bits | 0x80;
+    this.#block[at + 1] = (bits >>> 7) | 0x80;
+    this.#block[at + 2] = (bits >>> 14) | 0x80;
+    this.#block[at + 3] = (bits >>> 21) | 0x80;
   }
 }
 
-// Encoding is synchronous and never calls back, so one scratch buffer serves every message of the thread.
+// Encoding is synchronous and never calls back, so one writer serves every message of the thread.
 const sharedWriter = new Writer();
 
 /** Puts a message's generated parts together. */

@@ -198,13 +198,25 @@ test("byte fields are plain views into the input, also when that is a Buffer's s
   assert.equal(Object.getPrototypeOf(key), Uint8Array.prototype);
 });
 
-test("a message larger than the scratch buffer is written whole, and results never share memory that is written again", () => {
+test("a message larger than the shared block is written whole, and results never share memory that is written again", () => {
   const value = new Uint8Array(5_000_000).map((_, i) => i);
   const large = PutRequest.encode(PutRequest.create({ key: new Uint8Array([1]), value }));
   const small = PutRequest.encode(PutRequest.create({ key: new Uint8Array([7]) }));
   PutRequest.encode(PutRequest.create({ key: new Uint8Array([8]) }));
   assert.deepEqual(PutRequest.decode(large).value, value);
   assert.deepEqual(small, new Uint8Array([10, 1, 7]));
+});
+
+test("messages of all sizes one after the other come out whole, and none changes another", () => {
+  const sizes = fc.array(fc.oneof(fc.nat(100), fc.nat(5000), fc.nat(60_000)), { minLength: 1, maxLength: 60 });
+  fc.assert(
+    fc.property(sizes, (lengths) => {
+      const values = lengths.map((length, i) => new Uint8Array(length).fill(i + 1));
+      const written = values.map((value) => PutRequest.encode(PutRequest.create({ value })));
+      for (const [i, bytes] of written.entries()) assert.deepEqual(PutRequest.decode(bytes).value, values[i]);
+    }),
+    RUNS,
+  );
 });
 
 test("64-bit words survive every length of varint", () => {
