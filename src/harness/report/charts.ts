@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from "vega-lite";
 import type { OperationClass, RunEvent, Samples, WindowSummary } from "../model.ts";
+import { CLASS_LABELS } from "./class-labels.ts";
 
 /** One picture of the report: what it shows in a sentence, and its Vega-Lite specification. */
 export interface Chart {
@@ -8,13 +9,6 @@ export interface Chart {
   readonly caption: string;
   readonly spec: TopLevelSpec;
 }
-
-export const CLASS_LABELS: Readonly<Record<OperationClass, string>> = {
-  "get-linearizable": "linearizable get",
-  "get-serializable": "serializable get",
-  put: "put",
-  delete: "delete",
-};
 
 const CLASSES = Object.keys(CLASS_LABELS) as OperationClass[];
 const COLOUR = {

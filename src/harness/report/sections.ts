@@ -9,7 +9,7 @@ import type {
   VerdictKind,
   WindowSummary,
 } from "../model.ts";
-import { CLASS_LABELS } from "./charts.ts";
+import { CLASS_LABELS } from "./class-labels.ts";
 import { formatCount, formatDuration, formatMicros, formatMoment, formatRate, formatShare } from "./format.ts";
 import { type Html, html, raw } from "./html.ts";
 import type { RunFiles } from "./page.ts";

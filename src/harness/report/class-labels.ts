@@ -1,0 +1,8 @@
+import type { OperationClass } from "../model.ts";
+
+export const CLASS_LABELS: Readonly<Record<OperationClass, string>> = {
+  "get-linearizable": "linearizable get",
+  "get-serializable": "serializable get",
+  put: "put",
+  delete: "delete",
+};
