@@ -195,7 +195,10 @@ export type RunEvent = { readonly atNs: number } & (
 
 // -------------------------------------------------------------------------------------------------------------- samples
 
-/** Latencies in nanoseconds from the intended start; null where there are too few samples to say (p99 1,000, p99.9 10,000). */
+/**
+ * Latencies in nanoseconds from the intended start, of ok and unknown outcomes (a time-out counts at its deadline, a refusal not at
+ * all); null where there are too few samples to say (p50 10, p99 1,000, p99.9 10,000).
+ */
 export interface LatencySummary {
   readonly count: number;
   readonly p50Ns: number | null;
@@ -214,7 +217,10 @@ export interface ClassSummary {
   readonly latency: LatencySummary;
 }
 
-/** A stretch of an open-loop phase on one side of a fault: before, during or after it. */
+/**
+ * The measured open-loop phases on one side of the faults: before the first injection, until the last heal, or after it. An
+ * operation belongs where it was meant to start. Without a fault everything is `before`.
+ */
 export interface WindowSummary {
   readonly name: "before" | "during" | "after";
   readonly startNs: number;
@@ -234,7 +240,10 @@ export interface CapacitySummary {
   readonly clientCpuMicrosPerOperation: number | null;
 }
 
-/** One column of time, `bucketNs` wide, for the charts. */
+/**
+ * One column of time, `bucketNs` wide, for the charts: the operations meant to start in it, of the measured open-loop phases (of the
+ * closed ones when there are no others). Every class of the mix has a point in every column. p99 from 100 samples on.
+ */
 export interface SeriesPoint {
   readonly atNs: number;
   readonly class: OperationClass;
@@ -253,7 +262,7 @@ export interface Distribution {
   readonly counts: readonly number[];
 }
 
-/** The longest time in which no write was acknowledged, and when writes came back after the fault began. */
+/** The longest time without an acknowledged write, among those that overlap the fault or follow it, within the open-loop phases. */
 export interface Outage {
   readonly startNs: number;
   readonly endNs: number;
