@@ -112,7 +112,7 @@ export interface Ready {
   /** Counts Readys from 1; comes back as `persisted` when `mustSync`. */
   readonly number: number;
   readonly messages: readonly PromptMessage[];
-  /** Null when unchanged since the last Ready. */
+  /** Null when unchanged since the last Ready. Written before the entries, so that a torn write leaves no entry above the saved term. */
   readonly hardState: HardState | null;
   /** Whether hardState or entries must be synced: false for a commit index alone. */
   readonly mustSync: boolean;
