@@ -1,0 +1,149 @@
+/**
+ * One client's watch stream: its watchers by id, and whether it can take more. Watchers of a stream that cannot are let fall
+ * behind: nothing is queued for them here, they read history again once the stream has drained.
+ */
+import { assert } from "../../base/assert.ts";
+import type { Revision } from "../../base/ids.ts";
+import type { ResponseHeader, WatchCreateRequest, WatchResponse } from "../../proto/gen/etcdserverpb.ts";
+import { WATCH_REFUSALS } from "../errors.ts";
+import { isEmptyRange } from "../mvcc/key.ts";
+import { isCurrent, makeWatcher, response, type Watcher, watchRange } from "./watcher.ts";
+
+/** Where a stream's responses go: a gRPC stream. */
+export interface WatchSink {
+  /** Takes the response in any case. False: the queue is above its limit, and `drained` will be called when it is empty. */
+  send(response: WatchResponse): boolean;
+}
+
+/** What a stream needs of the hub. */
+export interface StreamOwner {
+  readonly revision: Revision;
+  header(revision: Revision): ResponseHeader;
+  added(watcher: StreamWatcher): void;
+  removed(watcher: StreamWatcher): void;
+  /** An unsynced watcher may read history now. */
+  ready(watcher: StreamWatcher): void;
+  closed(stream: WatchStream): void;
+}
+
+export type StreamWatcher = Watcher<WatchStream>;
+
+/** The id of a response that concerns no watcher, or one that was refused. */
+const NO_WATCHER = -1n;
+
+export class WatchStream {
+  readonly #owner: StreamOwner;
+  readonly #sink: WatchSink;
+  readonly #watchers = new Map<bigint, StreamWatcher>();
+  /** Unsynced watchers that wait for `drained`. */
+  readonly #behind = new Set<StreamWatcher>();
+  #nextId = 0n;
+  #blocked = false;
+  #closed = false;
+
+  constructor(owner: StreamOwner, sink: WatchSink) {
+    this.#owner = owner;
+    this.#sink = sink;
+  }
+
+  get watchers(): Iterable<StreamWatcher> {
+    return this.#watchers.values();
+  }
+
+  /** The sink is above its limit. Requests still get their answers: whoever feeds them stops reading meanwhile. */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  create(request: WatchCreateRequest): void {
+    assert(!this.#closed, "a closed stream takes no request");
+    const refusal = this.#refusal(request);
+    if (refusal !== null) {
+      this.refuse(refusal);
+      return;
+    }
+    const id = request.watchId === 0n ? this.#takeId() : request.watchId;
+    const { revision } = this.#owner;
+    const watcher = makeWatcher<WatchStream>(this, id, request, revision);
+    this.#watchers.set(id, watcher);
+    this.#owner.added(watcher);
+    this.send(response(this.#owner.header(revision), id, { created: true }));
+    if (!watcher.synced) this.fellBehind(watcher);
+  }
+
+  /** Answers a create request that is not granted: also the API's way, when permission is missing. */
+  refuse(cancelReason: string): void {
+    const header = this.#owner.header(this.#owner.revision);
+    this.send(response(header, NO_WATCHER, { created: true, canceled: true, cancelReason }));
+  }
+
+  /** An unknown id is ignored, as in etcd. */
+  cancel(id: bigint): void {
+    const watcher = this.#watchers.get(id);
+    if (watcher === undefined) return;
+    this.#remove(watcher);
+    this.send(response(this.#owner.header(this.#owner.revision), id, { canceled: true }));
+  }
+
+  /** What the watcher needs was compacted away. */
+  cancelCompacted(watcher: StreamWatcher, compactRevision: Revision): void {
+    this.#remove(watcher);
+    this.send(response(this.#owner.header(0 as Revision), watcher.id, { canceled: true, compactRevision }));
+  }
+
+  /** Answers a progress request: silent unless every watcher has everything up to now; clients ask again. */
+  progress(): void {
+    const { revision } = this.#owner;
+    if (this.#watchers.size === 0) return;
+    for (const watcher of this.#watchers.values()) if (!isCurrent(watcher, revision)) return;
+    this.send(response(this.#owner.header(revision), NO_WATCHER, {}));
+  }
+
+  send(message: WatchResponse): void {
+    // A sink may close its stream while it is being sent to.
+    if (this.#closed) return;
+    if (!this.#sink.send(message)) this.#blocked = true;
+  }
+
+  /** The sink can take more. */
+  drained(): void {
+    if (this.#closed) return;
+    this.#blocked = false;
+    const behind = [...this.#behind];
+    this.#behind.clear();
+    for (const watcher of behind) this.#owner.ready(watcher);
+  }
+
+  /** An unsynced watcher: reads history at once, or when the stream has drained. */
+  fellBehind(watcher: StreamWatcher): void {
+    assert(!watcher.synced, "only an unsynced watcher is behind");
+    if (this.#watchers.get(watcher.id) !== watcher) return;
+    if (this.#blocked) this.#behind.add(watcher);
+    else this.#owner.ready(watcher);
+  }
+
+  /** Drops all watchers, silently: the client is gone or told otherwise. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const watcher of [...this.#watchers.values()]) this.#remove(watcher);
+    this.#owner.closed(this);
+  }
+
+  #refusal(request: WatchCreateRequest): string | null {
+    if (isEmptyRange(watchRange(request))) return WATCH_REFUSALS.emptyRange;
+    if (request.startRevision < 0) return WATCH_REFUSALS.compacted;
+    return request.watchId !== 0n && this.#watchers.has(request.watchId) ? WATCH_REFUSALS.duplicateId : null;
+  }
+
+  #remove(watcher: StreamWatcher): void {
+    this.#watchers.delete(watcher.id);
+    this.#behind.delete(watcher);
+    this.#owner.removed(watcher);
+  }
+
+  #takeId(): bigint {
+    while (this.#watchers.has(this.#nextId)) this.#nextId++;
+    return this.#nextId++;
+  }
+}
