@@ -1,0 +1,86 @@
+import type {
+  CheckName,
+  CheckResult,
+  HistoryHeader,
+  OperationRecord,
+  RunEvent,
+  Verdict,
+  WatchEventRecord,
+  WatcherRecord,
+} from "../model.ts";
+import { checkConverged } from "./converged.ts";
+import { isSerializable } from "./facts.ts";
+import { checkLinearizable } from "./linearizable.ts";
+import { type Budget, DEFAULT_STEPS } from "./partitions.ts";
+import { checkSerializable } from "./serializable.ts";
+import { type StalenessWindow, staleness } from "./staleness.ts";
+import { combine, guarded, type VerdictInput } from "./verdict.ts";
+import { checkWatch } from "./watch.ts";
+
+/** All that the checks look at. */
+export interface RunRecords {
+  readonly header: HistoryHeader;
+  readonly operations: readonly OperationRecord[];
+  readonly watchEvents: readonly WatchEventRecord[];
+  readonly watchers: readonly WatcherRecord[];
+  readonly events: readonly RunEvent[];
+}
+
+export interface JudgeOptions {
+  readonly checks: readonly CheckName[];
+  readonly windows: readonly StalenessWindow[];
+  readonly interruptedBy: VerdictInput["interruptedBy"];
+  /** Milliseconds on any clock that does not go back. */
+  readonly nowMs: () => number;
+  /** Time for each of the two searches, after which they say unknown. */
+  readonly limitMs?: number;
+  readonly steps?: number;
+  readonly exclusive?: boolean;
+}
+
+const LIMIT_MS = 20_000;
+
+/** Runs the planned checks over a run's records and says what follows. */
+export function judge(records: RunRecords, options: JudgeOptions): Verdict {
+  const { operations } = records;
+  const checks = options.checks.map((name) => guarded(name, options.nowMs, () => runCheck(name, records, options)));
+  const asLinearizable = guarded("linearizable", options.nowMs, () =>
+    checkLinearizable(operations, { ...linearizableOptions(records, options), serializableToo: true }),
+  );
+  return combine({
+    run: records.header.run,
+    planned: options.checks,
+    checks,
+    staleness: staleness(operations, options.windows),
+    serializableAsLinearizable: operations.some(isSerializable) ? asLinearizable.verdict : "unknown",
+    interruptedBy: options.interruptedBy,
+  });
+}
+
+function runCheck(name: CheckName, records: RunRecords, options: JudgeOptions): CheckResult {
+  const { operations, header } = records;
+  const { initialRevision } = header;
+  switch (name) {
+    case "linearizable":
+      return checkLinearizable(operations, linearizableOptions(records, options));
+    case "serializable":
+      return checkSerializable(operations, { initialRevision, exclusive: options.exclusive ?? true });
+    case "watch":
+      return checkWatch(operations, records.watchEvents, records.watchers, { initialRevision });
+    case "converged":
+      return checkConverged(operations, records.events, { initialRevision, members: header.members });
+  }
+}
+
+function linearizableOptions(
+  records: RunRecords,
+  options: JudgeOptions,
+): { readonly initialRevision: number; readonly exclusive: boolean; readonly budget: Budget } {
+  const startedMs = options.nowMs();
+  const limitMs = options.limitMs ?? LIMIT_MS;
+  return {
+    initialRevision: records.header.initialRevision,
+    exclusive: options.exclusive ?? true,
+    budget: { steps: options.steps ?? DEFAULT_STEPS, expired: () => options.nowMs() - startedMs > limitMs },
+  };
+}
