@@ -94,7 +94,9 @@ export class WatchHub {
       const [watcher] = this.#ready;
       if (watcher === undefined) break;
       this.#ready.delete(watcher);
-      budget -= this.#catchUp(watcher, budget);
+      // Another watcher of its stream may have filled it in this slice.
+      if (watcher.stream.blocked) watcher.stream.fellBehind(watcher);
+      else budget -= this.#catchUp(watcher, budget);
     }
     this.#working = false;
     return this.#ready.size > 0;

@@ -1,0 +1,218 @@
+/** mvcc and apply against their slow twin, and the rules that a random walk meets too rarely. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Revision } from "../../src/base/ids.ts";
+import { Applier } from "../../src/etcd/apply/applier.ts";
+import { innerHeader } from "../../src/etcd/apply/header.ts";
+import { answerRange } from "../../src/etcd/apply/range.ts";
+import { validateTxn } from "../../src/etcd/apply/validate.ts";
+import { ETCD_ERRORS, type EtcdError, isEtcdError } from "../../src/etcd/errors.ts";
+import type { StoreEvent } from "../../src/etcd/model.ts";
+import { MvccStore, NEWEST } from "../../src/etcd/mvcc/store.ts";
+import {
+  type DeleteRangeResponse,
+  InternalRaftRequest,
+  type PutResponse,
+  RangeRequest,
+  type RangeResponse,
+  type ResponseOp,
+  SortTarget,
+  type TxnResponse,
+} from "../../src/proto/gen/etcdserverpb.ts";
+import type { KeyValue } from "../../src/proto/gen/mvccpb.ts";
+import { bytes, deleteRequest, putRequest, rangeRequest, txnRequest } from "./arbitraries.ts";
+import { Twin, type TwinEvent, text } from "./twin.ts";
+
+const command = fc.oneof(
+  { weight: 4, arbitrary: putRequest.map((put) => InternalRaftRequest.create({ put })) },
+  { weight: 2, arbitrary: deleteRequest.map((deleteRange) => InternalRaftRequest.create({ deleteRange })) },
+  {
+    weight: 4,
+    arbitrary: txnRequest.filter((txn) => validateTxn(txn) === null).map((txn) => InternalRaftRequest.create({ txn })),
+  },
+);
+
+test("random commands leave the answers, events and every past state that full copies of each revision have", () => {
+  fc.assert(
+    fc.property(
+      fc.array(command, { maxLength: 30, size: "max" }),
+      fc.array(rangeRequest, { maxLength: 12, size: "max" }),
+      (commands, ranges) => {
+        const { store, applier } = makeApplier();
+        const twin = new Twin();
+        for (const each of commands) {
+          // What a leader writes is what every member reads back.
+          const received = InternalRaftRequest.decode(InternalRaftRequest.encode(each));
+          const { outcome, events } = applier.apply(received);
+          const expected = twin.command(() => runOnTwin(twin, each));
+          assert.deepEqual(plainOutcome(outcome), expected);
+          assert.equal(store.revision, twin.revision);
+          if (events.length > 0) assert.deepEqual(events.map(plainEvent), twin.events[twin.revision]);
+        }
+        for (const range of ranges) {
+          assert.deepEqual(
+            plainRange(answerRange(store, range, innerHeader), range),
+            twin.command(() => twin.range(range)),
+          );
+        }
+        checkHistory(store, twin);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("what a request's bytes do after apply does not change what was stored", () => {
+  const { store, applier } = makeApplier();
+  const encoded = InternalRaftRequest.encode(putOf("key", "value"));
+  applier.apply(InternalRaftRequest.decode(encoded));
+  encoded.fill(0);
+  const kv = store.get(bytes("key"), NEWEST);
+  assert.deepEqual([text(kv?.key ?? bytes("")), text(kv?.value ?? bytes(""))], ["key", "value"]);
+});
+
+test("the same commands give the same store whatever the headers of the answers say", () => {
+  fc.assert(
+    fc.property(fc.array(command, { maxLength: 20 }), (commands) => {
+      const one = makeApplier();
+      const store = new MvccStore();
+      const other = new Applier({
+        store,
+        cluster: { setAttributes() {} },
+        makeHeader: (revision) => ({ clusterId: 1n, memberId: 2n, revision, raftTerm: 3 }),
+      });
+      for (const each of commands) {
+        assert.deepEqual(one.applier.apply(each).events, other.apply(each).events);
+      }
+      assert.equal(one.store.sizeBytes, store.sizeBytes);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("a member's published attributes reach the cluster and make no revision", () => {
+  const published: unknown[] = [];
+  const store = new MvccStore();
+  const applier = new Applier({
+    store,
+    cluster: { setAttributes: (...fields) => published.push(fields) },
+    makeHeader: innerHeader,
+  });
+  const memberAttributes = { name: "n1", clientUrls: ["http://127.0.0.1:1"] };
+  const result = applier.apply(
+    InternalRaftRequest.create({ clusterMemberAttrSet: { memberId: 9n, memberAttributes } }),
+  );
+  assert.deepEqual(result, { outcome: { kind: "none" }, events: [] });
+  assert.deepEqual(published, [[9n, "n1", ["http://127.0.0.1:1"]]]);
+  assert.equal(store.revision, 1);
+});
+
+test("a command of a kind this server does not know stops it", () => {
+  const { applier } = makeApplier();
+  assert.throws(() => applier.apply(InternalRaftRequest.create({})), /of a kind this server knows/);
+});
+
+test("a point read finds what was there at each revision from the first to the last, and refuses the next", () => {
+  const { store, applier } = makeApplier();
+  for (const value of ["1", "2", "3"]) applier.apply(putOf("k", value));
+  const seen = [1, 2, 3, 4].map((at) => store.get(bytes("k"), at as Revision)).map((kv) => kv && text(kv.value));
+  assert.deepEqual(seen, [null, "1", "2", "3"]);
+  const future = RangeRequest.create({ key: bytes("k"), revision: 5 });
+  assert.equal(answerRange(store, future, innerHeader), ETCD_ERRORS.futureRevision);
+});
+
+function makeApplier(): { store: MvccStore; applier: Applier } {
+  const store = new MvccStore();
+  return { store, applier: new Applier({ store, cluster: { setAttributes() {} }, makeHeader: innerHeader }) };
+}
+
+function putOf(name: string, value: string): InternalRaftRequest {
+  const put = {
+    key: bytes(name),
+    value: bytes(value),
+    lease: 0n,
+    prevKv: false,
+    ignoreValue: false,
+    ignoreLease: false,
+  };
+  return InternalRaftRequest.create({ put });
+}
+
+function runOnTwin(twin: Twin, { put, deleteRange, txn }: InternalRaftRequest): unknown {
+  if (put !== null) return twin.put(put);
+  if (deleteRange !== null) return twin.deleteRange(deleteRange);
+  assert.ok(txn !== null);
+  return twin.txn(txn);
+}
+
+function checkHistory(store: MvccStore, twin: Twin): void {
+  for (let revision = 2; revision <= twin.revision; revision++) {
+    const changes = store.changesAt(revision as Revision);
+    const events = changes.map((kv): StoreEvent => {
+      return { kind: kv.version === 0 ? "delete" : "put", kv, previous: store.previousOf(kv) };
+    });
+    assert.deepEqual(events.map(plainEvent), twin.events[revision]);
+  }
+}
+
+type Outcome = ReturnType<Applier["apply"]>["outcome"];
+
+function plainOutcome(outcome: Outcome): unknown {
+  switch (outcome.kind) {
+    case "put":
+      return plainPut(outcome.response);
+    case "deleteRange":
+      return plainDelete(outcome.response);
+    case "txn":
+      return plainTxn(outcome.response);
+    case "refused":
+      return outcome.error.message;
+    default:
+      return null;
+  }
+}
+
+function plainPut({ header, prevKv }: PutResponse): unknown {
+  return { revision: header?.revision, previous: prevKv && plainKeyValue(prevKv) };
+}
+
+function plainDelete({ header, deleted, prevKvs }: DeleteRangeResponse): unknown {
+  return { revision: header?.revision, deleted, previous: prevKvs.map(plainKeyValue) };
+}
+
+function plainTxn({ header, succeeded, responses }: TxnResponse): unknown {
+  return { revision: header?.revision, succeeded, responses: responses.map(plainOperation) };
+}
+
+function plainOperation({ response }: ResponseOp): unknown {
+  switch (response?.kind) {
+    case "responseRange":
+      return plainRange(response.value, null);
+    case "responsePut":
+      return plainPut(response.value);
+    case "responseDeleteRange":
+      return plainDelete(response.value);
+    case "responseTxn":
+      return plainTxn(response.value);
+    default:
+      return null;
+  }
+}
+
+function plainRange(result: RangeResponse | EtcdError, request: RangeRequest | null): unknown {
+  if (isEtcdError(result)) return result.message;
+  const { header, kvs, more, count } = result;
+  assert.ok(request === null || request.sortTarget === SortTarget.VALUE || kvs.every((kv) => kv.lease === 0n));
+  return { revision: header?.revision, kvs: kvs.map(plainKeyValue), more, count };
+}
+
+function plainKeyValue(kv: KeyValue): unknown {
+  const { createRevision: create, modRevision: mod, version } = kv;
+  return { key: text(kv.key), value: text(kv.value), create, mod, version };
+}
+
+function plainEvent({ kind, kv, previous }: StoreEvent): TwinEvent {
+  const event = { kind, key: text(kv.key), value: text(kv.value), mod: kv.modRevision };
+  return { ...event, previous: previous === null ? null : (plainKeyValue(previous) as TwinEvent["previous"]) };
+}
