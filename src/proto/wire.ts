@@ -9,9 +9,27 @@
 import { assert } from "../base/assert.ts";
 import { type Codec, CodecError } from "../base/codec.ts";
 
-/** A codec that can also fill in the defaults of what is not given. */
+/** One field as the .proto has it: what turns messages into JSON and back without knowing them. */
+export interface FieldInfo {
+  /** As the .proto spells it. */
+  readonly name: string;
+  /** The message's property, or for a member of a oneof its `kind`. */
+  readonly key: string;
+  readonly type: "bool" | "uint32" | "int64" | "uint64" | "string" | "bytes" | "enum" | "message";
+  readonly repeated?: true;
+  /** The property that holds the oneof this field is a member of. */
+  readonly oneof?: string;
+  /** Of the field's messages. */
+  // biome-ignore lint/suspicious/noExplicitAny: any message
+  readonly message?: MessageCodec<any>;
+  /** Of the field's enum. */
+  readonly values?: Readonly<Record<string, number>>;
+}
+
+/** A codec that can also fill in the defaults of what is not given, and tell its fields, ascending by number. */
 export interface MessageCodec<Message> extends Codec<Message> {
   create(partial?: Partial<Message>): Message;
+  fields(): readonly FieldInfo[];
 }
 
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
@@ -426,6 +444,7 @@ export function messageCodec<Message>(
   read: (reader: Reader) => Message,
   write: (writer: Writer, message: Message) => void,
   create: (partial?: Partial<Message>) => Message,
+  fields: () => readonly FieldInfo[],
 ): MessageCodec<Message> {
   return {
     encode(message) {
@@ -437,5 +456,6 @@ export function messageCodec<Message>(
       return read(new Reader(bytes));
     },
     create,
+    fields,
   };
 }

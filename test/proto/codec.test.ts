@@ -59,6 +59,15 @@ test("fields stand in ascending order and zero values are left out", () => {
   }
 });
 
+test("a codec tells its fields as the .proto has them", () => {
+  for (const { type, codec } of everyMessage) {
+    const told = codec.fields().map((field) => `${field.name} ${field.repeated ?? false} ${field.oneof !== undefined}`);
+    const fields = [...type.fieldsArray].sort((a, b) => a.id - b.id);
+    const declared = fields.map((field) => `${field.name} ${field.repeated} ${field.partOf !== null}`);
+    assert.deepEqual(told, declared, type.fullName);
+  }
+});
+
 test("an ordinal beyond the safe integers saturates and keeps its sign", () => {
   const header = root.lookupType("etcdserverpb.ResponseHeader");
   const cases: [bigint, number][] = [

@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { generate, type ProtoFile } from "./generator.ts";
+import { generate } from "./generator.ts";
+import type { ProtoFile } from "./schema.ts";
 
 export const PROTO_DIRECTORY = "src/proto";
 

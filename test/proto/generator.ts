@@ -5,48 +5,21 @@
  */
 import protobuf from "protobufjs";
 import { assert } from "../../src/base/assert.ts";
-
-export interface ProtoFile {
-  /** Without ".proto": the generated file's name too. */
-  readonly name: string;
-  readonly text: string;
-}
-
-/** What is known of one scalar type: its TypeScript type, its default, how a present value differs, its reader and writer. */
-interface Scalar {
-  readonly type: string;
-  readonly zero: string;
-  readonly present: (value: string) => string;
-  readonly method: string;
-  readonly writer?: string;
-  readonly wire: 0 | 2;
-}
-
-const nonZero = (value: string): string => `${value} !== 0`;
-const nonEmpty = (value: string): string => `${value}.length !== 0`;
-const nonZeroName = (value: string): string => `${value} !== 0n`;
-const SCALARS: Readonly<Record<string, Scalar>> = {
-  bool: { type: "boolean", zero: "false", present: (value) => value, method: "bool", wire: 0 },
-  uint32: { type: "number", zero: "0", present: nonZero, method: "uint32", wire: 0 },
-  uint64: { type: "number", zero: "0", present: nonZero, method: "uint64", wire: 0 },
-  int64: { type: "number", zero: "0", present: nonZero, method: "int64", wire: 0 },
-  uint64Name: { type: "bigint", zero: "0n", present: nonZeroName, method: "uint64Name", writer: "name", wire: 0 },
-  int64Name: { type: "bigint", zero: "0n", present: nonZeroName, method: "int64Name", writer: "name", wire: 0 },
-  string: { type: "string", zero: '""', present: nonEmpty, method: "string", wire: 2 },
-  bytes: { type: "Uint8Array", zero: "EMPTY_BYTES", present: nonEmpty, method: "bytes", wire: 2 },
-};
-
-/** The whole schema, names resolved. */
-export function parseSchema(files: readonly ProtoFile[]): protobuf.Root {
-  const root = new protobuf.Root();
-  for (const file of files) {
-    const parsed = protobuf.parse(file.text, root, { keepCase: true });
-    assert(parsed.package !== undefined, "a .proto file names its package", { file: file.name });
-    parsed.root.lookup(parsed.package as string)?.setOption("file", file.name);
-  }
-  root.resolveAll();
-  return root;
-}
+import {
+  camelCase,
+  fileOf,
+  messagesOf,
+  nonEmpty,
+  type Property,
+  type ProtoFile,
+  packagesOf,
+  parseSchema,
+  propertiesOf,
+  scalarOf,
+  tagOf,
+  typeName,
+  valueType,
+} from "./schema.ts";
 
 /** The generated files, name to unformatted text. */
 export function generate(files: readonly ProtoFile[]): ReadonlyMap<string, string> {
@@ -59,49 +32,6 @@ export function generate(files: readonly ProtoFile[]): ReadonlyMap<string, strin
   }
   output.set("rpc.ts", generateServices(services));
   return output;
-}
-
-export function packagesOf(root: protobuf.NamespaceBase): protobuf.Namespace[] {
-  return root.nestedArray.flatMap((item) => {
-    if (!(item instanceof protobuf.Namespace) || item instanceof protobuf.Type) return [];
-    return [...(item.options?.["file"] === undefined ? [] : [item]), ...packagesOf(item)];
-  });
-}
-
-export const messagesOf = (namespace: protobuf.Namespace): protobuf.Type[] =>
-  namespace.nestedArray.filter((item) => item instanceof protobuf.Type);
-
-function fileOf(item: protobuf.ReflectionObject): string {
-  for (let at: protobuf.ReflectionObject | null = item; at !== null; at = at.parent) {
-    const file: unknown = at.options?.["file"];
-    if (typeof file === "string") return file;
-  }
-  throw new Error(`${item.fullName} belongs to no file`);
-}
-
-/** range_end, peerURLs, member_ID -> rangeEnd, peerUrls, memberId. */
-export function camelCase(name: string): string {
-  const parts = name.match(/[A-Z]{2,}s?|[A-Z]?[a-z0-9]+|[A-Z]/g) ?? [];
-  return parts
-    .map((part, i) => (i === 0 ? "" : part.charAt(0).toUpperCase()) + part.slice(i && 1).toLowerCase())
-    .join("");
-}
-
-/** Nested enums lose their parent's name, but for one called just "Type". */
-function typeName(item: protobuf.ReflectionObject): string {
-  return item.name === "Type" && item.parent !== null ? item.parent.name + item.name : item.name;
-}
-
-function scalarOf(field: protobuf.Field): Scalar | null {
-  const resolved = field.resolvedType;
-  if (resolved instanceof protobuf.Type) return null;
-  if (resolved instanceof protobuf.Enum) {
-    assert(Object.values(resolved.values).includes(0), "a proto3 enum has a zero", { name: resolved.fullName });
-    return { type: typeName(resolved), zero: "0", present: nonZero, method: "enumeration", wire: 0 };
-  }
-  const scalar = SCALARS[field.options?.["jstype"] === "JS_STRING" ? `${field.type}Name` : field.type];
-  assert(scalar !== undefined, "a field type the generator does not know", { field: field.fullName, type: field.type });
-  return scalar;
 }
 
 function generateFile(namespace: protobuf.Namespace): string {
@@ -127,7 +57,7 @@ function foreignImports(namespace: protobuf.Namespace): string[] {
     const type = field.resolvedType;
     if (!(type instanceof protobuf.Type) || fileOf(type) === fileOf(field)) continue;
     const names = byFile.get(fileOf(type)) ?? new Set();
-    byFile.set(fileOf(type), names.add(`type ${type.name}`).add(`read${type.name}`).add(`write${type.name}`));
+    byFile.set(fileOf(type), names.add(type.name).add(`read${type.name}`).add(`write${type.name}`));
   }
   return [...byFile].sort().map(([file, names]) => `import { ${[...names].sort().join(", ")} } from "./${file}.ts";`);
 }
@@ -138,36 +68,6 @@ function generateEnum(type: protobuf.Enum): string {
   const object = Object.entries(type.values).map(([key, value]) => `${key}: ${value}`);
   return `export const ${name}: { ${values.join("; ")} } = { ${object.join(", ")} };
 export type ${name} = (typeof ${name})[keyof typeof ${name}];\n`;
-}
-
-/** One property of the message's interface: a field, or a oneof with its fields. */
-interface Property {
-  readonly name: string;
-  readonly fields: readonly protobuf.Field[];
-  readonly oneof: boolean;
-}
-
-/** Ascending by field number. */
-export function propertiesOf(message: protobuf.Type): readonly Property[] {
-  const fields = [...message.fieldsArray].sort((a, b) => a.id - b.id);
-  const properties: Property[] = [];
-  for (const field of fields) {
-    assert(!field.map && !field.options?.["proto3_optional"], "maps and optional fields are not supported", {
-      field: field.fullName,
-    });
-    if (field.partOf === null) properties.push({ name: camelCase(field.name), fields: [field], oneof: false });
-    else if (field.partOf.fieldsArray[0] === field) {
-      const members = [...field.partOf.fieldsArray];
-      const ids = members.map((member) => fields.indexOf(member));
-      assert(
-        ids.every((id, i) => i === 0 || id === (ids[i - 1] as number) + 1),
-        "a oneof's numbers are ascending and uninterrupted",
-        { oneof: field.partOf.fullName },
-      );
-      properties.push({ name: camelCase(field.partOf.name), fields: members, oneof: true });
-    }
-  }
-  return properties;
 }
 
 function generateMessage(message: protobuf.Type): string {
@@ -181,7 +81,9 @@ function generateMessage(message: protobuf.Type): string {
   const empty = properties.length === 0 ? "_" : "";
   return `export interface ${name} { ${declared.join("\n")} }
 
-export const ${name}: MessageCodec<${name}> = messageCodec(read${name}, write${name}, create${name});
+export const ${name}: MessageCodec<${name}> = messageCodec(read${name}, write${name}, create${name}, () => [
+${properties.flatMap(describeFields).join("\n")}
+]);
 
 function create${name}(${empty}partial: Partial<${name}> = {}): ${name} { return { ${created.join("\n")} }; }
 
@@ -192,8 +94,18 @@ ${[...properties].reverse().map(generateWrite).join("\n")}
 `;
 }
 
-function valueType(field: protobuf.Field): string {
-  return scalarOf(field)?.type ?? (field.resolvedType as protobuf.Type).name;
+/** The field as `FieldInfo` of wire.ts tells it. */
+function describeFields({ name, fields, oneof }: Property): string[] {
+  return fields.map((field) => {
+    const resolved = field.resolvedType;
+    const facts = [`name: "${field.name}"`, `key: "${oneof ? camelCase(field.name) : name}"`];
+    facts.push(`type: "${resolved instanceof protobuf.Type ? "message" : resolved === null ? field.type : "enum"}"`);
+    if (field.repeated) facts.push("repeated: true");
+    if (oneof) facts.push(`oneof: "${name}"`);
+    if (resolved instanceof protobuf.Type) facts.push(`message: ${resolved.name}`);
+    if (resolved instanceof protobuf.Enum) facts.push(`values: ${typeName(resolved)}`);
+    return `{ ${facts.join(", ")} },`;
+  });
 }
 
 function propertyType({ fields, oneof }: Property): string {
@@ -269,8 +181,6 @@ function writeValue(field: protobuf.Field, value: string): string {
   if (scalar !== null) return `w.${scalar.writer ?? scalar.method}(${tagOf(field, scalar.wire)}, ${value});`;
   return `const before = w.length; write${valueType(field)}(w, ${value}); w.prefix(${tagOf(field, 2)}, before);`;
 }
-
-const tagOf = (field: protobuf.Field, wire: number): number => (field.id << 3) | wire;
 
 function generateServices(services: readonly protobuf.Service[]): string {
   const packages = [

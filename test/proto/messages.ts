@@ -2,7 +2,7 @@ import fc from "fast-check";
 import protobuf from "protobufjs";
 import type { MessageCodec } from "../../src/proto/wire.ts";
 import { readProtoFiles } from "./generate.ts";
-import { camelCase, messagesOf, packagesOf, parseSchema, propertiesOf } from "./generator.ts";
+import { camelCase, messagesOf, packagesOf, parseSchema, propertiesOf } from "./schema.ts";
 
 /** Protobufjs' reflection of the same .proto files: the independent twin. */
 export const root: protobuf.Root = parseSchema(readProtoFiles());

@@ -5,8 +5,8 @@ import test from "node:test";
 import protobuf from "protobufjs";
 import * as rpc from "../../src/proto/gen/rpc.ts";
 import { generateFormatted, PROTO_DIRECTORY, readProtoFiles } from "./generate.ts";
-import { camelCase } from "./generator.ts";
 import { root } from "./messages.ts";
+import { camelCase } from "./schema.ts";
 
 const FACTS = path.resolve("..", "shared", "reference");
 const skip = existsSync(FACTS) ? false : "no ../shared/reference beside the repository";

@@ -15,6 +15,7 @@ export const UserAddOptions: MessageCodec<UserAddOptions> = messageCodec(
   readUserAddOptions,
   writeUserAddOptions,
   createUserAddOptions,
+  () => [{ name: "no_password", key: "noPassword", type: "bool" }],
 );
 
 function createUserAddOptions(partial: Partial<UserAddOptions> = {}): UserAddOptions {
@@ -49,7 +50,12 @@ export interface User {
   readonly options: UserAddOptions | null;
 }
 
-export const User: MessageCodec<User> = messageCodec(readUser, writeUser, createUser);
+export const User: MessageCodec<User> = messageCodec(readUser, writeUser, createUser, () => [
+  { name: "name", key: "name", type: "bytes" },
+  { name: "password", key: "password", type: "bytes" },
+  { name: "roles", key: "roles", type: "string", repeated: true },
+  { name: "options", key: "options", type: "message", message: UserAddOptions },
+]);
 
 function createUser(partial: Partial<User> = {}): User {
   return {
@@ -113,7 +119,16 @@ export interface Permission {
   readonly rangeEnd: Uint8Array;
 }
 
-export const Permission: MessageCodec<Permission> = messageCodec(readPermission, writePermission, createPermission);
+export const Permission: MessageCodec<Permission> = messageCodec(
+  readPermission,
+  writePermission,
+  createPermission,
+  () => [
+    { name: "permType", key: "permType", type: "enum", values: PermissionType },
+    { name: "key", key: "key", type: "bytes" },
+    { name: "range_end", key: "rangeEnd", type: "bytes" },
+  ],
+);
 
 function createPermission(partial: Partial<Permission> = {}): Permission {
   return {
@@ -163,7 +178,10 @@ export interface Role {
   readonly keyPermission: readonly Permission[];
 }
 
-export const Role: MessageCodec<Role> = messageCodec(readRole, writeRole, createRole);
+export const Role: MessageCodec<Role> = messageCodec(readRole, writeRole, createRole, () => [
+  { name: "name", key: "name", type: "bytes" },
+  { name: "keyPermission", key: "keyPermission", type: "message", repeated: true, message: Permission },
+]);
 
 function createRole(partial: Partial<Role> = {}): Role {
   return { name: partial.name ?? EMPTY_BYTES, keyPermission: partial.keyPermission ?? [] };

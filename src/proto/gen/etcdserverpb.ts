@@ -1,25 +1,25 @@
 // Generated from src/proto/etcdserverpb.proto by `npm run generate`: change that, not this.
 import { EMPTY_BYTES, type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
 import {
+  Permission,
+  UserAddOptions,
   readPermission,
   readUserAddOptions,
-  type Permission,
-  type UserAddOptions,
   writePermission,
   writeUserAddOptions,
 } from "./authpb.ts";
 import {
+  ClusterMemberAttrSetRequest,
+  ClusterVersionSetRequest,
+  DowngradeInfoSetRequest,
   readClusterMemberAttrSetRequest,
   readClusterVersionSetRequest,
   readDowngradeInfoSetRequest,
-  type ClusterMemberAttrSetRequest,
-  type ClusterVersionSetRequest,
-  type DowngradeInfoSetRequest,
   writeClusterMemberAttrSetRequest,
   writeClusterVersionSetRequest,
   writeDowngradeInfoSetRequest,
 } from "./membershippb.ts";
-import { readEvent, readKeyValue, type Event, type KeyValue, writeEvent, writeKeyValue } from "./mvccpb.ts";
+import { Event, KeyValue, readEvent, readKeyValue, writeEvent, writeKeyValue } from "./mvccpb.ts";
 export const AlarmType: { readonly NONE: 0; readonly NOSPACE: 1; readonly CORRUPT: 2 } = {
   NONE: 0,
   NOSPACE: 1,
@@ -88,6 +88,12 @@ export const ResponseHeader: MessageCodec<ResponseHeader> = messageCodec(
   readResponseHeader,
   writeResponseHeader,
   createResponseHeader,
+  () => [
+    { name: "cluster_id", key: "clusterId", type: "uint64" },
+    { name: "member_id", key: "memberId", type: "uint64" },
+    { name: "revision", key: "revision", type: "int64" },
+    { name: "raft_term", key: "raftTerm", type: "uint64" },
+  ],
 );
 
 function createResponseHeader(partial: Partial<ResponseHeader> = {}): ResponseHeader {
@@ -161,6 +167,21 @@ export const RangeRequest: MessageCodec<RangeRequest> = messageCodec(
   readRangeRequest,
   writeRangeRequest,
   createRangeRequest,
+  () => [
+    { name: "key", key: "key", type: "bytes" },
+    { name: "range_end", key: "rangeEnd", type: "bytes" },
+    { name: "limit", key: "limit", type: "int64" },
+    { name: "revision", key: "revision", type: "int64" },
+    { name: "sort_order", key: "sortOrder", type: "enum", values: SortOrder },
+    { name: "sort_target", key: "sortTarget", type: "enum", values: SortTarget },
+    { name: "serializable", key: "serializable", type: "bool" },
+    { name: "keys_only", key: "keysOnly", type: "bool" },
+    { name: "count_only", key: "countOnly", type: "bool" },
+    { name: "min_mod_revision", key: "minModRevision", type: "int64" },
+    { name: "max_mod_revision", key: "maxModRevision", type: "int64" },
+    { name: "min_create_revision", key: "minCreateRevision", type: "int64" },
+    { name: "max_create_revision", key: "maxCreateRevision", type: "int64" },
+  ],
 );
 
 function createRangeRequest(partial: Partial<RangeRequest> = {}): RangeRequest {
@@ -311,6 +332,12 @@ export const RangeResponse: MessageCodec<RangeResponse> = messageCodec(
   readRangeResponse,
   writeRangeResponse,
   createRangeResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "kvs", key: "kvs", type: "message", repeated: true, message: KeyValue },
+    { name: "more", key: "more", type: "bool" },
+    { name: "count", key: "count", type: "int64" },
+  ],
 );
 
 function createRangeResponse(partial: Partial<RangeResponse> = {}): RangeResponse {
@@ -383,7 +410,19 @@ export interface PutRequest {
   readonly ignoreLease: boolean;
 }
 
-export const PutRequest: MessageCodec<PutRequest> = messageCodec(readPutRequest, writePutRequest, createPutRequest);
+export const PutRequest: MessageCodec<PutRequest> = messageCodec(
+  readPutRequest,
+  writePutRequest,
+  createPutRequest,
+  () => [
+    { name: "key", key: "key", type: "bytes" },
+    { name: "value", key: "value", type: "bytes" },
+    { name: "lease", key: "lease", type: "int64" },
+    { name: "prev_kv", key: "prevKv", type: "bool" },
+    { name: "ignore_value", key: "ignoreValue", type: "bool" },
+    { name: "ignore_lease", key: "ignoreLease", type: "bool" },
+  ],
+);
 
 function createPutRequest(partial: Partial<PutRequest> = {}): PutRequest {
   return {
@@ -461,6 +500,10 @@ export const PutResponse: MessageCodec<PutResponse> = messageCodec(
   readPutResponse,
   writePutResponse,
   createPutResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "prev_kv", key: "prevKv", type: "message", message: KeyValue },
+  ],
 );
 
 function createPutResponse(partial: Partial<PutResponse> = {}): PutResponse {
@@ -515,6 +558,11 @@ export const DeleteRangeRequest: MessageCodec<DeleteRangeRequest> = messageCodec
   readDeleteRangeRequest,
   writeDeleteRangeRequest,
   createDeleteRangeRequest,
+  () => [
+    { name: "key", key: "key", type: "bytes" },
+    { name: "range_end", key: "rangeEnd", type: "bytes" },
+    { name: "prev_kv", key: "prevKv", type: "bool" },
+  ],
 );
 
 function createDeleteRangeRequest(partial: Partial<DeleteRangeRequest> = {}): DeleteRangeRequest {
@@ -570,6 +618,11 @@ export const DeleteRangeResponse: MessageCodec<DeleteRangeResponse> = messageCod
   readDeleteRangeResponse,
   writeDeleteRangeResponse,
   createDeleteRangeResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "deleted", key: "deleted", type: "int64" },
+    { name: "prev_kvs", key: "prevKvs", type: "message", repeated: true, message: KeyValue },
+  ],
 );
 
 function createDeleteRangeResponse(partial: Partial<DeleteRangeResponse> = {}): DeleteRangeResponse {
@@ -630,7 +683,18 @@ export interface RequestOp {
     | null;
 }
 
-export const RequestOp: MessageCodec<RequestOp> = messageCodec(readRequestOp, writeRequestOp, createRequestOp);
+export const RequestOp: MessageCodec<RequestOp> = messageCodec(readRequestOp, writeRequestOp, createRequestOp, () => [
+  { name: "request_range", key: "requestRange", type: "message", oneof: "request", message: RangeRequest },
+  { name: "request_put", key: "requestPut", type: "message", oneof: "request", message: PutRequest },
+  {
+    name: "request_delete_range",
+    key: "requestDeleteRange",
+    type: "message",
+    oneof: "request",
+    message: DeleteRangeRequest,
+  },
+  { name: "request_txn", key: "requestTxn", type: "message", oneof: "request", message: TxnRequest },
+]);
 
 function createRequestOp(partial: Partial<RequestOp> = {}): RequestOp {
   return { request: partial.request ?? null };
@@ -712,7 +776,23 @@ export interface ResponseOp {
     | null;
 }
 
-export const ResponseOp: MessageCodec<ResponseOp> = messageCodec(readResponseOp, writeResponseOp, createResponseOp);
+export const ResponseOp: MessageCodec<ResponseOp> = messageCodec(
+  readResponseOp,
+  writeResponseOp,
+  createResponseOp,
+  () => [
+    { name: "response_range", key: "responseRange", type: "message", oneof: "response", message: RangeResponse },
+    { name: "response_put", key: "responsePut", type: "message", oneof: "response", message: PutResponse },
+    {
+      name: "response_delete_range",
+      key: "responseDeleteRange",
+      type: "message",
+      oneof: "response",
+      message: DeleteRangeResponse,
+    },
+    { name: "response_txn", key: "responseTxn", type: "message", oneof: "response", message: TxnResponse },
+  ],
+);
 
 function createResponseOp(partial: Partial<ResponseOp> = {}): ResponseOp {
   return { response: partial.response ?? null };
@@ -799,7 +879,17 @@ export interface Compare {
   readonly rangeEnd: Uint8Array;
 }
 
-export const Compare: MessageCodec<Compare> = messageCodec(readCompare, writeCompare, createCompare);
+export const Compare: MessageCodec<Compare> = messageCodec(readCompare, writeCompare, createCompare, () => [
+  { name: "result", key: "result", type: "enum", values: CompareResult },
+  { name: "target", key: "target", type: "enum", values: CompareTarget },
+  { name: "key", key: "key", type: "bytes" },
+  { name: "version", key: "version", type: "int64", oneof: "targetUnion" },
+  { name: "create_revision", key: "createRevision", type: "int64", oneof: "targetUnion" },
+  { name: "mod_revision", key: "modRevision", type: "int64", oneof: "targetUnion" },
+  { name: "value", key: "value", type: "bytes", oneof: "targetUnion" },
+  { name: "lease", key: "lease", type: "int64", oneof: "targetUnion" },
+  { name: "range_end", key: "rangeEnd", type: "bytes" },
+]);
 
 function createCompare(partial: Partial<Compare> = {}): Compare {
   return {
@@ -894,7 +984,16 @@ export interface TxnRequest {
   readonly failure: readonly RequestOp[];
 }
 
-export const TxnRequest: MessageCodec<TxnRequest> = messageCodec(readTxnRequest, writeTxnRequest, createTxnRequest);
+export const TxnRequest: MessageCodec<TxnRequest> = messageCodec(
+  readTxnRequest,
+  writeTxnRequest,
+  createTxnRequest,
+  () => [
+    { name: "compare", key: "compare", type: "message", repeated: true, message: Compare },
+    { name: "success", key: "success", type: "message", repeated: true, message: RequestOp },
+    { name: "failure", key: "failure", type: "message", repeated: true, message: RequestOp },
+  ],
+);
 
 function createTxnRequest(partial: Partial<TxnRequest> = {}): TxnRequest {
   return { compare: partial.compare ?? [], success: partial.success ?? [], failure: partial.failure ?? [] };
@@ -960,6 +1059,11 @@ export const TxnResponse: MessageCodec<TxnResponse> = messageCodec(
   readTxnResponse,
   writeTxnResponse,
   createTxnResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "succeeded", key: "succeeded", type: "bool" },
+    { name: "responses", key: "responses", type: "message", repeated: true, message: ResponseOp },
+  ],
 );
 
 function createTxnResponse(partial: Partial<TxnResponse> = {}): TxnResponse {
@@ -1020,6 +1124,10 @@ export const CompactionRequest: MessageCodec<CompactionRequest> = messageCodec(
   readCompactionRequest,
   writeCompactionRequest,
   createCompactionRequest,
+  () => [
+    { name: "revision", key: "revision", type: "int64" },
+    { name: "physical", key: "physical", type: "bool" },
+  ],
 );
 
 function createCompactionRequest(partial: Partial<CompactionRequest> = {}): CompactionRequest {
@@ -1062,6 +1170,7 @@ export const CompactionResponse: MessageCodec<CompactionResponse> = messageCodec
   readCompactionResponse,
   writeCompactionResponse,
   createCompactionResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createCompactionResponse(partial: Partial<CompactionResponse> = {}): CompactionResponse {
@@ -1100,6 +1209,7 @@ export const HashRequest: MessageCodec<HashRequest> = messageCodec(
   readHashRequest,
   writeHashRequest,
   createHashRequest,
+  () => [],
 );
 
 function createHashRequest(_partial: Partial<HashRequest> = {}): HashRequest {
@@ -1121,6 +1231,7 @@ export const HashKVRequest: MessageCodec<HashKVRequest> = messageCodec(
   readHashKVRequest,
   writeHashKVRequest,
   createHashKVRequest,
+  () => [{ name: "revision", key: "revision", type: "int64" }],
 );
 
 function createHashKVRequest(partial: Partial<HashKVRequest> = {}): HashKVRequest {
@@ -1159,6 +1270,12 @@ export const HashKVResponse: MessageCodec<HashKVResponse> = messageCodec(
   readHashKVResponse,
   writeHashKVResponse,
   createHashKVResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "hash", key: "hash", type: "uint32" },
+    { name: "compact_revision", key: "compactRevision", type: "int64" },
+    { name: "hash_revision", key: "hashRevision", type: "int64" },
+  ],
 );
 
 function createHashKVResponse(partial: Partial<HashKVResponse> = {}): HashKVResponse {
@@ -1226,6 +1343,10 @@ export const HashResponse: MessageCodec<HashResponse> = messageCodec(
   readHashResponse,
   writeHashResponse,
   createHashResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "hash", key: "hash", type: "uint32" },
+  ],
 );
 
 function createHashResponse(partial: Partial<HashResponse> = {}): HashResponse {
@@ -1271,6 +1392,7 @@ export const SnapshotRequest: MessageCodec<SnapshotRequest> = messageCodec(
   readSnapshotRequest,
   writeSnapshotRequest,
   createSnapshotRequest,
+  () => [],
 );
 
 function createSnapshotRequest(_partial: Partial<SnapshotRequest> = {}): SnapshotRequest {
@@ -1295,6 +1417,12 @@ export const SnapshotResponse: MessageCodec<SnapshotResponse> = messageCodec(
   readSnapshotResponse,
   writeSnapshotResponse,
   createSnapshotResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "remaining_bytes", key: "remainingBytes", type: "uint64" },
+    { name: "blob", key: "blob", type: "bytes" },
+    { name: "version", key: "version", type: "string" },
+  ],
 );
 
 function createSnapshotResponse(partial: Partial<SnapshotResponse> = {}): SnapshotResponse {
@@ -1365,6 +1493,29 @@ export const WatchRequest: MessageCodec<WatchRequest> = messageCodec(
   readWatchRequest,
   writeWatchRequest,
   createWatchRequest,
+  () => [
+    {
+      name: "create_request",
+      key: "createRequest",
+      type: "message",
+      oneof: "requestUnion",
+      message: WatchCreateRequest,
+    },
+    {
+      name: "cancel_request",
+      key: "cancelRequest",
+      type: "message",
+      oneof: "requestUnion",
+      message: WatchCancelRequest,
+    },
+    {
+      name: "progress_request",
+      key: "progressRequest",
+      type: "message",
+      oneof: "requestUnion",
+      message: WatchProgressRequest,
+    },
+  ],
 );
 
 function createWatchRequest(partial: Partial<WatchRequest> = {}): WatchRequest {
@@ -1441,6 +1592,16 @@ export const WatchCreateRequest: MessageCodec<WatchCreateRequest> = messageCodec
   readWatchCreateRequest,
   writeWatchCreateRequest,
   createWatchCreateRequest,
+  () => [
+    { name: "key", key: "key", type: "bytes" },
+    { name: "range_end", key: "rangeEnd", type: "bytes" },
+    { name: "start_revision", key: "startRevision", type: "int64" },
+    { name: "progress_notify", key: "progressNotify", type: "bool" },
+    { name: "filters", key: "filters", type: "enum", repeated: true, values: FilterType },
+    { name: "prev_kv", key: "prevKv", type: "bool" },
+    { name: "watch_id", key: "watchId", type: "int64" },
+    { name: "fragment", key: "fragment", type: "bool" },
+  ],
 );
 
 function createWatchCreateRequest(partial: Partial<WatchCreateRequest> = {}): WatchCreateRequest {
@@ -1544,6 +1705,7 @@ export const WatchCancelRequest: MessageCodec<WatchCancelRequest> = messageCodec
   readWatchCancelRequest,
   writeWatchCancelRequest,
   createWatchCancelRequest,
+  () => [{ name: "watch_id", key: "watchId", type: "int64" }],
 );
 
 function createWatchCancelRequest(partial: Partial<WatchCancelRequest> = {}): WatchCancelRequest {
@@ -1577,6 +1739,7 @@ export const WatchProgressRequest: MessageCodec<WatchProgressRequest> = messageC
   readWatchProgressRequest,
   writeWatchProgressRequest,
   createWatchProgressRequest,
+  () => [],
 );
 
 function createWatchProgressRequest(_partial: Partial<WatchProgressRequest> = {}): WatchProgressRequest {
@@ -1605,6 +1768,16 @@ export const WatchResponse: MessageCodec<WatchResponse> = messageCodec(
   readWatchResponse,
   writeWatchResponse,
   createWatchResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "watch_id", key: "watchId", type: "int64" },
+    { name: "created", key: "created", type: "bool" },
+    { name: "canceled", key: "canceled", type: "bool" },
+    { name: "compact_revision", key: "compactRevision", type: "int64" },
+    { name: "cancel_reason", key: "cancelReason", type: "string" },
+    { name: "fragment", key: "fragment", type: "bool" },
+    { name: "events", key: "events", type: "message", repeated: true, message: Event },
+  ],
 );
 
 function createWatchResponse(partial: Partial<WatchResponse> = {}): WatchResponse {
@@ -1709,6 +1882,10 @@ export const LeaseGrantRequest: MessageCodec<LeaseGrantRequest> = messageCodec(
   readLeaseGrantRequest,
   writeLeaseGrantRequest,
   createLeaseGrantRequest,
+  () => [
+    { name: "TTL", key: "ttl", type: "int64" },
+    { name: "ID", key: "id", type: "int64" },
+  ],
 );
 
 function createLeaseGrantRequest(partial: Partial<LeaseGrantRequest> = {}): LeaseGrantRequest {
@@ -1754,6 +1931,12 @@ export const LeaseGrantResponse: MessageCodec<LeaseGrantResponse> = messageCodec
   readLeaseGrantResponse,
   writeLeaseGrantResponse,
   createLeaseGrantResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "ID", key: "id", type: "int64" },
+    { name: "TTL", key: "ttl", type: "int64" },
+    { name: "error", key: "error", type: "string" },
+  ],
 );
 
 function createLeaseGrantResponse(partial: Partial<LeaseGrantResponse> = {}): LeaseGrantResponse {
@@ -1815,6 +1998,7 @@ export const LeaseRevokeRequest: MessageCodec<LeaseRevokeRequest> = messageCodec
   readLeaseRevokeRequest,
   writeLeaseRevokeRequest,
   createLeaseRevokeRequest,
+  () => [{ name: "ID", key: "id", type: "int64" }],
 );
 
 function createLeaseRevokeRequest(partial: Partial<LeaseRevokeRequest> = {}): LeaseRevokeRequest {
@@ -1850,6 +2034,7 @@ export const LeaseRevokeResponse: MessageCodec<LeaseRevokeResponse> = messageCod
   readLeaseRevokeResponse,
   writeLeaseRevokeResponse,
   createLeaseRevokeResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createLeaseRevokeResponse(partial: Partial<LeaseRevokeResponse> = {}): LeaseRevokeResponse {
@@ -1891,6 +2076,10 @@ export const LeaseCheckpoint: MessageCodec<LeaseCheckpoint> = messageCodec(
   readLeaseCheckpoint,
   writeLeaseCheckpoint,
   createLeaseCheckpoint,
+  () => [
+    { name: "ID", key: "id", type: "int64" },
+    { name: "remaining_TTL", key: "remainingTtl", type: "int64" },
+  ],
 );
 
 function createLeaseCheckpoint(partial: Partial<LeaseCheckpoint> = {}): LeaseCheckpoint {
@@ -1933,6 +2122,7 @@ export const LeaseCheckpointRequest: MessageCodec<LeaseCheckpointRequest> = mess
   readLeaseCheckpointRequest,
   writeLeaseCheckpointRequest,
   createLeaseCheckpointRequest,
+  () => [{ name: "checkpoints", key: "checkpoints", type: "message", repeated: true, message: LeaseCheckpoint }],
 );
 
 function createLeaseCheckpointRequest(partial: Partial<LeaseCheckpointRequest> = {}): LeaseCheckpointRequest {
@@ -1973,6 +2163,7 @@ export const LeaseCheckpointResponse: MessageCodec<LeaseCheckpointResponse> = me
   readLeaseCheckpointResponse,
   writeLeaseCheckpointResponse,
   createLeaseCheckpointResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createLeaseCheckpointResponse(partial: Partial<LeaseCheckpointResponse> = {}): LeaseCheckpointResponse {
@@ -2013,6 +2204,7 @@ export const LeaseKeepAliveRequest: MessageCodec<LeaseKeepAliveRequest> = messag
   readLeaseKeepAliveRequest,
   writeLeaseKeepAliveRequest,
   createLeaseKeepAliveRequest,
+  () => [{ name: "ID", key: "id", type: "int64" }],
 );
 
 function createLeaseKeepAliveRequest(partial: Partial<LeaseKeepAliveRequest> = {}): LeaseKeepAliveRequest {
@@ -2050,6 +2242,11 @@ export const LeaseKeepAliveResponse: MessageCodec<LeaseKeepAliveResponse> = mess
   readLeaseKeepAliveResponse,
   writeLeaseKeepAliveResponse,
   createLeaseKeepAliveResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "ID", key: "id", type: "int64" },
+    { name: "TTL", key: "ttl", type: "int64" },
+  ],
 );
 
 function createLeaseKeepAliveResponse(partial: Partial<LeaseKeepAliveResponse> = {}): LeaseKeepAliveResponse {
@@ -2105,6 +2302,10 @@ export const LeaseTimeToLiveRequest: MessageCodec<LeaseTimeToLiveRequest> = mess
   readLeaseTimeToLiveRequest,
   writeLeaseTimeToLiveRequest,
   createLeaseTimeToLiveRequest,
+  () => [
+    { name: "ID", key: "id", type: "int64" },
+    { name: "keys", key: "keys", type: "bool" },
+  ],
 );
 
 function createLeaseTimeToLiveRequest(partial: Partial<LeaseTimeToLiveRequest> = {}): LeaseTimeToLiveRequest {
@@ -2151,6 +2352,13 @@ export const LeaseTimeToLiveResponse: MessageCodec<LeaseTimeToLiveResponse> = me
   readLeaseTimeToLiveResponse,
   writeLeaseTimeToLiveResponse,
   createLeaseTimeToLiveResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "ID", key: "id", type: "int64" },
+    { name: "TTL", key: "ttl", type: "int64" },
+    { name: "grantedTTL", key: "grantedTtl", type: "int64" },
+    { name: "keys", key: "keys", type: "bytes", repeated: true },
+  ],
 );
 
 function createLeaseTimeToLiveResponse(partial: Partial<LeaseTimeToLiveResponse> = {}): LeaseTimeToLiveResponse {
@@ -2223,6 +2431,7 @@ export const LeaseLeasesRequest: MessageCodec<LeaseLeasesRequest> = messageCodec
   readLeaseLeasesRequest,
   writeLeaseLeasesRequest,
   createLeaseLeasesRequest,
+  () => [],
 );
 
 function createLeaseLeasesRequest(_partial: Partial<LeaseLeasesRequest> = {}): LeaseLeasesRequest {
@@ -2244,6 +2453,7 @@ export const LeaseStatus: MessageCodec<LeaseStatus> = messageCodec(
   readLeaseStatus,
   writeLeaseStatus,
   createLeaseStatus,
+  () => [{ name: "ID", key: "id", type: "int64" }],
 );
 
 function createLeaseStatus(partial: Partial<LeaseStatus> = {}): LeaseStatus {
@@ -2280,6 +2490,10 @@ export const LeaseLeasesResponse: MessageCodec<LeaseLeasesResponse> = messageCod
   readLeaseLeasesResponse,
   writeLeaseLeasesResponse,
   createLeaseLeasesResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "leases", key: "leases", type: "message", repeated: true, message: LeaseStatus },
+  ],
 );
 
 function createLeaseLeasesResponse(partial: Partial<LeaseLeasesResponse> = {}): LeaseLeasesResponse {
@@ -2332,7 +2546,13 @@ export interface Member {
   readonly isLearner: boolean;
 }
 
-export const Member: MessageCodec<Member> = messageCodec(readMember, writeMember, createMember);
+export const Member: MessageCodec<Member> = messageCodec(readMember, writeMember, createMember, () => [
+  { name: "ID", key: "id", type: "uint64" },
+  { name: "name", key: "name", type: "string" },
+  { name: "peerURLs", key: "peerUrls", type: "string", repeated: true },
+  { name: "clientURLs", key: "clientUrls", type: "string", repeated: true },
+  { name: "isLearner", key: "isLearner", type: "bool" },
+]);
 
 function createMember(partial: Partial<Member> = {}): Member {
   return {
@@ -2402,6 +2622,10 @@ export const MemberAddRequest: MessageCodec<MemberAddRequest> = messageCodec(
   readMemberAddRequest,
   writeMemberAddRequest,
   createMemberAddRequest,
+  () => [
+    { name: "peerURLs", key: "peerUrls", type: "string", repeated: true },
+    { name: "isLearner", key: "isLearner", type: "bool" },
+  ],
 );
 
 function createMemberAddRequest(partial: Partial<MemberAddRequest> = {}): MemberAddRequest {
@@ -2446,6 +2670,11 @@ export const MemberAddResponse: MessageCodec<MemberAddResponse> = messageCodec(
   readMemberAddResponse,
   writeMemberAddResponse,
   createMemberAddResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "member", key: "member", type: "message", message: Member },
+    { name: "members", key: "members", type: "message", repeated: true, message: Member },
+  ],
 );
 
 function createMemberAddResponse(partial: Partial<MemberAddResponse> = {}): MemberAddResponse {
@@ -2510,6 +2739,7 @@ export const MemberRemoveRequest: MessageCodec<MemberRemoveRequest> = messageCod
   readMemberRemoveRequest,
   writeMemberRemoveRequest,
   createMemberRemoveRequest,
+  () => [{ name: "ID", key: "id", type: "uint64" }],
 );
 
 function createMemberRemoveRequest(partial: Partial<MemberRemoveRequest> = {}): MemberRemoveRequest {
@@ -2546,6 +2776,10 @@ export const MemberRemoveResponse: MessageCodec<MemberRemoveResponse> = messageC
   readMemberRemoveResponse,
   writeMemberRemoveResponse,
   createMemberRemoveResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "members", key: "members", type: "message", repeated: true, message: Member },
+  ],
 );
 
 function createMemberRemoveResponse(partial: Partial<MemberRemoveResponse> = {}): MemberRemoveResponse {
@@ -2599,6 +2833,10 @@ export const MemberUpdateRequest: MessageCodec<MemberUpdateRequest> = messageCod
   readMemberUpdateRequest,
   writeMemberUpdateRequest,
   createMemberUpdateRequest,
+  () => [
+    { name: "ID", key: "id", type: "uint64" },
+    { name: "peerURLs", key: "peerUrls", type: "string", repeated: true },
+  ],
 );
 
 function createMemberUpdateRequest(partial: Partial<MemberUpdateRequest> = {}): MemberUpdateRequest {
@@ -2642,6 +2880,10 @@ export const MemberUpdateResponse: MessageCodec<MemberUpdateResponse> = messageC
   readMemberUpdateResponse,
   writeMemberUpdateResponse,
   createMemberUpdateResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "members", key: "members", type: "message", repeated: true, message: Member },
+  ],
 );
 
 function createMemberUpdateResponse(partial: Partial<MemberUpdateResponse> = {}): MemberUpdateResponse {
@@ -2694,6 +2936,7 @@ export const MemberListRequest: MessageCodec<MemberListRequest> = messageCodec(
   readMemberListRequest,
   writeMemberListRequest,
   createMemberListRequest,
+  () => [{ name: "linearizable", key: "linearizable", type: "bool" }],
 );
 
 function createMemberListRequest(partial: Partial<MemberListRequest> = {}): MemberListRequest {
@@ -2730,6 +2973,10 @@ export const MemberListResponse: MessageCodec<MemberListResponse> = messageCodec
   readMemberListResponse,
   writeMemberListResponse,
   createMemberListResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "members", key: "members", type: "message", repeated: true, message: Member },
+  ],
 );
 
 function createMemberListResponse(partial: Partial<MemberListResponse> = {}): MemberListResponse {
@@ -2782,6 +3029,7 @@ export const MemberPromoteRequest: MessageCodec<MemberPromoteRequest> = messageC
   readMemberPromoteRequest,
   writeMemberPromoteRequest,
   createMemberPromoteRequest,
+  () => [{ name: "ID", key: "id", type: "uint64" }],
 );
 
 function createMemberPromoteRequest(partial: Partial<MemberPromoteRequest> = {}): MemberPromoteRequest {
@@ -2818,6 +3066,10 @@ export const MemberPromoteResponse: MessageCodec<MemberPromoteResponse> = messag
   readMemberPromoteResponse,
   writeMemberPromoteResponse,
   createMemberPromoteResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "members", key: "members", type: "message", repeated: true, message: Member },
+  ],
 );
 
 function createMemberPromoteResponse(partial: Partial<MemberPromoteResponse> = {}): MemberPromoteResponse {
@@ -2868,6 +3120,7 @@ export const DefragmentRequest: MessageCodec<DefragmentRequest> = messageCodec(
   readDefragmentRequest,
   writeDefragmentRequest,
   createDefragmentRequest,
+  () => [],
 );
 
 function createDefragmentRequest(_partial: Partial<DefragmentRequest> = {}): DefragmentRequest {
@@ -2889,6 +3142,7 @@ export const DefragmentResponse: MessageCodec<DefragmentResponse> = messageCodec
   readDefragmentResponse,
   writeDefragmentResponse,
   createDefragmentResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createDefragmentResponse(partial: Partial<DefragmentResponse> = {}): DefragmentResponse {
@@ -2929,6 +3183,7 @@ export const MoveLeaderRequest: MessageCodec<MoveLeaderRequest> = messageCodec(
   readMoveLeaderRequest,
   writeMoveLeaderRequest,
   createMoveLeaderRequest,
+  () => [{ name: "targetID", key: "targetId", type: "uint64" }],
 );
 
 function createMoveLeaderRequest(partial: Partial<MoveLeaderRequest> = {}): MoveLeaderRequest {
@@ -2964,6 +3219,7 @@ export const MoveLeaderResponse: MessageCodec<MoveLeaderResponse> = messageCodec
   readMoveLeaderResponse,
   writeMoveLeaderResponse,
   createMoveLeaderResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createMoveLeaderResponse(partial: Partial<MoveLeaderResponse> = {}): MoveLeaderResponse {
@@ -3006,6 +3262,11 @@ export const AlarmRequest: MessageCodec<AlarmRequest> = messageCodec(
   readAlarmRequest,
   writeAlarmRequest,
   createAlarmRequest,
+  () => [
+    { name: "action", key: "action", type: "enum", values: AlarmAction },
+    { name: "memberID", key: "memberId", type: "uint64" },
+    { name: "alarm", key: "alarm", type: "enum", values: AlarmType },
+  ],
 );
 
 function createAlarmRequest(partial: Partial<AlarmRequest> = {}): AlarmRequest {
@@ -3056,6 +3317,10 @@ export const AlarmMember: MessageCodec<AlarmMember> = messageCodec(
   readAlarmMember,
   writeAlarmMember,
   createAlarmMember,
+  () => [
+    { name: "memberID", key: "memberId", type: "uint64" },
+    { name: "alarm", key: "alarm", type: "enum", values: AlarmType },
+  ],
 );
 
 function createAlarmMember(partial: Partial<AlarmMember> = {}): AlarmMember {
@@ -3099,6 +3364,10 @@ export const AlarmResponse: MessageCodec<AlarmResponse> = messageCodec(
   readAlarmResponse,
   writeAlarmResponse,
   createAlarmResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "alarms", key: "alarms", type: "message", repeated: true, message: AlarmMember },
+  ],
 );
 
 function createAlarmResponse(partial: Partial<AlarmResponse> = {}): AlarmResponse {
@@ -3152,6 +3421,10 @@ export const DowngradeRequest: MessageCodec<DowngradeRequest> = messageCodec(
   readDowngradeRequest,
   writeDowngradeRequest,
   createDowngradeRequest,
+  () => [
+    { name: "action", key: "action", type: "enum", values: DowngradeAction },
+    { name: "version", key: "version", type: "string" },
+  ],
 );
 
 function createDowngradeRequest(partial: Partial<DowngradeRequest> = {}): DowngradeRequest {
@@ -3195,6 +3468,10 @@ export const DowngradeResponse: MessageCodec<DowngradeResponse> = messageCodec(
   readDowngradeResponse,
   writeDowngradeResponse,
   createDowngradeResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "version", key: "version", type: "string" },
+  ],
 );
 
 function createDowngradeResponse(partial: Partial<DowngradeResponse> = {}): DowngradeResponse {
@@ -3242,6 +3519,7 @@ export const DowngradeVersionTestRequest: MessageCodec<DowngradeVersionTestReque
   readDowngradeVersionTestRequest,
   writeDowngradeVersionTestRequest,
   createDowngradeVersionTestRequest,
+  () => [{ name: "ver", key: "ver", type: "string" }],
 );
 
 function createDowngradeVersionTestRequest(
@@ -3277,6 +3555,7 @@ export const StatusRequest: MessageCodec<StatusRequest> = messageCodec(
   readStatusRequest,
   writeStatusRequest,
   createStatusRequest,
+  () => [],
 );
 
 function createStatusRequest(_partial: Partial<StatusRequest> = {}): StatusRequest {
@@ -3310,6 +3589,21 @@ export const StatusResponse: MessageCodec<StatusResponse> = messageCodec(
   readStatusResponse,
   writeStatusResponse,
   createStatusResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "version", key: "version", type: "string" },
+    { name: "dbSize", key: "dbSize", type: "int64" },
+    { name: "leader", key: "leader", type: "uint64" },
+    { name: "raftIndex", key: "raftIndex", type: "uint64" },
+    { name: "raftTerm", key: "raftTerm", type: "uint64" },
+    { name: "raftAppliedIndex", key: "raftAppliedIndex", type: "uint64" },
+    { name: "errors", key: "errors", type: "string", repeated: true },
+    { name: "dbSizeInUse", key: "dbSizeInUse", type: "int64" },
+    { name: "isLearner", key: "isLearner", type: "bool" },
+    { name: "storageVersion", key: "storageVersion", type: "string" },
+    { name: "dbSizeQuota", key: "dbSizeQuota", type: "int64" },
+    { name: "downgradeInfo", key: "downgradeInfo", type: "message", message: DowngradeInfo },
+  ],
 );
 
 function createStatusResponse(partial: Partial<StatusResponse> = {}): StatusResponse {
@@ -3468,6 +3762,10 @@ export const DowngradeInfo: MessageCodec<DowngradeInfo> = messageCodec(
   readDowngradeInfo,
   writeDowngradeInfo,
   createDowngradeInfo,
+  () => [
+    { name: "enabled", key: "enabled", type: "bool" },
+    { name: "targetVersion", key: "targetVersion", type: "string" },
+  ],
 );
 
 function createDowngradeInfo(partial: Partial<DowngradeInfo> = {}): DowngradeInfo {
@@ -3508,6 +3806,7 @@ export const AuthEnableRequest: MessageCodec<AuthEnableRequest> = messageCodec(
   readAuthEnableRequest,
   writeAuthEnableRequest,
   createAuthEnableRequest,
+  () => [],
 );
 
 function createAuthEnableRequest(_partial: Partial<AuthEnableRequest> = {}): AuthEnableRequest {
@@ -3527,6 +3826,7 @@ export const AuthDisableRequest: MessageCodec<AuthDisableRequest> = messageCodec
   readAuthDisableRequest,
   writeAuthDisableRequest,
   createAuthDisableRequest,
+  () => [],
 );
 
 function createAuthDisableRequest(_partial: Partial<AuthDisableRequest> = {}): AuthDisableRequest {
@@ -3546,6 +3846,7 @@ export const AuthStatusRequest: MessageCodec<AuthStatusRequest> = messageCodec(
   readAuthStatusRequest,
   writeAuthStatusRequest,
   createAuthStatusRequest,
+  () => [],
 );
 
 function createAuthStatusRequest(_partial: Partial<AuthStatusRequest> = {}): AuthStatusRequest {
@@ -3568,6 +3869,10 @@ export const AuthenticateRequest: MessageCodec<AuthenticateRequest> = messageCod
   readAuthenticateRequest,
   writeAuthenticateRequest,
   createAuthenticateRequest,
+  () => [
+    { name: "name", key: "name", type: "string" },
+    { name: "password", key: "password", type: "string" },
+  ],
 );
 
 function createAuthenticateRequest(partial: Partial<AuthenticateRequest> = {}): AuthenticateRequest {
@@ -3613,6 +3918,12 @@ export const AuthUserAddRequest: MessageCodec<AuthUserAddRequest> = messageCodec
   readAuthUserAddRequest,
   writeAuthUserAddRequest,
   createAuthUserAddRequest,
+  () => [
+    { name: "name", key: "name", type: "string" },
+    { name: "password", key: "password", type: "string" },
+    { name: "options", key: "options", type: "message", message: UserAddOptions },
+    { name: "hashedPassword", key: "hashedPassword", type: "string" },
+  ],
 );
 
 function createAuthUserAddRequest(partial: Partial<AuthUserAddRequest> = {}): AuthUserAddRequest {
@@ -3679,6 +3990,7 @@ export const AuthUserGetRequest: MessageCodec<AuthUserGetRequest> = messageCodec
   readAuthUserGetRequest,
   writeAuthUserGetRequest,
   createAuthUserGetRequest,
+  () => [{ name: "name", key: "name", type: "string" }],
 );
 
 function createAuthUserGetRequest(partial: Partial<AuthUserGetRequest> = {}): AuthUserGetRequest {
@@ -3714,6 +4026,7 @@ export const AuthUserDeleteRequest: MessageCodec<AuthUserDeleteRequest> = messag
   readAuthUserDeleteRequest,
   writeAuthUserDeleteRequest,
   createAuthUserDeleteRequest,
+  () => [{ name: "name", key: "name", type: "string" }],
 );
 
 function createAuthUserDeleteRequest(partial: Partial<AuthUserDeleteRequest> = {}): AuthUserDeleteRequest {
@@ -3751,6 +4064,11 @@ export const AuthUserChangePasswordRequest: MessageCodec<AuthUserChangePasswordR
   readAuthUserChangePasswordRequest,
   writeAuthUserChangePasswordRequest,
   createAuthUserChangePasswordRequest,
+  () => [
+    { name: "name", key: "name", type: "string" },
+    { name: "password", key: "password", type: "string" },
+    { name: "hashedPassword", key: "hashedPassword", type: "string" },
+  ],
 );
 
 function createAuthUserChangePasswordRequest(
@@ -3803,6 +4121,10 @@ export const AuthUserGrantRoleRequest: MessageCodec<AuthUserGrantRoleRequest> = 
   readAuthUserGrantRoleRequest,
   writeAuthUserGrantRoleRequest,
   createAuthUserGrantRoleRequest,
+  () => [
+    { name: "user", key: "user", type: "string" },
+    { name: "role", key: "role", type: "string" },
+  ],
 );
 
 function createAuthUserGrantRoleRequest(partial: Partial<AuthUserGrantRoleRequest> = {}): AuthUserGrantRoleRequest {
@@ -3846,6 +4168,10 @@ export const AuthUserRevokeRoleRequest: MessageCodec<AuthUserRevokeRoleRequest> 
   readAuthUserRevokeRoleRequest,
   writeAuthUserRevokeRoleRequest,
   createAuthUserRevokeRoleRequest,
+  () => [
+    { name: "name", key: "name", type: "string" },
+    { name: "role", key: "role", type: "string" },
+  ],
 );
 
 function createAuthUserRevokeRoleRequest(partial: Partial<AuthUserRevokeRoleRequest> = {}): AuthUserRevokeRoleRequest {
@@ -3888,6 +4214,7 @@ export const AuthRoleAddRequest: MessageCodec<AuthRoleAddRequest> = messageCodec
   readAuthRoleAddRequest,
   writeAuthRoleAddRequest,
   createAuthRoleAddRequest,
+  () => [{ name: "name", key: "name", type: "string" }],
 );
 
 function createAuthRoleAddRequest(partial: Partial<AuthRoleAddRequest> = {}): AuthRoleAddRequest {
@@ -3923,6 +4250,7 @@ export const AuthRoleGetRequest: MessageCodec<AuthRoleGetRequest> = messageCodec
   readAuthRoleGetRequest,
   writeAuthRoleGetRequest,
   createAuthRoleGetRequest,
+  () => [{ name: "role", key: "role", type: "string" }],
 );
 
 function createAuthRoleGetRequest(partial: Partial<AuthRoleGetRequest> = {}): AuthRoleGetRequest {
@@ -3956,6 +4284,7 @@ export const AuthUserListRequest: MessageCodec<AuthUserListRequest> = messageCod
   readAuthUserListRequest,
   writeAuthUserListRequest,
   createAuthUserListRequest,
+  () => [],
 );
 
 function createAuthUserListRequest(_partial: Partial<AuthUserListRequest> = {}): AuthUserListRequest {
@@ -3975,6 +4304,7 @@ export const AuthRoleListRequest: MessageCodec<AuthRoleListRequest> = messageCod
   readAuthRoleListRequest,
   writeAuthRoleListRequest,
   createAuthRoleListRequest,
+  () => [],
 );
 
 function createAuthRoleListRequest(_partial: Partial<AuthRoleListRequest> = {}): AuthRoleListRequest {
@@ -3996,6 +4326,7 @@ export const AuthRoleDeleteRequest: MessageCodec<AuthRoleDeleteRequest> = messag
   readAuthRoleDeleteRequest,
   writeAuthRoleDeleteRequest,
   createAuthRoleDeleteRequest,
+  () => [{ name: "role", key: "role", type: "string" }],
 );
 
 function createAuthRoleDeleteRequest(partial: Partial<AuthRoleDeleteRequest> = {}): AuthRoleDeleteRequest {
@@ -4032,6 +4363,10 @@ export const AuthRoleGrantPermissionRequest: MessageCodec<AuthRoleGrantPermissio
   readAuthRoleGrantPermissionRequest,
   writeAuthRoleGrantPermissionRequest,
   createAuthRoleGrantPermissionRequest,
+  () => [
+    { name: "name", key: "name", type: "string" },
+    { name: "perm", key: "perm", type: "message", message: Permission },
+  ],
 );
 
 function createAuthRoleGrantPermissionRequest(
@@ -4083,6 +4418,11 @@ export const AuthRoleRevokePermissionRequest: MessageCodec<AuthRoleRevokePermiss
   readAuthRoleRevokePermissionRequest,
   writeAuthRoleRevokePermissionRequest,
   createAuthRoleRevokePermissionRequest,
+  () => [
+    { name: "role", key: "role", type: "string" },
+    { name: "key", key: "key", type: "bytes" },
+    { name: "range_end", key: "rangeEnd", type: "bytes" },
+  ],
 );
 
 function createAuthRoleRevokePermissionRequest(
@@ -4134,6 +4474,7 @@ export const AuthEnableResponse: MessageCodec<AuthEnableResponse> = messageCodec
   readAuthEnableResponse,
   writeAuthEnableResponse,
   createAuthEnableResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthEnableResponse(partial: Partial<AuthEnableResponse> = {}): AuthEnableResponse {
@@ -4174,6 +4515,7 @@ export const AuthDisableResponse: MessageCodec<AuthDisableResponse> = messageCod
   readAuthDisableResponse,
   writeAuthDisableResponse,
   createAuthDisableResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthDisableResponse(partial: Partial<AuthDisableResponse> = {}): AuthDisableResponse {
@@ -4216,6 +4558,11 @@ export const AuthStatusResponse: MessageCodec<AuthStatusResponse> = messageCodec
   readAuthStatusResponse,
   writeAuthStatusResponse,
   createAuthStatusResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "enabled", key: "enabled", type: "bool" },
+    { name: "authRevision", key: "authRevision", type: "uint64" },
+  ],
 );
 
 function createAuthStatusResponse(partial: Partial<AuthStatusResponse> = {}): AuthStatusResponse {
@@ -4271,6 +4618,10 @@ export const AuthenticateResponse: MessageCodec<AuthenticateResponse> = messageC
   readAuthenticateResponse,
   writeAuthenticateResponse,
   createAuthenticateResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "token", key: "token", type: "string" },
+  ],
 );
 
 function createAuthenticateResponse(partial: Partial<AuthenticateResponse> = {}): AuthenticateResponse {
@@ -4318,6 +4669,7 @@ export const AuthUserAddResponse: MessageCodec<AuthUserAddResponse> = messageCod
   readAuthUserAddResponse,
   writeAuthUserAddResponse,
   createAuthUserAddResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthUserAddResponse(partial: Partial<AuthUserAddResponse> = {}): AuthUserAddResponse {
@@ -4359,6 +4711,10 @@ export const AuthUserGetResponse: MessageCodec<AuthUserGetResponse> = messageCod
   readAuthUserGetResponse,
   writeAuthUserGetResponse,
   createAuthUserGetResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "roles", key: "roles", type: "string", repeated: true },
+  ],
 );
 
 function createAuthUserGetResponse(partial: Partial<AuthUserGetResponse> = {}): AuthUserGetResponse {
@@ -4406,6 +4762,7 @@ export const AuthUserDeleteResponse: MessageCodec<AuthUserDeleteResponse> = mess
   readAuthUserDeleteResponse,
   writeAuthUserDeleteResponse,
   createAuthUserDeleteResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthUserDeleteResponse(partial: Partial<AuthUserDeleteResponse> = {}): AuthUserDeleteResponse {
@@ -4446,6 +4803,7 @@ export const AuthUserChangePasswordResponse: MessageCodec<AuthUserChangePassword
   readAuthUserChangePasswordResponse,
   writeAuthUserChangePasswordResponse,
   createAuthUserChangePasswordResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthUserChangePasswordResponse(
@@ -4488,6 +4846,7 @@ export const AuthUserGrantRoleResponse: MessageCodec<AuthUserGrantRoleResponse> 
   readAuthUserGrantRoleResponse,
   writeAuthUserGrantRoleResponse,
   createAuthUserGrantRoleResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthUserGrantRoleResponse(partial: Partial<AuthUserGrantRoleResponse> = {}): AuthUserGrantRoleResponse {
@@ -4528,6 +4887,7 @@ export const AuthUserRevokeRoleResponse: MessageCodec<AuthUserRevokeRoleResponse
   readAuthUserRevokeRoleResponse,
   writeAuthUserRevokeRoleResponse,
   createAuthUserRevokeRoleResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthUserRevokeRoleResponse(
@@ -4570,6 +4930,7 @@ export const AuthRoleAddResponse: MessageCodec<AuthRoleAddResponse> = messageCod
   readAuthRoleAddResponse,
   writeAuthRoleAddResponse,
   createAuthRoleAddResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthRoleAddResponse(partial: Partial<AuthRoleAddResponse> = {}): AuthRoleAddResponse {
@@ -4611,6 +4972,10 @@ export const AuthRoleGetResponse: MessageCodec<AuthRoleGetResponse> = messageCod
   readAuthRoleGetResponse,
   writeAuthRoleGetResponse,
   createAuthRoleGetResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "perm", key: "perm", type: "message", repeated: true, message: Permission },
+  ],
 );
 
 function createAuthRoleGetResponse(partial: Partial<AuthRoleGetResponse> = {}): AuthRoleGetResponse {
@@ -4664,6 +5029,10 @@ export const AuthRoleListResponse: MessageCodec<AuthRoleListResponse> = messageC
   readAuthRoleListResponse,
   writeAuthRoleListResponse,
   createAuthRoleListResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "roles", key: "roles", type: "string", repeated: true },
+  ],
 );
 
 function createAuthRoleListResponse(partial: Partial<AuthRoleListResponse> = {}): AuthRoleListResponse {
@@ -4712,6 +5081,10 @@ export const AuthUserListResponse: MessageCodec<AuthUserListResponse> = messageC
   readAuthUserListResponse,
   writeAuthUserListResponse,
   createAuthUserListResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "users", key: "users", type: "string", repeated: true },
+  ],
 );
 
 function createAuthUserListResponse(partial: Partial<AuthUserListResponse> = {}): AuthUserListResponse {
@@ -4759,6 +5132,7 @@ export const AuthRoleDeleteResponse: MessageCodec<AuthRoleDeleteResponse> = mess
   readAuthRoleDeleteResponse,
   writeAuthRoleDeleteResponse,
   createAuthRoleDeleteResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthRoleDeleteResponse(partial: Partial<AuthRoleDeleteResponse> = {}): AuthRoleDeleteResponse {
@@ -4799,6 +5173,7 @@ export const AuthRoleGrantPermissionResponse: MessageCodec<AuthRoleGrantPermissi
   readAuthRoleGrantPermissionResponse,
   writeAuthRoleGrantPermissionResponse,
   createAuthRoleGrantPermissionResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthRoleGrantPermissionResponse(
@@ -4841,6 +5216,7 @@ export const AuthRoleRevokePermissionResponse: MessageCodec<AuthRoleRevokePermis
   readAuthRoleRevokePermissionResponse,
   writeAuthRoleRevokePermissionResponse,
   createAuthRoleRevokePermissionResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createAuthRoleRevokePermissionResponse(
@@ -4883,6 +5259,7 @@ export const RangeStreamResponse: MessageCodec<RangeStreamResponse> = messageCod
   readRangeStreamResponse,
   writeRangeStreamResponse,
   createRangeStreamResponse,
+  () => [{ name: "range_response", key: "rangeResponse", type: "message", message: RangeResponse }],
 );
 
 function createRangeStreamResponse(partial: Partial<RangeStreamResponse> = {}): RangeStreamResponse {
@@ -4925,6 +5302,11 @@ export const RequestHeader: MessageCodec<RequestHeader> = messageCodec(
   readRequestHeader,
   writeRequestHeader,
   createRequestHeader,
+  () => [
+    { name: "ID", key: "id", type: "uint64" },
+    { name: "username", key: "username", type: "string" },
+    { name: "auth_revision", key: "authRevision", type: "uint64" },
+  ],
 );
 
 function createRequestHeader(partial: Partial<RequestHeader> = {}): RequestHeader {
@@ -5005,6 +5387,65 @@ export const InternalRaftRequest: MessageCodec<InternalRaftRequest> = messageCod
   readInternalRaftRequest,
   writeInternalRaftRequest,
   createInternalRaftRequest,
+  () => [
+    { name: "ID", key: "id", type: "uint64" },
+    { name: "range", key: "range", type: "message", message: RangeRequest },
+    { name: "put", key: "put", type: "message", message: PutRequest },
+    { name: "delete_range", key: "deleteRange", type: "message", message: DeleteRangeRequest },
+    { name: "txn", key: "txn", type: "message", message: TxnRequest },
+    { name: "compaction", key: "compaction", type: "message", message: CompactionRequest },
+    { name: "lease_grant", key: "leaseGrant", type: "message", message: LeaseGrantRequest },
+    { name: "lease_revoke", key: "leaseRevoke", type: "message", message: LeaseRevokeRequest },
+    { name: "alarm", key: "alarm", type: "message", message: AlarmRequest },
+    { name: "lease_checkpoint", key: "leaseCheckpoint", type: "message", message: LeaseCheckpointRequest },
+    { name: "header", key: "header", type: "message", message: RequestHeader },
+    { name: "auth_enable", key: "authEnable", type: "message", message: AuthEnableRequest },
+    { name: "auth_disable", key: "authDisable", type: "message", message: AuthDisableRequest },
+    { name: "authenticate", key: "authenticate", type: "message", message: InternalAuthenticateRequest },
+    { name: "auth_status", key: "authStatus", type: "message", message: AuthStatusRequest },
+    { name: "auth_user_add", key: "authUserAdd", type: "message", message: AuthUserAddRequest },
+    { name: "auth_user_delete", key: "authUserDelete", type: "message", message: AuthUserDeleteRequest },
+    { name: "auth_user_get", key: "authUserGet", type: "message", message: AuthUserGetRequest },
+    {
+      name: "auth_user_change_password",
+      key: "authUserChangePassword",
+      type: "message",
+      message: AuthUserChangePasswordRequest,
+    },
+    { name: "auth_user_grant_role", key: "authUserGrantRole", type: "message", message: AuthUserGrantRoleRequest },
+    { name: "auth_user_revoke_role", key: "authUserRevokeRole", type: "message", message: AuthUserRevokeRoleRequest },
+    { name: "auth_user_list", key: "authUserList", type: "message", message: AuthUserListRequest },
+    { name: "auth_role_list", key: "authRoleList", type: "message", message: AuthRoleListRequest },
+    { name: "auth_role_add", key: "authRoleAdd", type: "message", message: AuthRoleAddRequest },
+    { name: "auth_role_delete", key: "authRoleDelete", type: "message", message: AuthRoleDeleteRequest },
+    { name: "auth_role_get", key: "authRoleGet", type: "message", message: AuthRoleGetRequest },
+    {
+      name: "auth_role_grant_permission",
+      key: "authRoleGrantPermission",
+      type: "message",
+      message: AuthRoleGrantPermissionRequest,
+    },
+    {
+      name: "auth_role_revoke_permission",
+      key: "authRoleRevokePermission",
+      type: "message",
+      message: AuthRoleRevokePermissionRequest,
+    },
+    { name: "cluster_version_set", key: "clusterVersionSet", type: "message", message: ClusterVersionSetRequest },
+    {
+      name: "cluster_member_attr_set",
+      key: "clusterMemberAttrSet",
+      type: "message",
+      message: ClusterMemberAttrSetRequest,
+    },
+    { name: "downgrade_info_set", key: "downgradeInfoSet", type: "message", message: DowngradeInfoSetRequest },
+    {
+      name: "downgrade_version_test",
+      key: "downgradeVersionTest",
+      type: "message",
+      message: DowngradeVersionTestRequest,
+    },
+  ],
 );
 
 function createInternalRaftRequest(partial: Partial<InternalRaftRequest> = {}): InternalRaftRequest {
@@ -5476,6 +5917,7 @@ export const EmptyResponse: MessageCodec<EmptyResponse> = messageCodec(
   readEmptyResponse,
   writeEmptyResponse,
   createEmptyResponse,
+  () => [],
 );
 
 function createEmptyResponse(_partial: Partial<EmptyResponse> = {}): EmptyResponse {
@@ -5499,6 +5941,11 @@ export const InternalAuthenticateRequest: MessageCodec<InternalAuthenticateReque
   readInternalAuthenticateRequest,
   writeInternalAuthenticateRequest,
   createInternalAuthenticateRequest,
+  () => [
+    { name: "name", key: "name", type: "string" },
+    { name: "password", key: "password", type: "string" },
+    { name: "simple_token", key: "simpleToken", type: "string" },
+  ],
 );
 
 function createInternalAuthenticateRequest(

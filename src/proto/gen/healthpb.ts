@@ -16,6 +16,7 @@ export const HealthCheckRequest: MessageCodec<HealthCheckRequest> = messageCodec
   readHealthCheckRequest,
   writeHealthCheckRequest,
   createHealthCheckRequest,
+  () => [{ name: "service", key: "service", type: "string" }],
 );
 
 function createHealthCheckRequest(partial: Partial<HealthCheckRequest> = {}): HealthCheckRequest {
@@ -51,6 +52,7 @@ export const HealthCheckResponse: MessageCodec<HealthCheckResponse> = messageCod
   readHealthCheckResponse,
   writeHealthCheckResponse,
   createHealthCheckResponse,
+  () => [{ name: "status", key: "status", type: "enum", values: ServingStatus }],
 );
 
 function createHealthCheckResponse(partial: Partial<HealthCheckResponse> = {}): HealthCheckResponse {

@@ -9,6 +9,10 @@ export const RaftAttributes: MessageCodec<RaftAttributes> = messageCodec(
   readRaftAttributes,
   writeRaftAttributes,
   createRaftAttributes,
+  () => [
+    { name: "peer_urls", key: "peerUrls", type: "string", repeated: true },
+    { name: "is_learner", key: "isLearner", type: "bool" },
+  ],
 );
 
 function createRaftAttributes(partial: Partial<RaftAttributes> = {}): RaftAttributes {
@@ -48,7 +52,15 @@ export interface Attributes {
   readonly clientUrls: readonly string[];
 }
 
-export const Attributes: MessageCodec<Attributes> = messageCodec(readAttributes, writeAttributes, createAttributes);
+export const Attributes: MessageCodec<Attributes> = messageCodec(
+  readAttributes,
+  writeAttributes,
+  createAttributes,
+  () => [
+    { name: "name", key: "name", type: "string" },
+    { name: "client_urls", key: "clientUrls", type: "string", repeated: true },
+  ],
+);
 
 function createAttributes(partial: Partial<Attributes> = {}): Attributes {
   return { name: partial.name ?? "", clientUrls: partial.clientUrls ?? [] };
@@ -88,7 +100,11 @@ export interface Member {
   readonly memberAttributes: Attributes | null;
 }
 
-export const Member: MessageCodec<Member> = messageCodec(readMember, writeMember, createMember);
+export const Member: MessageCodec<Member> = messageCodec(readMember, writeMember, createMember, () => [
+  { name: "ID", key: "id", type: "uint64" },
+  { name: "raft_attributes", key: "raftAttributes", type: "message", message: RaftAttributes },
+  { name: "member_attributes", key: "memberAttributes", type: "message", message: Attributes },
+]);
 
 function createMember(partial: Partial<Member> = {}): Member {
   return {
@@ -151,6 +167,7 @@ export const ClusterVersionSetRequest: MessageCodec<ClusterVersionSetRequest> = 
   readClusterVersionSetRequest,
   writeClusterVersionSetRequest,
   createClusterVersionSetRequest,
+  () => [{ name: "ver", key: "ver", type: "string" }],
 );
 
 function createClusterVersionSetRequest(partial: Partial<ClusterVersionSetRequest> = {}): ClusterVersionSetRequest {
@@ -187,6 +204,10 @@ export const ClusterMemberAttrSetRequest: MessageCodec<ClusterMemberAttrSetReque
   readClusterMemberAttrSetRequest,
   writeClusterMemberAttrSetRequest,
   createClusterMemberAttrSetRequest,
+  () => [
+    { name: "member_ID", key: "memberId", type: "uint64" },
+    { name: "member_attributes", key: "memberAttributes", type: "message", message: Attributes },
+  ],
 );
 
 function createClusterMemberAttrSetRequest(
@@ -237,6 +258,10 @@ export const DowngradeInfoSetRequest: MessageCodec<DowngradeInfoSetRequest> = me
   readDowngradeInfoSetRequest,
   writeDowngradeInfoSetRequest,
   createDowngradeInfoSetRequest,
+  () => [
+    { name: "enabled", key: "enabled", type: "bool" },
+    { name: "ver", key: "ver", type: "string" },
+  ],
 );
 
 function createDowngradeInfoSetRequest(partial: Partial<DowngradeInfoSetRequest> = {}): DowngradeInfoSetRequest {

@@ -12,7 +12,14 @@ export interface KeyValue {
   readonly lease: bigint;
 }
 
-export const KeyValue: MessageCodec<KeyValue> = messageCodec(readKeyValue, writeKeyValue, createKeyValue);
+export const KeyValue: MessageCodec<KeyValue> = messageCodec(readKeyValue, writeKeyValue, createKeyValue, () => [
+  { name: "key", key: "key", type: "bytes" },
+  { name: "create_revision", key: "createRevision", type: "int64" },
+  { name: "mod_revision", key: "modRevision", type: "int64" },
+  { name: "version", key: "version", type: "int64" },
+  { name: "value", key: "value", type: "bytes" },
+  { name: "lease", key: "lease", type: "int64" },
+]);
 
 function createKeyValue(partial: Partial<KeyValue> = {}): KeyValue {
   return {
@@ -87,7 +94,11 @@ export interface Event {
   readonly prevKv: KeyValue | null;
 }
 
-export const Event: MessageCodec<Event> = messageCodec(readEvent, writeEvent, createEvent);
+export const Event: MessageCodec<Event> = messageCodec(readEvent, writeEvent, createEvent, () => [
+  { name: "type", key: "type", type: "enum", values: EventType },
+  { name: "kv", key: "kv", type: "message", message: KeyValue },
+  { name: "prev_kv", key: "prevKv", type: "message", message: KeyValue },
+]);
 
 function createEvent(partial: Partial<Event> = {}): Event {
   return { type: partial.type ?? 0, kv: partial.kv ?? null, prevKv: partial.prevKv ?? null };

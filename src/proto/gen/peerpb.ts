@@ -5,7 +5,10 @@ export interface Frame {
   readonly messages: readonly Message[];
 }
 
-export const Frame: MessageCodec<Frame> = messageCodec(readFrame, writeFrame, createFrame);
+export const Frame: MessageCodec<Frame> = messageCodec(readFrame, writeFrame, createFrame, () => [
+  { name: "hello", key: "hello", type: "message", message: Hello },
+  { name: "messages", key: "messages", type: "message", repeated: true, message: Message },
+]);
 
 function createFrame(partial: Partial<Frame> = {}): Frame {
   return { hello: partial.hello ?? null, messages: partial.messages ?? [] };
@@ -56,7 +59,12 @@ export interface Hello {
   readonly to: bigint;
 }
 
-export const Hello: MessageCodec<Hello> = messageCodec(readHello, writeHello, createHello);
+export const Hello: MessageCodec<Hello> = messageCodec(readHello, writeHello, createHello, () => [
+  { name: "protocol_version", key: "protocolVersion", type: "uint32" },
+  { name: "cluster_id", key: "clusterId", type: "uint64" },
+  { name: "from", key: "from", type: "uint64" },
+  { name: "to", key: "to", type: "uint64" },
+]);
 
 function createHello(partial: Partial<Hello> = {}): Hello {
   return {
@@ -111,7 +119,7 @@ export function writeHello(w: Writer, m: Hello): void {
 
 export interface Welcome {}
 
-export const Welcome: MessageCodec<Welcome> = messageCodec(readWelcome, writeWelcome, createWelcome);
+export const Welcome: MessageCodec<Welcome> = messageCodec(readWelcome, writeWelcome, createWelcome, () => []);
 
 function createWelcome(_partial: Partial<Welcome> = {}): Welcome {
   return {};
@@ -141,7 +149,20 @@ export interface Message {
     | null;
 }
 
-export const Message: MessageCodec<Message> = messageCodec(readMessage, writeMessage, createMessage);
+export const Message: MessageCodec<Message> = messageCodec(readMessage, writeMessage, createMessage, () => [
+  { name: "term", key: "term", type: "uint64" },
+  { name: "append", key: "append", type: "message", oneof: "body", message: Append },
+  { name: "append_response", key: "appendResponse", type: "message", oneof: "body", message: AppendResponse },
+  { name: "heartbeat", key: "heartbeat", type: "message", oneof: "body", message: Heartbeat },
+  { name: "heartbeat_response", key: "heartbeatResponse", type: "message", oneof: "body", message: HeartbeatResponse },
+  { name: "pre_vote", key: "preVote", type: "message", oneof: "body", message: VoteRequest },
+  { name: "pre_vote_response", key: "preVoteResponse", type: "message", oneof: "body", message: VoteResponse },
+  { name: "vote", key: "vote", type: "message", oneof: "body", message: VoteRequest },
+  { name: "vote_response", key: "voteResponse", type: "message", oneof: "body", message: VoteResponse },
+  { name: "propose", key: "propose", type: "message", oneof: "body", message: Propose },
+  { name: "read_index", key: "readIndex", type: "message", oneof: "body", message: ReadIndex },
+  { name: "read_index_response", key: "readIndexResponse", type: "message", oneof: "body", message: ReadIndexResponse },
+]);
 
 function createMessage(partial: Partial<Message> = {}): Message {
   return { term: partial.term ?? 0, body: partial.body ?? null };
@@ -312,7 +333,12 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
-export const Entry: MessageCodec<Entry> = messageCodec(readEntry, writeEntry, createEntry);
+export const Entry: MessageCodec<Entry> = messageCodec(readEntry, writeEntry, createEntry, () => [
+  { name: "term", key: "term", type: "uint64" },
+  { name: "index", key: "index", type: "uint64" },
+  { name: "config", key: "config", type: "bool" },
+  { name: "data", key: "data", type: "bytes" },
+]);
 
 function createEntry(partial: Partial<Entry> = {}): Entry {
   return {
@@ -372,7 +398,12 @@ export interface Append {
   readonly entries: readonly Entry[];
 }
 
-export const Append: MessageCodec<Append> = messageCodec(readAppend, writeAppend, createAppend);
+export const Append: MessageCodec<Append> = messageCodec(readAppend, writeAppend, createAppend, () => [
+  { name: "previous_index", key: "previousIndex", type: "uint64" },
+  { name: "previous_term", key: "previousTerm", type: "uint64" },
+  { name: "commit", key: "commit", type: "uint64" },
+  { name: "entries", key: "entries", type: "message", repeated: true, message: Entry },
+]);
 
 function createAppend(partial: Partial<Append> = {}): Append {
   return {
@@ -439,6 +470,10 @@ export const AppendResponse: MessageCodec<AppendResponse> = messageCodec(
   readAppendResponse,
   writeAppendResponse,
   createAppendResponse,
+  () => [
+    { name: "index", key: "index", type: "uint64" },
+    { name: "rejected", key: "rejected", type: "message", message: Rejection },
+  ],
 );
 
 function createAppendResponse(partial: Partial<AppendResponse> = {}): AppendResponse {
@@ -483,7 +518,10 @@ export interface Rejection {
   readonly hintTerm: number;
 }
 
-export const Rejection: MessageCodec<Rejection> = messageCodec(readRejection, writeRejection, createRejection);
+export const Rejection: MessageCodec<Rejection> = messageCodec(readRejection, writeRejection, createRejection, () => [
+  { name: "hint_index", key: "hintIndex", type: "uint64" },
+  { name: "hint_term", key: "hintTerm", type: "uint64" },
+]);
 
 function createRejection(partial: Partial<Rejection> = {}): Rejection {
   return { hintIndex: partial.hintIndex ?? 0, hintTerm: partial.hintTerm ?? 0 };
@@ -522,7 +560,10 @@ export interface Heartbeat {
   readonly readRound: number;
 }
 
-export const Heartbeat: MessageCodec<Heartbeat> = messageCodec(readHeartbeat, writeHeartbeat, createHeartbeat);
+export const Heartbeat: MessageCodec<Heartbeat> = messageCodec(readHeartbeat, writeHeartbeat, createHeartbeat, () => [
+  { name: "commit", key: "commit", type: "uint64" },
+  { name: "read_round", key: "readRound", type: "uint64" },
+]);
 
 function createHeartbeat(partial: Partial<Heartbeat> = {}): Heartbeat {
   return { commit: partial.commit ?? 0, readRound: partial.readRound ?? 0 };
@@ -564,6 +605,7 @@ export const HeartbeatResponse: MessageCodec<HeartbeatResponse> = messageCodec(
   readHeartbeatResponse,
   writeHeartbeatResponse,
   createHeartbeatResponse,
+  () => [{ name: "read_round", key: "readRound", type: "uint64" }],
 );
 
 function createHeartbeatResponse(partial: Partial<HeartbeatResponse> = {}): HeartbeatResponse {
@@ -600,6 +642,10 @@ export const VoteRequest: MessageCodec<VoteRequest> = messageCodec(
   readVoteRequest,
   writeVoteRequest,
   createVoteRequest,
+  () => [
+    { name: "last_index", key: "lastIndex", type: "uint64" },
+    { name: "last_term", key: "lastTerm", type: "uint64" },
+  ],
 );
 
 function createVoteRequest(partial: Partial<VoteRequest> = {}): VoteRequest {
@@ -642,6 +688,7 @@ export const VoteResponse: MessageCodec<VoteResponse> = messageCodec(
   readVoteResponse,
   writeVoteResponse,
   createVoteResponse,
+  () => [{ name: "granted", key: "granted", type: "bool" }],
 );
 
 function createVoteResponse(partial: Partial<VoteResponse> = {}): VoteResponse {
@@ -674,7 +721,10 @@ export interface Propose {
   readonly data: readonly Uint8Array[];
 }
 
-export const Propose: MessageCodec<Propose> = messageCodec(readPropose, writePropose, createPropose);
+export const Propose: MessageCodec<Propose> = messageCodec(readPropose, writePropose, createPropose, () => [
+  { name: "sequence", key: "sequence", type: "uint64" },
+  { name: "data", key: "data", type: "bytes", repeated: true },
+]);
 
 function createPropose(partial: Partial<Propose> = {}): Propose {
   return { sequence: partial.sequence ?? 0, data: partial.data ?? [] };
@@ -712,7 +762,9 @@ export interface ReadIndex {
   readonly id: number;
 }
 
-export const ReadIndex: MessageCodec<ReadIndex> = messageCodec(readReadIndex, writeReadIndex, createReadIndex);
+export const ReadIndex: MessageCodec<ReadIndex> = messageCodec(readReadIndex, writeReadIndex, createReadIndex, () => [
+  { name: "id", key: "id", type: "uint64" },
+]);
 
 function createReadIndex(partial: Partial<ReadIndex> = {}): ReadIndex {
   return { id: partial.id ?? 0 };
@@ -749,6 +801,11 @@ export const ReadIndexResponse: MessageCodec<ReadIndexResponse> = messageCodec(
   readReadIndexResponse,
   writeReadIndexResponse,
   createReadIndexResponse,
+  () => [
+    { name: "id", key: "id", type: "uint64" },
+    { name: "confirmed", key: "confirmed", type: "bool" },
+    { name: "index", key: "index", type: "uint64" },
+  ],
 );
 
 function createReadIndexResponse(partial: Partial<ReadIndexResponse> = {}): ReadIndexResponse {

@@ -1,7 +1,7 @@
 // Generated from src/proto/v3electionpb.proto by `npm run generate`: change that, not this.
 import { EMPTY_BYTES, type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
-import { readResponseHeader, type ResponseHeader, writeResponseHeader } from "./etcdserverpb.ts";
-import { readKeyValue, type KeyValue, writeKeyValue } from "./mvccpb.ts";
+import { ResponseHeader, readResponseHeader, writeResponseHeader } from "./etcdserverpb.ts";
+import { KeyValue, readKeyValue, writeKeyValue } from "./mvccpb.ts";
 export interface CampaignRequest {
   readonly name: Uint8Array;
   readonly lease: bigint;
@@ -12,6 +12,11 @@ export const CampaignRequest: MessageCodec<CampaignRequest> = messageCodec(
   readCampaignRequest,
   writeCampaignRequest,
   createCampaignRequest,
+  () => [
+    { name: "name", key: "name", type: "bytes" },
+    { name: "lease", key: "lease", type: "int64" },
+    { name: "value", key: "value", type: "bytes" },
+  ],
 );
 
 function createCampaignRequest(partial: Partial<CampaignRequest> = {}): CampaignRequest {
@@ -62,6 +67,10 @@ export const CampaignResponse: MessageCodec<CampaignResponse> = messageCodec(
   readCampaignResponse,
   writeCampaignResponse,
   createCampaignResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "leader", key: "leader", type: "message", message: LeaderKey },
+  ],
 );
 
 function createCampaignResponse(partial: Partial<CampaignResponse> = {}): CampaignResponse {
@@ -113,7 +122,12 @@ export interface LeaderKey {
   readonly lease: bigint;
 }
 
-export const LeaderKey: MessageCodec<LeaderKey> = messageCodec(readLeaderKey, writeLeaderKey, createLeaderKey);
+export const LeaderKey: MessageCodec<LeaderKey> = messageCodec(readLeaderKey, writeLeaderKey, createLeaderKey, () => [
+  { name: "name", key: "name", type: "bytes" },
+  { name: "key", key: "key", type: "bytes" },
+  { name: "rev", key: "rev", type: "int64" },
+  { name: "lease", key: "lease", type: "int64" },
+]);
 
 function createLeaderKey(partial: Partial<LeaderKey> = {}): LeaderKey {
   return {
@@ -174,6 +188,7 @@ export const LeaderRequest: MessageCodec<LeaderRequest> = messageCodec(
   readLeaderRequest,
   writeLeaderRequest,
   createLeaderRequest,
+  () => [{ name: "name", key: "name", type: "bytes" }],
 );
 
 function createLeaderRequest(partial: Partial<LeaderRequest> = {}): LeaderRequest {
@@ -210,6 +225,10 @@ export const LeaderResponse: MessageCodec<LeaderResponse> = messageCodec(
   readLeaderResponse,
   writeLeaderResponse,
   createLeaderResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "kv", key: "kv", type: "message", message: KeyValue },
+  ],
 );
 
 function createLeaderResponse(partial: Partial<LeaderResponse> = {}): LeaderResponse {
@@ -262,6 +281,7 @@ export const ResignRequest: MessageCodec<ResignRequest> = messageCodec(
   readResignRequest,
   writeResignRequest,
   createResignRequest,
+  () => [{ name: "leader", key: "leader", type: "message", message: LeaderKey }],
 );
 
 function createResignRequest(partial: Partial<ResignRequest> = {}): ResignRequest {
@@ -302,6 +322,7 @@ export const ResignResponse: MessageCodec<ResignResponse> = messageCodec(
   readResignResponse,
   writeResignResponse,
   createResignResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createResignResponse(partial: Partial<ResignResponse> = {}): ResignResponse {
@@ -343,6 +364,10 @@ export const ProclaimRequest: MessageCodec<ProclaimRequest> = messageCodec(
   readProclaimRequest,
   writeProclaimRequest,
   createProclaimRequest,
+  () => [
+    { name: "leader", key: "leader", type: "message", message: LeaderKey },
+    { name: "value", key: "value", type: "bytes" },
+  ],
 );
 
 function createProclaimRequest(partial: Partial<ProclaimRequest> = {}): ProclaimRequest {
@@ -390,6 +415,7 @@ export const ProclaimResponse: MessageCodec<ProclaimResponse> = messageCodec(
   readProclaimResponse,
   writeProclaimResponse,
   createProclaimResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createProclaimResponse(partial: Partial<ProclaimResponse> = {}): ProclaimResponse {

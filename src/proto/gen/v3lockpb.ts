@@ -1,6 +1,6 @@
 // Generated from src/proto/v3lockpb.proto by `npm run generate`: change that, not this.
 import { EMPTY_BYTES, type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
-import { readResponseHeader, type ResponseHeader, writeResponseHeader } from "./etcdserverpb.ts";
+import { ResponseHeader, readResponseHeader, writeResponseHeader } from "./etcdserverpb.ts";
 export interface LockRequest {
   readonly name: Uint8Array;
   readonly lease: bigint;
@@ -10,6 +10,10 @@ export const LockRequest: MessageCodec<LockRequest> = messageCodec(
   readLockRequest,
   writeLockRequest,
   createLockRequest,
+  () => [
+    { name: "name", key: "name", type: "bytes" },
+    { name: "lease", key: "lease", type: "int64" },
+  ],
 );
 
 function createLockRequest(partial: Partial<LockRequest> = {}): LockRequest {
@@ -53,6 +57,10 @@ export const LockResponse: MessageCodec<LockResponse> = messageCodec(
   readLockResponse,
   writeLockResponse,
   createLockResponse,
+  () => [
+    { name: "header", key: "header", type: "message", message: ResponseHeader },
+    { name: "key", key: "key", type: "bytes" },
+  ],
 );
 
 function createLockResponse(partial: Partial<LockResponse> = {}): LockResponse {
@@ -100,6 +108,7 @@ export const UnlockRequest: MessageCodec<UnlockRequest> = messageCodec(
   readUnlockRequest,
   writeUnlockRequest,
   createUnlockRequest,
+  () => [{ name: "key", key: "key", type: "bytes" }],
 );
 
 function createUnlockRequest(partial: Partial<UnlockRequest> = {}): UnlockRequest {
@@ -135,6 +144,7 @@ export const UnlockResponse: MessageCodec<UnlockResponse> = messageCodec(
   readUnlockResponse,
   writeUnlockResponse,
   createUnlockResponse,
+  () => [{ name: "header", key: "header", type: "message", message: ResponseHeader }],
 );
 
 function createUnlockResponse(partial: Partial<UnlockResponse> = {}): UnlockResponse {
