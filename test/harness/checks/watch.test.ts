@@ -1,0 +1,172 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { Prng } from "../../../src/base/prng.ts";
+import { checkWatch } from "../../../src/harness/checks/watch.ts";
+import type { CheckResult, WatchEventRecord } from "../../../src/harness/model.ts";
+import { HistoryBuilder, kv } from "./builder.ts";
+import { type Simulated, simulate } from "./simulated.ts";
+
+function check(history: Pick<HistoryBuilder, "operations" | "watchEvents" | "watchers">): CheckResult {
+  return checkWatch(history.operations, history.watchEvents, history.watchers, { initialRevision: 1 });
+}
+
+function expect(history: HistoryBuilder, verdict: string, finding?: RegExp): void {
+  const result = check(history);
+  equal(result.verdict, verdict, JSON.stringify(result, null, 1));
+  if (finding !== undefined) match(result.findings.map((each) => each.text).join("\n"), finding);
+}
+
+/** Three acknowledged writes: revisions 2 and 3 put a, 4 deletes it. */
+const written = (): HistoryBuilder =>
+  new HistoryBuilder()
+    .put("a", "1", 2, { at: [0, 10] })
+    .put("a", "2", 3, { at: [20, 30] })
+    .delete("a", 1, 4, { at: [40, 50] });
+
+test("everything in order is valid, and a late watcher need not see what was before it", () => {
+  const all = written()
+    .opened(1, 2, 0)
+    .event(1, "a", "1", 2, 1, 11)
+    .event(1, "a", "2", 3, 2, 31)
+    .event(1, "a", null, 4, 0, 51);
+  expect(all, "valid");
+  expect(written().opened(1, 4, 35).event(1, "a", null, 4, 0, 51), "valid");
+  expect(written().opened(1, 2, 0).event(1, "a", "1", 2, 1, 11), "valid");
+});
+
+test("a gap: an acknowledged write between two events, or before a progress notice, was never sent", () => {
+  const gap = written().opened(1, 2, 0).event(1, "a", "1", 2, 1, 11).event(1, "a", null, 4, 0, 51);
+  expect(gap, "invalid", /watcher 1 on n1 answers for rev 2 to 4 but was never sent rev 3: client 1's put of a = 2/);
+  const first = written().opened(1, 2, 0).event(1, "a", "2", 3, 2, 31);
+  expect(first, "invalid", /never sent rev 2/);
+  const progress = written().opened(1, 2, 0).event(1, "a", "1", 2, 1, 11).progress(1, 3, 60);
+  expect(progress, "invalid", /never sent rev 3/);
+});
+
+test("a gap that only another watcher shows: a write of unknown outcome", () => {
+  const history = new HistoryBuilder()
+    .put("a", "1", "unknown", { at: [0, 10] })
+    .put("b", "2", 3, { at: [20, 30] })
+    .opened(1, 2, 0)
+    .opened(2, 2, 0)
+    .event(1, "a", "1", 2, 1, 11)
+    .event(1, "b", "2", 3, 1, 31);
+  expect(history, "valid");
+  expect(
+    history.event(2, "b", "2", 3, 1, 32),
+    "invalid",
+    /watcher 2 on n2 .* never sent rev 2 \(put of a = 1\), which watcher 1/,
+  );
+});
+
+test("an event out of order, twice, below the start or behind a progress notice", () => {
+  const base = (): HistoryBuilder =>
+    written().opened(1, 2, 0).event(1, "a", "1", 2, 1, 11).event(1, "a", "2", 3, 2, 31);
+  expect(base().event(1, "a", "2", 3, 2, 32), "invalid", /was sent rev 3 \(put of a = 2\) twice/);
+  expect(base().event(1, "a", "1", 2, 1, 32), "invalid", /was sent rev 2 \(put of a = 1\) after rev 3/);
+  const below = written().opened(1, 3, 0).event(1, "a", "1", 2, 1, 11);
+  expect(below, "invalid", /below its start at rev 3/);
+  const behind = base().progress(1, 4, 52).event(1, "a", null, 4, 0, 53);
+  expect(behind, "invalid", /nothing up to rev 4 was left/);
+  expect(base().progress(1, 2, 52), "invalid", /progress to rev 2 after rev 3/);
+});
+
+test("an event that nobody wrote, wrote otherwise, or had not begun to write", () => {
+  const one = (): HistoryBuilder => new HistoryBuilder().put("a", "1", 2, { at: [100, 110] }).opened(1, 2, 0);
+  expect(one().event(1, "a", "1", 2, 1, 105), "valid");
+  expect(one().event(1, "a", "x", 2, 1, 105), "invalid", /that revision is client 0's put of a = 1/);
+  expect(one().event(1, "b", "1", 2, 1, 105), "invalid", /that revision is/);
+  expect(one().event(1, "a", null, 2, 0, 105), "invalid", /that revision is/);
+  expect(one().event(1, "a", "1", 2, 1, 99), "invalid", /it is only client 0's put/);
+  expect(one().event(1, "a", "1", 2, 1, 105).event(1, "c", "z", 3, 1, 106), "invalid", /nobody ever wrote that value/);
+  expect(one().event(1, "a", "1", 2, 1, 105).event(1, "a", null, 3, 0, 106), "invalid", /nobody deleted that key/);
+});
+
+test("watchers and reads agree on each revision", () => {
+  const history = new HistoryBuilder()
+    .put("a", "1", "unknown", { at: [0, 10] })
+    .put("a", "2", "unknown", { at: [0, 10] })
+    .opened(1, 2, 0)
+    .opened(2, 2, 0)
+    .event(1, "a", "1", 2, 1, 11);
+  expect(history, "valid");
+  expect(
+    history.event(2, "a", "2", 2, 1, 12),
+    "invalid",
+    /watcher 2 on n2 was sent rev 2 \(put of a = 2\), but watcher 1/,
+  );
+  const read = written()
+    .opened(1, 2, 0)
+    .event(1, "a", "1", 2, 5, 11)
+    .get("a", kv("1", 2), 2, { at: [12, 13] });
+  expect(read, "invalid", /was shown 1, version 1/);
+});
+
+test("versions count the puts that a watcher was sent", () => {
+  const jump = written().opened(1, 2, 0).event(1, "a", "1", 2, 1, 11).event(1, "a", "2", 3, 3, 31);
+  expect(jump, "invalid", /with version 3 after version 1/);
+});
+
+test("a watcher opened again answers from its new start on", () => {
+  const again = written().opened(1, 2, 0).event(1, "a", "1", 2, 1, 11).opened(1, 4, 45).event(1, "a", null, 4, 0, 51);
+  expect(again, "valid");
+});
+
+test("no event at all is nothing to judge", () => {
+  expect(written().opened(1, 2, 0), "unknown");
+});
+
+const SHAPE = {
+  operations: 200,
+  keys: 5,
+  clients: 6,
+  members: 3,
+  watchers: 3,
+  unknown: 10,
+  serializable: 30,
+  writes: 60,
+};
+
+const MUTATIONS: Readonly<Record<string, (events: WatchEventRecord[], at: number) => void>> = {
+  drop: (events, at) => events.splice(at, 1),
+  duplicate: (events, at) => events.splice(at, 0, events[at] as WatchEventRecord),
+  "wrong value": (events, at) =>
+    events.splice(at, 1, { ...(events[at] as WatchEventRecord), kind: "put", value: "phantom" }),
+  "wrong key": (events, at) => events.splice(at, 1, { ...(events[at] as WatchEventRecord), key: "elsewhere" }),
+  reorder: (events, at) => {
+    const [one, two] = [events[at], events[at + 1]] as [WatchEventRecord, WatchEventRecord];
+    events.splice(at, 2, { ...two, atNs: one.atNs }, { ...one, atNs: two.atNs });
+  },
+};
+
+function simulated(seed: number): Simulated {
+  return simulate(new Prng(seed), SHAPE);
+}
+
+test("watchers of a correct store are valid", () => {
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const result = check(simulated(seed));
+      deepEqual(result.findings, []);
+      equal(result.verdict, "valid");
+    }),
+    { numRuns: 150 },
+  );
+});
+
+for (const [name, mutate] of Object.entries(MUTATIONS)) {
+  test(`seeded mutation is caught: ${name}`, () => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const history = simulated(seed);
+        // The first watcher sees everything; the last event is left alone: behind it nothing says that more should come.
+        const first = history.watchEvents.filter((event) => event.watcher === 0);
+        const others = history.watchEvents.filter((event) => event.watcher !== 0);
+        mutate(first, new Prng(seed).below(first.length - 1));
+        equal(check({ ...history, watchEvents: [...first, ...others] }).verdict, "invalid");
+      }),
+      { numRuns: 100 },
+    );
+  });
+}
