@@ -1,0 +1,200 @@
+/**
+ * One direction of talk between two members: everything this one sends to that one travels on connections that this one dialled (D7).
+ *
+ *   idle -> dialling -> greeted (hello sent, messages follow) -> broken -> back-off -> dialling ...
+ *
+ * Messages wait in a queue of limited size only while a connection is up or coming up; what does not fit is dropped, because
+ * raft repeats what matters. A ping goes out every so often: one unanswered for a whole election time-out means that the way is
+ * cut, whatever TCP believes.
+ */
+import { hex, type MemberId } from "../../base/ids.ts";
+import type { Prng } from "../../base/prng.ts";
+import type { Clock, Timer } from "../../env/clock.ts";
+import type { StreamAddress, StreamNetwork } from "../../env/streams.ts";
+import type { Trace } from "../../env/trace.ts";
+import { type ClientStream, GrpcConnection } from "../../grpc/connection.ts";
+import type { GrpcError } from "../../grpc/status.ts";
+import { Frame } from "../../proto/gen/peerpb.ts";
+import { Peer } from "../../proto/gen/rpc.ts";
+import type { Identity, Message } from "../model.ts";
+import { sizeOf, toWire } from "./wire.ts";
+
+export const PROTOCOL_VERSION = 1;
+
+export interface PeerTimes {
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+}
+
+export interface SenderOptions extends PeerTimes {
+  readonly identity: Identity;
+  readonly peer: MemberId;
+  /** Tried in turn; at least one. */
+  readonly addresses: readonly StreamAddress[];
+  readonly network: StreamNetwork;
+  readonly clock: Clock;
+  readonly trace: Trace;
+  readonly prng: Prng;
+  /** What was sent lately may be lost. */
+  readonly unreachable: (peer: MemberId) => void;
+}
+
+/** Data waiting for a connection, or for a slow one. */
+const QUEUE_MAX_BYTES = 64 * 1024 * 1024;
+const BACKOFF_MAX_MS = 1_000;
+
+export class PeerSender {
+  readonly #options: SenderOptions;
+  #link: Link | null = null;
+  #backoffTimer: Timer | null = null;
+  #failures = 0;
+  #closed = false;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#dial();
+  }
+
+  send(messages: readonly Message[]): void {
+    this.#link?.send(messages);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#backoffTimer?.cancel();
+    this.#link?.close();
+    this.#link = null;
+  }
+
+  #dial(): void {
+    const { addresses } = this.#options;
+    const address = addresses[this.#failures % addresses.length] as StreamAddress;
+    this.#link = new Link(this.#options, address, {
+      welcomed: () => {
+        this.#options.trace.info("established connection to peer", this.#fields(address));
+        this.#failures = 0;
+      },
+      broken: (reason) => this.#broken(address, reason),
+    });
+  }
+
+  #broken(address: StreamAddress, reason: string): void {
+    if (this.#closed) return;
+    const { trace, clock, prng, heartbeatMs, unreachable, peer } = this.#options;
+    this.#link = null;
+    const fields = { ...this.#fields(address), error: reason };
+    // The first failure is news; that it goes on is not.
+    if (this.#failures === 0) trace.warn("lost connection to peer", fields);
+    else trace.debug("failed to connect to peer", fields);
+    // At first as often as heartbeats, then more slowly, never all at the same moment.
+    const delayMs =
+      Math.min(heartbeatMs * 2 ** Math.min(this.#failures, 10), BACKOFF_MAX_MS) * (0.5 + prng.float() / 2);
+    this.#failures++;
+    this.#backoffTimer = clock.after(delayMs, () => this.#dial());
+    unreachable(peer);
+  }
+
+  #fields(address: StreamAddress): Record<string, unknown> {
+    return { "remote-peer-id": hex(this.#options.peer), address: `${address.host}:${address.port}` };
+  }
+}
+
+interface LinkEvents {
+  welcomed(): void;
+  /** Exactly once, unless closed first. */
+  broken(reason: string): void;
+}
+
+/** One connection from dial to break. */
+class Link {
+  readonly #options: SenderOptions;
+  readonly #events: LinkEvents;
+  readonly #connection: GrpcConnection;
+  readonly #stream: ClientStream<Frame>;
+  #waiting: Message[] = [];
+  #waitingBytes = 0;
+  #blocked = false;
+  #over = false;
+  #timer: Timer | null = null;
+  #answeredMs: number;
+
+  constructor(options: SenderOptions, address: StreamAddress, events: LinkEvents) {
+    this.#options = options;
+    this.#events = events;
+    const { network, clock, identity, peer } = options;
+    this.#answeredMs = clock.monotonicMs();
+    this.#connection = new GrpcConnection(network.connect(address), { clock });
+    this.#connection.onClosed((error) => this.#break(error?.message ?? "closed by peer"));
+    this.#stream = this.#connection.stream(
+      Peer.Messages,
+      {},
+      {
+        message: () => events.welcomed(),
+        drained: () => this.#drained(),
+        closed: (error: GrpcError | null) => this.#break(error?.message ?? "stream ended by peer"),
+      },
+    );
+    const { cluster, member } = identity;
+    this.#write(
+      Frame.create({ hello: { protocolVersion: PROTOCOL_VERSION, clusterId: cluster, from: member, to: peer } }),
+    );
+    this.#schedulePing();
+  }
+
+  send(messages: readonly Message[]): void {
+    if (this.#over) return;
+    if (!this.#blocked) {
+      this.#write(Frame.create({ messages: messages.map(toWire) }));
+      return;
+    }
+    let dropped = false;
+    for (const message of messages) {
+      const bytes = sizeOf(message);
+      if (this.#waitingBytes + bytes > QUEUE_MAX_BYTES) {
+        dropped = true;
+        continue;
+      }
+      this.#waiting.push(message);
+      this.#waitingBytes += bytes;
+    }
+    if (dropped) this.#options.unreachable(this.#options.peer);
+  }
+
+  close(): void {
+    this.#over = true;
+    this.#timer?.cancel();
+    this.#connection.close();
+  }
+
+  #write(frame: Frame): void {
+    if (!this.#stream.send(frame)) this.#blocked = true;
+  }
+
+  #drained(): void {
+    this.#blocked = false;
+    if (this.#over || this.#waiting.length === 0) return;
+    const messages = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.send(messages);
+  }
+
+  /** Covers the dial too: a SYN into a cut goes unanswered like anything else. */
+  #schedulePing(): void {
+    const { clock, heartbeatMs, electionMs } = this.#options;
+    this.#timer = clock.after(heartbeatMs, () => {
+      if (clock.monotonicMs() - this.#answeredMs > electionMs) this.#break("ping unanswered");
+      else this.#schedulePing();
+    });
+    if (this.#connection.state !== "ready") return;
+    this.#connection.ping((error) => {
+      if (error === null) this.#answeredMs = clock.monotonicMs();
+    });
+  }
+
+  #break(reason: string): void {
+    if (this.#over) return;
+    this.close();
+    this.#events.broken(reason);
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * Members of one cluster in one process, in logical time: a clock that the test moves, a network it cuts, logs whose syncs it may
+ * hold or fail. The members themselves are the real ones.
+ */
+import assert from "node:assert/strict";
+import type { ClusterId, LogIndex, MemberId, Term } from "../../src/base/ids.ts";
+import { NO_MEMBER } from "../../src/base/ids.ts";
+import { Prng } from "../../src/base/prng.ts";
+import type { Clock, Timer } from "../../src/env/clock.ts";
+import { SILENT } from "../../src/env/trace.ts";
+import type { Transport, TransportHandler } from "../../src/env/transport.ts";
+import { foundingMember } from "../../src/etcd/cluster/members.ts";
+import { Member, type MemberLog } from "../../src/etcd/member.ts";
+import type { Entry, HardState, Message } from "../../src/etcd/model.ts";
+import { Requests } from "../../src/etcd/requests.ts";
+
+export const HEARTBEAT_MS = 100;
+export const ELECTION_MS = 1000;
+/** etcd's: 5 s and two election time-outs. */
+export const REQUEST_TIMEOUT_MS = 7000;
+
+interface Due {
+  readonly atMs: number;
+  readonly order: number;
+  readonly action: () => void;
+}
+
+/** Time that stands still unless the test moves it. */
+export class ManualClock implements Clock {
+  nowMs = 1_000;
+  #due: Due[] = [];
+  #order = 0;
+
+  monotonicMs(): number {
+    return this.nowMs;
+  }
+
+  wallMs(): number {
+    return 1_700_000_000_000 + this.nowMs;
+  }
+
+  after(delayMs: number, action: () => void): Timer {
+    const due = { atMs: this.nowMs + Math.max(delayMs, 0), order: this.#order++, action };
+    this.#due.push(due);
+    return {
+      cancel: () => {
+        this.#due = this.#due.filter((other) => other !== due);
+      },
+    };
+  }
+
+  /** The next timer up to `limitMs`, run at its time; false when there is none. */
+  runNext(limitMs: number): boolean {
+    const next = this.#due.filter((due) => due.atMs <= limitMs).sort((a, b) => a.atMs - b.atMs || a.order - b.order)[0];
+    if (next === undefined) return false;
+    this.#due = this.#due.filter((other) => other !== next);
+    this.nowMs = Math.max(this.nowMs, next.atMs);
+    next.action();
+    return true;
+  }
+}
+
+type Done = (error: Error | null) => void;
+
+/** What a disk keeps of a log, and the syncs under way. */
+export class ManualLog implements MemberLog {
+  hardState: HardState = { term: 0 as Term, vote: NO_MEMBER, commit: 0 as LogIndex };
+  entries: Entry[] = [];
+  /** Syncs return when the test releases them. */
+  held = false;
+  error: Error | null = null;
+  closed = false;
+  readonly #soon: (action: () => void) => void;
+  #waiting: { readonly write: () => void; readonly done: Done }[] = [];
+
+  constructor(soon: (action: () => void) => void) {
+    this.#soon = soon;
+  }
+
+  append(batch: { readonly hardState: HardState | null; readonly entries: readonly Entry[] }, done: Done): void {
+    assert.ok(!this.closed, "nothing is appended to a closed log");
+    const write = (): void => {
+      if (batch.hardState !== null) this.hardState = batch.hardState;
+      const first = batch.entries[0];
+      if (first !== undefined) this.entries = [...this.entries.slice(0, first.index - 1), ...batch.entries];
+    };
+    this.#waiting.push({ write, done });
+    this.#soon(() => {
+      if (!this.held) this.release();
+    });
+  }
+
+  release(): void {
+    this.held = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { write, done } of waiting) {
+      if (this.error === null) write();
+      done(this.error);
+    }
+  }
+
+  /** Power is cut: what was not synced is gone, and nobody hears of it. */
+  crash(): void {
+    this.#waiting = [];
+  }
+
+  async close(): Promise<void> {
+    this.release();
+    this.closed = true;
+  }
+}
+
+export interface TestNode {
+  readonly id: MemberId;
+  member: Member;
+  requests: Requests;
+  log: ManualLog;
+  failure: Error | null;
+  handler: TransportHandler<Message> | null;
+}
+
+export class MemberCluster {
+  readonly clock: ManualClock = new ManualClock();
+  readonly nodes: TestNode[] = [];
+  /** Every message sent, delivered or not. */
+  readonly sent: Message[] = [];
+  readonly #ids: readonly MemberId[];
+  readonly #cut = new Set<string>();
+  readonly #quotaBytes: number | null;
+  #soon: (() => void)[] = [];
+  #lives = 0;
+
+  constructor(size: number, options: { readonly quotaBytes?: number } = {}) {
+    this.#ids = Array.from({ length: size }, (_, i) => BigInt(i + 1) as MemberId);
+    this.#quotaBytes = options.quotaBytes ?? null;
+    for (const id of this.#ids) this.nodes.push(this.#boot(id, this.#emptyLog()));
+  }
+
+  node(index: number): TestNode {
+    const node = this.nodes[index];
+    assert.ok(node !== undefined, `node ${index} exists`);
+    return node;
+  }
+
+  /** The node that leads, by its own account; the newest term's if several do. */
+  leader(among: readonly TestNode[] = this.nodes): TestNode | null {
+    const leaders = among.filter((node) => node.member.status.role === "leader");
+    return leaders.sort((a, b) => b.member.status.term - a.member.status.term)[0] ?? null;
+  }
+
+  /** Everything that can happen without time passing happens. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 2; ) {
+      const tasks = this.#soon;
+      this.#soon = [];
+      for (const task of tasks) task();
+      quiet = tasks.length === 0 ? quiet + 1 : 0;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async advance(ms: number): Promise<void> {
+    const endMs = this.clock.nowMs + ms;
+    await this.settle();
+    while (this.clock.runNext(endMs)) await this.settle();
+    this.clock.nowMs = endMs;
+  }
+
+  /** Time passes until the condition holds; fails after a minute of it. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    const limitMs = this.clock.nowMs + 60_000;
+    await this.settle();
+    while (!condition()) {
+      assert.ok(this.clock.nowMs < limitMs, `waited a minute for: ${what}`);
+      await this.advance(10);
+    }
+  }
+
+  async serving(): Promise<TestNode> {
+    await this.until(() => this.nodes.every((node) => node.member.isServing), "all members serve");
+    const leader = this.leader();
+    assert.ok(leader !== null, "members that serve have a leader");
+    return leader;
+  }
+
+  /** Nothing passes between the node and the others any more. */
+  isolate(node: TestNode): void {
+    for (const other of this.#ids) {
+      this.#cut.add(`${node.id}>${other}`);
+      this.#cut.add(`${other}>${node.id}`);
+    }
+  }
+
+  heal(): void {
+    this.#cut.clear();
+  }
+
+  /** A crash and a start from what the disk holds. */
+  restart(node: TestNode): void {
+    node.log.crash();
+    node.log.closed = true;
+    void node.member.stop().catch(() => {});
+    const log = this.#emptyLog();
+    log.hardState = node.log.hardState;
+    log.entries = node.log.entries;
+    Object.assign(node, this.#boot(node.id, log));
+  }
+
+  async stop(): Promise<void> {
+    const stopping = Promise.all(this.nodes.map((node) => node.member.stop()));
+    await this.settle();
+    await stopping;
+  }
+
+  #emptyLog(): ManualLog {
+    return new ManualLog((action) => this.#soon.push(action));
+  }
+
+  #boot(id: MemberId, log: ManualLog): TestNode {
+    const node = { id, log, failure: null as Error | null, handler: null } as unknown as TestNode;
+    this.#lives++;
+    this.clock.nowMs += 1;
+    node.member = new Member({
+      identity: { cluster: 0xc1n as ClusterId, member: id },
+      name: `n${id}`,
+      clientUrls: [`http://n${id}:2379`],
+      founders: this.#ids.map((founder) => foundingMember(founder, [`http://n${founder}:2380`])),
+      heartbeatMs: HEARTBEAT_MS,
+      electionMs: ELECTION_MS,
+      requestMaxBytes: 1.5 * 1024 ** 2,
+      hardState: log.hardState,
+      entries: log.entries,
+      log,
+      clock: this.clock,
+      transport: this.#transport(id, node),
+      trace: SILENT,
+      prng: new Prng(this.#lives),
+      soon: (turn) => this.#soon.push(turn),
+      failed: (error) => {
+        assert.equal(node.failure, null, "a member fails once");
+        node.failure = error;
+      },
+    });
+    node.requests = new Requests(node.member, this.#quotaBytes);
+    node.member.start();
+    return node;
+  }
+
+  #transport(from: MemberId, node: TestNode): Transport<Message> {
+    let open = true;
+    return {
+      receive: (handler) => {
+        node.handler = handler;
+      },
+      send: (to, messages) => {
+        this.sent.push(...messages);
+        if (!open || this.#cut.has(`${from}>${to}`)) return;
+        this.#soon.push(() => {
+          const target = this.nodes.find((other) => other.id === to);
+          if (!this.#cut.has(`${from}>${to}`)) target?.handler?.messages(from, messages);
+        });
+      },
+      close: async () => {
+        open = false;
+      },
+    };
+  }
+}
