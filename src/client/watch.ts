@@ -22,10 +22,13 @@ export class WatchError extends Error {
   override readonly name = "WatchError";
   /** Not 0: the watch fell behind a compaction; revisions from this one on are still there. */
   readonly compactRevision: number;
+  /** What the server said when it was the server who ended the watch. */
+  readonly response: WatchResponse | null;
 
-  constructor(message: string, compactRevision: number) {
+  constructor(message: string, response: WatchResponse | null = null) {
     super(message);
-    this.compactRevision = compactRevision;
+    this.response = response;
+    this.compactRevision = response?.compactRevision ?? 0;
   }
 }
 
@@ -43,6 +46,8 @@ interface Watcher {
   fragments: Event[];
 }
 
+/** etcd's words; the server itself sends only the revision. */
+const COMPACTED = "etcdserver: mvcc: required revision has been compacted";
 const RESUME_PAUSE_MS = 25;
 const RESUME_PAUSE_MAX_MS = 1000;
 
@@ -75,7 +80,7 @@ export class WatchClient {
     const full = WatchCreateRequest.create({ ...request, watchId: id });
     const watcher: Watcher = { id, request: full, handler, nextRevision: full.startRevision, fragments: [] };
     if (this.#closed) {
-      this.#clock.after(0, () => handler.closed(new WatchError("the client is closed", 0)));
+      this.#clock.after(0, () => handler.closed(new WatchError("the client is closed")));
       return { cancel() {} };
     }
     this.#watchers.set(id, watcher);
@@ -135,7 +140,7 @@ export class WatchClient {
     this.#stream = null;
     const transient = error === null || error.code === StatusCode.UNAVAILABLE || error.code === StatusCode.INTERNAL;
     if (!transient) {
-      this.#endAll(new WatchError(error.message, 0));
+      this.#endAll(new WatchError(error.message));
       return;
     }
     this.#balancer.failed(route);
@@ -190,10 +195,9 @@ export class WatchClient {
 
   #refused(watcher: Watcher | undefined, response: WatchResponse): void {
     if (watcher === undefined || !this.#watchers.delete(watcher.id)) return;
-    const compacted = response.compactRevision !== 0;
     const reason =
-      response.cancelReason || (compacted ? "required revision has been compacted" : "watch cancelled by the server");
-    watcher.handler.closed(new WatchError(reason, response.compactRevision));
+      response.compactRevision !== 0 ? COMPACTED : response.cancelReason || "watch cancelled by the server";
+    watcher.handler.closed(new WatchError(reason, response));
   }
 
   #endAll(error: WatchError | null): void {

@@ -1,0 +1,142 @@
+import { Command, CommanderError, Option } from "commander";
+import { EndpointError, splitEndpoints } from "../client/endpoints.ts";
+import { GrpcError, StatusCode } from "../grpc/status.ts";
+import { Context, type GlobalFlags, type World } from "./context.ts";
+import { del, delCommand } from "./del.ts";
+import { endpointHealth, endpointHealthCommand, endpointStatus, endpointStatusCommand } from "./endpoint.ts";
+import { badArguments, CommandError, ExitCode } from "./errors.ts";
+import { get, getCommand } from "./get.ts";
+import { memberList, memberListCommand } from "./member.ts";
+import { put, putCommand } from "./put.ts";
+import { parseDurationMs } from "./text.ts";
+import { txn, txnCommand } from "./txn.ts";
+import { version, versionCommand } from "./version.ts";
+import { watch, watchCommand } from "./watch.ts";
+
+// Each command names the type of its own options; commander knows them only as an object.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type Run = (context: Context, args: readonly string[], options: any) => Promise<void>;
+
+const GLOBAL_OPTIONS: readonly Option[] = [
+  new Option("--endpoints <list>", "gRPC endpoints").default("127.0.0.1:2379"),
+  new Option("--command-timeout <duration>", "timeout for short running command").default("5s"),
+  new Option("--hex", "print byte strings as hex encoded strings"),
+  new Option("-w, --write-out <format>", "set the output format (json, simple)").default("simple"),
+];
+
+/** Runs one command line (without the program's name) and gives the exit code. Prints every error itself. */
+export async function run(argv: readonly string[], world: World): Promise<number> {
+  try {
+    await buildProgram(world).parseAsync(spellOutBooleans(argv), { from: "user" });
+    return ExitCode.SUCCESS;
+  } catch (error) {
+    return report(error, world);
+  }
+}
+
+function buildProgram(world: World): Command {
+  const program = new Command("etcdctl").description("A simple command line client for etcd3.");
+  const add = (parent: Command, command: Command, action: Run): void => {
+    for (const option of GLOBAL_OPTIONS) command.addOption(option);
+    command.action(async () => {
+      const context = new Context(world, globalFlags(command, world.environment));
+      try {
+        await action(context, command.args, command.opts());
+      } finally {
+        context.close();
+      }
+    });
+    parent.addCommand(command);
+  };
+  add(program, getCommand(), get);
+  add(program, putCommand(), put);
+  add(program, delCommand(), del);
+  add(program, txnCommand(), txn);
+  add(program, watchCommand(), watch);
+  add(program, versionCommand(), version);
+  const member = new Command("member").description("Membership related commands");
+  add(member, memberListCommand(), memberList);
+  const endpoint = new Command("endpoint").description("Endpoint related commands");
+  add(endpoint, endpointHealthCommand(), endpointHealth);
+  add(endpoint, endpointStatusCommand(), endpointStatus);
+  program.addCommand(member).addCommand(endpoint);
+  for (const option of GLOBAL_OPTIONS) program.addOption(option);
+  overrideExit(program, world);
+  return program;
+}
+
+/** Commander must neither end the process nor print errors: both are `report`'s. */
+function overrideExit(command: Command, world: World): void {
+  command.exitOverride().configureOutput({ writeOut: (text) => world.out(text), writeErr() {} });
+  for (const child of command.commands) overrideExit(child, world);
+}
+
+/** The global flags from before or after the command's name, else from the environment; both at once is an error. */
+function globalFlags(command: Command, environment: World["environment"]): GlobalFlags {
+  const read = (option: Option): unknown => {
+    const name = option.attributeName();
+    const variable = `ETCDCTL_${(option.long as string).slice(2).toUpperCase().replaceAll("-", "_")}`;
+    const fromEnvironment = environment[variable];
+    let at: Command | null = command;
+    while (at !== null && at.getOptionValueSource(name) !== "cli") at = at.parent;
+    if (at !== null && fromEnvironment !== undefined) {
+      const advice = "either unset environment variable or disable flag";
+      const conflict = `conflicting environment variable "${variable}" is shadowed by corresponding command-line flag`;
+      throw new CommandError(ExitCode.ERROR, `${conflict} (${advice})`);
+    }
+    return at?.getOptionValue(name) ?? fromEnvironment ?? command.getOptionValue(name);
+  };
+  const [endpoints, timeout, hex, format] = GLOBAL_OPTIONS.map(read) as [string, string, unknown, string];
+  const commandTimeoutMs = parseDurationMs(timeout);
+  if (commandTimeoutMs === null || commandTimeoutMs === 0)
+    throw badArguments(`invalid argument "${timeout}" for "--command-timeout" flag: not a duration like 5s`);
+  if (format !== "simple" && format !== "json")
+    throw new CommandError(ExitCode.BAD_FEATURE, `${format} not supported as output format`);
+  return { endpoints: splitEndpoints(endpoints), commandTimeoutMs, format, hex: hex === true || hex === "true" };
+}
+
+/** `--prefix=true` is `--prefix`, `--prefix=false` is nothing, as Go's flags have it. */
+function spellOutBooleans(argv: readonly string[]): string[] {
+  const end = argv.indexOf("--");
+  return argv.flatMap((argument, i) => {
+    const match = end === -1 || i < end ? /^(--[a-z-]+)=(true|false)$/.exec(argument) : null;
+    if (match === null) return [argument];
+    return match[2] === "true" ? [match[1] as string] : [];
+  });
+}
+
+function report(error: unknown, world: World): number {
+  if (error instanceof CommandError) {
+    if (error.message !== "") world.error(`Error: ${error.message}`);
+    return error.exitCode;
+  }
+  if (error instanceof CommanderError) return reportUsage(error, world);
+  if (error instanceof GrpcError) {
+    world.error(`Error: ${error.code === StatusCode.DEADLINE_EXCEEDED ? "context deadline exceeded" : error.message}`);
+    return ExitCode.ERROR;
+  }
+  if (error instanceof EndpointError) {
+    world.error(`Error: ${error.message}`);
+    return ExitCode.BAD_ARGUMENTS;
+  }
+  throw error;
+}
+
+/** What commander refused, in etcdctl's words. */
+function reportUsage(error: CommanderError, world: World): number {
+  const subject = /'(.*)'/s.exec(error.message)?.[1] ?? "";
+  switch (error.code) {
+    case "commander.helpDisplayed":
+    case "commander.help":
+      return ExitCode.SUCCESS;
+    case "commander.unknownOption":
+      world.error(`Error: unknown flag: ${subject}`);
+      return ExitCode.ERROR;
+    case "commander.unknownCommand":
+      world.error(`Error: unknown command "${subject}" for "etcdctl"\nRun 'etcdctl --help' for usage.`);
+      return ExitCode.ERROR;
+    default:
+      world.error(`Error: ${error.message.replace(/^error: /, "")}`);
+      return ExitCode.ERROR;
+  }
+}
