@@ -5,7 +5,7 @@ import { GrpcConnection } from "../../grpc/connection.ts";
 
 const BACKOFF_FIRST_MS = 20;
 const BACKOFF_MAX_MS = 1000;
-/** A dialled connection that does not answer its first ping by then is given up. */
+/** A dialled connection that is not ready by then is given up. */
 const DIAL_MAX_MS = 5000;
 
 export interface LinkOptions {
@@ -49,9 +49,9 @@ export class Link {
     this.#dialled = connection;
     this.#timer = clock.after(DIAL_MAX_MS, () => connection.close());
     connection.onClosed(() => this.#broken());
-    // A proxy accepts on behalf of a server that is gone: only an answer shows that somebody is there.
-    connection.ping((error) => {
-      if (error !== null || this.#closed || this.#dialled !== connection) return;
+    // A proxy accepts on behalf of a server that is gone; ready means that the server itself has spoken.
+    connection.onReady(() => {
+      if (this.#closed || this.#dialled !== connection) return;
       this.#timer?.cancel();
       this.#backoffMs = BACKOFF_FIRST_MS;
       this.#connection = connection;
