@@ -1,0 +1,198 @@
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Prng } from "../../base/prng.ts";
+import { nodeClock } from "../../env/node/clock.ts";
+import type { Target } from "../model.ts";
+import type { Cluster, ClusterMember } from "./cluster.ts";
+import { localUrl, type MemberAddresses, type ProxyControl } from "./network.ts";
+import type { Ports } from "./ports.ts";
+import { MemberProbe, type MemberStatus } from "./probe.ts";
+import { ManagedProcess } from "./process.ts";
+import type { ProcessRegistry } from "./registry.ts";
+import { type MemberExit, Supervisor } from "./supervisor.ts";
+import { memberCommand, memberDataDir } from "./targets.ts";
+
+export const PROXY_NAME = "toxiproxy";
+const MEMBER_GRACE_MS = 3000;
+const PROXY_GRACE_MS = 1000;
+const HEAL_LIMIT_MS = 2000;
+
+export interface ProcessClusterOptions {
+  readonly target: Target;
+  readonly runDir: string;
+  readonly addresses: readonly MemberAddresses[];
+  readonly ports: Ports;
+  readonly registry: ProcessRegistry;
+  readonly proxy: ManagedProcess;
+  readonly proxyUrl: string;
+  readonly proxyVersion: string;
+  readonly control: ProxyControl;
+  readonly prng: Prng;
+}
+
+interface Member {
+  readonly addresses: MemberAddresses;
+  readonly supervisor: Supervisor;
+  /** Past the proxy. */
+  readonly direct: MemberProbe;
+}
+
+/** Members as processes on 127.0.0.1. It owns everything in its options from its construction to the end of `stop`. */
+export class ProcessCluster implements Cluster {
+  readonly proxyUrl: string;
+  readonly proxyVersion: string;
+  readonly #options: ProcessClusterOptions;
+  readonly #members: readonly Member[];
+  readonly #exitListeners: ((exit: MemberExit) => void)[] = [];
+  readonly #startListeners: ((member: string, pid: number) => void)[] = [];
+  /** Learned from the members' answers. */
+  readonly #nameOfId = new Map<bigint, string>();
+  #stopping: Promise<void> | null = null;
+
+  /** Nothing runs yet but the proxy. */
+  constructor(options: ProcessClusterOptions) {
+    this.#options = options;
+    this.proxyUrl = options.proxyUrl;
+    this.proxyVersion = options.proxyVersion;
+    this.#members = options.addresses.map((addresses) => ({
+      addresses,
+      supervisor: this.#supervise(addresses),
+      direct: new MemberProbe(localUrl(addresses.clientPort), options.prng.fork()),
+    }));
+    void options.proxy.exited.then((exit) => {
+      const planned = this.#stopping !== null;
+      this.#emitExit({ member: PROXY_NAME, ...exit, planned, crashed: !planned });
+    });
+  }
+
+  /** Frees the members' ports and starts them. */
+  async startMembers(): Promise<void> {
+    for (const { addresses, supervisor } of this.#members) {
+      await this.#options.ports.release(addresses.clientPort);
+      await this.#options.ports.release(addresses.peerPort);
+      supervisor.start();
+    }
+  }
+
+  get members(): readonly ClusterMember[] {
+    return this.#members.map(({ addresses, supervisor }) => ({
+      name: addresses.name,
+      clientEndpoint: localUrl(addresses.proxiedClientPort),
+      directClientEndpoint: localUrl(addresses.clientPort),
+      pid: supervisor.process?.pid ?? null,
+      dataDir: memberDataDir(this.#options.runDir, addresses.name),
+    }));
+  }
+
+  async leader(): Promise<{ readonly member: string; readonly term: number } | null> {
+    const statuses = await this.statuses();
+    let leading: MemberStatus | null = null;
+    for (const status of statuses.values())
+      if (status !== null && status.leaderId !== 0n && status.term > (leading?.term ?? -1)) leading = status;
+    const member = leading === null ? undefined : this.#nameOfId.get(leading.leaderId);
+    return leading === null || member === undefined ? null : { member, term: leading.term };
+  }
+
+  async revisions(): Promise<Readonly<Record<string, number | null>>> {
+    const statuses = await this.statuses();
+    return Object.fromEntries([...statuses].map(([name, status]) => [name, status?.revision ?? null]));
+  }
+
+  async servesLinearizable(member: string, timeoutMs: number): Promise<boolean> {
+    return await this.#member(member).direct.servesLinearizable(timeoutMs);
+  }
+
+  async cpuSeconds(): Promise<Readonly<Record<string, number | null>>> {
+    const entries = this.#members.map(
+      async ({ addresses, direct }) => [addresses.name, await direct.cpuSeconds()] as const,
+    );
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  onExit(listener: (exit: MemberExit) => void): void {
+    this.#exitListeners.push(listener);
+  }
+
+  onStart(listener: (member: string, pid: number) => void): void {
+    this.#startListeners.push(listener);
+  }
+
+  async kill(member: string): Promise<void> {
+    await this.#member(member).supervisor.kill();
+  }
+
+  async restart(member: string): Promise<void> {
+    const { supervisor } = this.#member(member);
+    await supervisor.kill();
+    supervisor.start();
+  }
+
+  pause(member: string): void {
+    this.#member(member).supervisor.process?.pause();
+  }
+
+  resume(member: string): void {
+    this.#member(member).supervisor.process?.resume();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** What every member says, asked past the proxies at the same time. */
+  async statuses(): Promise<ReadonlyMap<string, MemberStatus | null>> {
+    const entries = await Promise.all(
+      this.#members.map(async ({ addresses, direct }) => [addresses.name, await direct.status()] as const),
+    );
+    for (const [name, status] of entries) if (status !== null) this.#nameOfId.set(status.memberId, name);
+    return new Map(entries);
+  }
+
+  async #stop(): Promise<void> {
+    const { control, proxy, ports, registry } = this.#options;
+    // A heal that hangs must not keep the processes alive; stopping them ends its request.
+    const healed = control.reset().catch(() => undefined);
+    const limit = new AbortController();
+    await Promise.race([healed, delay(HEAL_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined)]);
+    limit.abort();
+    await Promise.all(this.#members.map(({ supervisor }) => supervisor.stop(MEMBER_GRACE_MS)));
+    for (const { direct } of this.#members) direct.close();
+    await proxy.stop(PROXY_GRACE_MS);
+    await ports.close();
+    registry.close();
+  }
+
+  #supervise(addresses: MemberAddresses): Supervisor {
+    const { target, runDir, registry } = this.#options;
+    return new Supervisor({
+      member: addresses.name,
+      start: () =>
+        ManagedProcess.start({
+          name: addresses.name,
+          command: memberCommand(target, addresses, this.#options.addresses, runDir),
+          logFile: memberLogFile(runDir, addresses.name),
+          registry,
+        }),
+      clock: nodeClock,
+      started: (pid) => {
+        for (const listener of this.#startListeners) listener(addresses.name, pid);
+      },
+      exited: (exit) => this.#emitExit(exit),
+    });
+  }
+
+  #emitExit(exit: MemberExit): void {
+    for (const listener of this.#exitListeners) listener(exit);
+  }
+
+  #member(name: string): Member {
+    const member = this.#members.find(({ addresses }) => addresses.name === name);
+    if (member === undefined) throw new Error(`the cluster has no member ${name}`);
+    return member;
+  }
+}
+
+export function memberLogFile(runDir: string, name: string): string {
+  return join(runDir, "logs", `${name}.log`);
+}
