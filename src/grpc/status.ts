@@ -73,13 +73,29 @@ export function decodeMessage(encoded: string): string {
   if (!encoded.includes("%")) return encoded;
   const bytes: number[] = [];
   for (let i = 0; i < encoded.length; i++) {
-    const escape = encoded.slice(i + 1, i + 3);
-    if (encoded[i] === "%" && /^[0-9a-fA-F]{2}$/.test(escape)) {
-      bytes.push(Number.parseInt(escape, 16));
+    const digits = encoded.slice(i + 1, i + 3);
+    if (encoded[i] === "%" && /^[0-9a-fA-F]{2}$/.test(digits)) {
+      bytes.push(Number.parseInt(digits, 16));
       i += 2;
     } else {
       bytes.push(encoded.charCodeAt(i) & 0xff);
     }
   }
   return Buffer.from(bytes).toString("utf8");
+}
+
+/** What a reset stream means for its call (gRPC over HTTP/2, "Errors"), by HTTP/2 error code. */
+export function codeOfReset(code: number): number {
+  switch (code) {
+    case 7: // REFUSED_STREAM
+      return StatusCode.UNAVAILABLE;
+    case 8: // CANCEL
+      return StatusCode.CANCELLED;
+    case 11: // ENHANCE_YOUR_CALM
+      return StatusCode.RESOURCE_EXHAUSTED;
+    case 12: // INADEQUATE_SECURITY
+      return StatusCode.PERMISSION_DENIED;
+    default:
+      return StatusCode.INTERNAL;
+  }
 }

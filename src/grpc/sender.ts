@@ -1,0 +1,184 @@
+import type { Http2Stream } from "./http2-stream.ts";
+import { MESSAGE_PREFIX_BYTES, type Output } from "./output.ts";
+import type { PeerSettings } from "./settings.ts";
+
+/** While more than this waits for the kernel, DATA stays in the queues of its streams. */
+const OUTPUT_HIGH_BYTES = 512 * 1024;
+/** What one stream may send before the next has its turn. */
+const QUANTUM_BYTES = 64 * 1024;
+
+export interface SenderOwner<S> {
+  /** The block that ends the stream; called at the moment it leaves, because blocks must be encoded in the order they leave. */
+  trailers(stream: S): Uint8Array;
+  /** The queue of a stream that was `blocked` is below its limit again. */
+  drained(stream: S): void;
+  /** END_STREAM has been sent. */
+  sent(stream: S): void;
+}
+
+/**
+ * Sends messages within the peer's windows (RFC 9113, section 5.2) and takes turns between streams that have to wait.
+ * Whatever fits leaves at once, without entering a queue.
+ */
+export class Sender<S extends Http2Stream> {
+  readonly #output: Output;
+  readonly #settings: PeerSettings;
+  readonly #owner: SenderOwner<S>;
+  readonly #streamQueueBytes: number;
+  /** Streams with something to send and window to send it in, in the order of their turns. */
+  readonly #ready = new Set<S>();
+  connectionWindow = 65_535;
+  /** Over all streams. */
+  queuedBytes = 0;
+
+  constructor(output: Output, settings: PeerSettings, owner: SenderOwner<S>, streamQueueBytes: number) {
+    this.#output = output;
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#streamQueueBytes = streamQueueBytes;
+  }
+
+  /** Too much waits for the kernel to put more in front of it. */
+  get congested(): boolean {
+    return this.#output.queuedBytes > OUTPUT_HIGH_BYTES;
+  }
+
+  /** Sends or queues one item; `last` puts END_STREAM behind it. False: the stream's queue is above its limit. */
+  send(stream: S, item: Uint8Array, last: boolean): boolean {
+    const bytes = item.length + MESSAGE_PREFIX_BYTES;
+    if (
+      stream.queue === null &&
+      stream.framed &&
+      bytes <= this.connectionWindow &&
+      bytes <= stream.sendWindow &&
+      bytes <= this.#settings.maxFrameBytes &&
+      !this.congested
+    ) {
+      this.connectionWindow -= bytes;
+      stream.sendWindow -= bytes;
+      this.#output.message(stream.id, item, item.length, last);
+      if (last) this.#owner.sent(stream);
+      return true;
+    }
+    return this.#enqueue(stream, item, last);
+  }
+
+  /** Nothing more will be queued on the stream: send trailers, or a bare END_STREAM, when the queue is empty. */
+  end(stream: S, ending: "data" | "trailers"): void {
+    stream.ending = ending;
+    if (stream.queue === null) this.#finish(stream);
+  }
+
+  /** A window has grown or the stream may send again. */
+  resume(stream: S): void {
+    if (stream.queue !== null) this.#ready.add(stream);
+  }
+
+  /** The stream is gone and with it what it had to send. */
+  forget(stream: S): void {
+    this.#ready.delete(stream);
+    this.queuedBytes -= stream.queuedBytes;
+    stream.queuedBytes = 0;
+    stream.queue = null;
+  }
+
+  /** Sends what windows and the kernel allow. */
+  pump(): void {
+    if (this.#ready.size === 0) return;
+    // Streams that are added again during the loop come up again: each turn ends with progress or without the stream.
+    for (const stream of this.#ready) {
+      if (this.congested) return;
+      this.#ready.delete(stream);
+      if (this.#turn(stream)) this.#ready.add(stream);
+      if (this.connectionWindow <= 0 && stream.queue !== null) return;
+    }
+  }
+
+  #enqueue(stream: S, item: Uint8Array, last: boolean): boolean {
+    const bytes = item.length + (stream.framed ? MESSAGE_PREFIX_BYTES : 0);
+    if (stream.queue === null) {
+      stream.queue = [];
+      stream.sentBytes = 0;
+    }
+    stream.queue.push(item);
+    stream.queuedBytes += bytes;
+    this.queuedBytes += bytes;
+    if (last) stream.ending = "data";
+    this.#ready.add(stream);
+    this.pump();
+    stream.blocked = stream.queuedBytes > this.#streamQueueBytes;
+    return !stream.blocked;
+  }
+
+  /** One stream's turn. True: it could send more and goes to the end of the line. */
+  #turn(stream: S): boolean {
+    let quantum = QUANTUM_BYTES;
+    while (stream.queue !== null && quantum > 0) {
+      const sent = this.#sendFrame(stream, stream.queue);
+      if (sent < 0) return this.connectionWindow <= 0 && stream.sendWindow > 0;
+      quantum -= Math.max(sent, 1);
+    }
+    if (stream.queue !== null) return true;
+    if (stream.ending !== "open") {
+      this.#finish(stream);
+    } else if (stream.blocked) {
+      stream.blocked = false;
+      this.#owner.drained(stream);
+    }
+    return false;
+  }
+
+  /** Everything queued has left: end the stream, unless its last DATA has done so. */
+  #finish(stream: S): void {
+    if (stream.localClosed || stream.detached) return;
+    if (stream.ending === "trailers") {
+      const block = this.#owner.trailers(stream);
+      this.#output.headers(stream.id, block, true, this.#settings.maxFrameBytes);
+    } else {
+      this.#output.data(stream.id, NOTHING, 0, 0, true);
+    }
+    this.#owner.sent(stream);
+  }
+
+  /** Sends one DATA frame out of the first queued item and returns its size, or -1 when a window is used up. */
+  #sendFrame(stream: S, queue: Uint8Array[]): number {
+    const item = queue[0]!;
+    const prefixBytes = stream.framed ? MESSAGE_PREFIX_BYTES : 0;
+    const total = item.length + prefixBytes;
+    const rest = total - stream.sentBytes;
+    const room = Math.min(this.connectionWindow, stream.sendWindow, this.#settings.maxFrameBytes);
+    if (room <= 0 && rest > 0) return -1;
+    const size = Math.max(0, Math.min(room, rest));
+    const last = queue.length === 1 && stream.sentBytes + size === total && stream.ending === "data";
+    this.#writePart(stream, item, prefixBytes, size, last);
+    this.connectionWindow -= size;
+    stream.sendWindow -= size;
+    stream.sentBytes += size;
+    stream.queuedBytes -= size;
+    this.queuedBytes -= size;
+    if (stream.sentBytes === total) {
+      queue.shift();
+      stream.sentBytes = 0;
+      if (queue.length === 0) stream.queue = null;
+    }
+    if (last) this.#owner.sent(stream);
+    return size;
+  }
+
+  #writePart(stream: S, item: Uint8Array, prefixBytes: number, size: number, last: boolean): void {
+    if (stream.sentBytes >= prefixBytes) {
+      const start = stream.sentBytes - prefixBytes;
+      this.#output.data(stream.id, item, start, start + size, last);
+    } else if (stream.sentBytes === 0 && size >= prefixBytes) {
+      this.#output.message(stream.id, item, size - prefixBytes, last);
+    } else {
+      // The window cuts the prefix itself: rare enough to build the piece by hand.
+      const piece = Buffer.alloc(prefixBytes + item.length);
+      piece.writeUInt32BE(item.length, 1);
+      piece.set(item, prefixBytes);
+      this.#output.data(stream.id, piece, stream.sentBytes, stream.sentBytes + size, last);
+    }
+  }
+}
+
+const NOTHING = new Uint8Array(0);
