@@ -106,14 +106,16 @@ export class StoreFacts {
       return { kind: same ? "known" : "conflict", operation: owner.operation };
     }
     const facts = this.ofKey(key);
-    const puts = (operation: OperationRecord): boolean =>
-      operation.request.kind === "put" && operation.request.value === value;
-    const unknown = facts.unknownPuts.find(puts);
+    const [unknown] = this.unknownPutsOf(key, value);
     if (unknown !== undefined) return { kind: "unknown", operation: unknown };
-    const failed = facts.failedPuts.find(puts);
+    const failed = facts.failedPuts.find((operation) => putsValue(operation, value));
     if (failed !== undefined) return { kind: "failed", operation: failed };
     const other = facts.writes.find((write) => write.kind === "put" && write.value === value);
     return other === undefined ? { kind: "nobody" } : { kind: "other-revision", operation: other.operation };
+  }
+
+  unknownPutsOf(key: string, value: string): readonly OperationRecord[] {
+    return this.ofKey(key).unknownPuts.filter((operation) => putsValue(operation, value));
   }
 
   #factsOf(key: string): KeyFacts {
@@ -124,6 +126,10 @@ export class StoreFacts {
     }
     return facts;
   }
+}
+
+function putsValue({ request }: OperationRecord, value: string): boolean {
+  return request.kind === "put" && request.value === value;
 }
 
 /** Writes of one key, by revision; these objects are ours until the facts are handed out. */

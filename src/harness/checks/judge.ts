@@ -45,7 +45,11 @@ export function judge(records: RunRecords, options: JudgeOptions): Verdict {
   const { operations } = records;
   const checks = options.checks.map((name) => guarded(name, options.nowMs, () => runCheck(name, records, options)));
   const asLinearizable = guarded("linearizable", options.nowMs, () =>
-    checkLinearizable(operations, { ...linearizableOptions(records, options), serializableToo: true }),
+    checkLinearizable(operations, {
+      ...linearizableOptions(records, options),
+      serializableToo: true,
+      verdictOnly: true,
+    }),
   );
   return combine({
     run: records.header.run,

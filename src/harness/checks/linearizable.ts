@@ -14,6 +14,8 @@ export interface LinearizableOptions {
   readonly exclusive?: boolean;
   /** Judge serializable reads as if they had promised to be linearizable. */
   readonly serializableToo?: boolean;
+  /** Stop at the first proof that the history is invalid: fewer findings, the same verdict. */
+  readonly verdictOnly?: boolean;
   readonly budget?: Budget;
 }
 
@@ -45,6 +47,9 @@ export function checkLinearizable(operations: readonly OperationRecord[], option
   const blamed = checkRevisions(answered, facts, exclusive, findings);
   const contents = new ContentCheck(facts, findings);
   for (const each of answered) if (!contents.judge(each)) blamed.add(each.operation);
+  if (options.verdictOnly === true && findings.total > 0) {
+    return findings.result("linearizable", "unknown", `At least ${count(findings.total, "contradiction")}.`);
+  }
   const searches = searchesOf(answered, facts, exclusive ? freeRevisions(answered, facts) : () => Infinity);
   const budget = options.budget ?? { steps: DEFAULT_STEPS, expired: () => false };
   const verdicts = runPartitions(

@@ -16,6 +16,8 @@ interface Resumable {
 }
 
 const FIRST_SLICE = 1 << 14;
+/** A slice is also how long nobody asks whether the time is up. */
+const SLICE_MAX = 1 << 22;
 
 /**
  * Runs independent searches round by round, each round with twice the slice: one hard partition cannot keep the others from
@@ -25,7 +27,7 @@ export function runPartitions(searches: readonly Resumable[], budget: Budget): V
   const verdicts: VerdictKind[] = searches.map(() => "unknown");
   let open = searches.map((_, i) => i);
   let left = budget.steps;
-  for (let slice = FIRST_SLICE; open.length > 0 && left > 0; slice *= 2) {
+  for (let slice = FIRST_SLICE; open.length > 0 && left > 0; slice = Math.min(2 * slice, SLICE_MAX)) {
     const undecided: number[] = [];
     for (const i of open) {
       if (left <= 0 || budget.expired()) return verdicts;

@@ -17,8 +17,8 @@ export function checkRevisions(
   findings: Findings,
 ): Set<OperationRecord> {
   const blamed = new Set<OperationRecord>();
-  const blame = (text: string, ...involved: OperationRecord[]): void => {
-    const [first] = involved as [OperationRecord];
+  const blame = (text: string, ...involved: [OperationRecord, ...OperationRecord[]]): void => {
+    const [first] = involved;
     blamed.add(first);
     findings.add(text, involved, first.startNs);
   };
@@ -43,8 +43,38 @@ export function checkRevisions(
     const text = `${answeredWith(operation, revision)}, ${late} after rev ${least} had been acknowledged`;
     blame(`${text} (${describe(newest.operation)})`, operation, newest.operation);
   }
-  if (exclusive) checkGaps(operations, facts, findings);
+  const pinned = pinnedWrites(operations, facts);
+  checkPins(operations, pinned, blame);
+  if (exclusive) checkGaps(operations, facts, pinned, findings);
   return blamed;
+}
+
+/** Writes of unknown outcome that a read showed, by the revision it showed: only where no other can have written that value. */
+function pinnedWrites(operations: readonly Answered[], facts: StoreFacts): Map<number, OperationRecord> {
+  const pinned = new Map<number, OperationRecord>();
+  for (const { operation, response } of operations) {
+    if (response.kind !== "get" || response.kv === null) continue;
+    const { modRevision, value } = response.kv;
+    if (facts.byRevision.has(modRevision) || pinned.has(modRevision)) continue;
+    const [author, other] = facts.unknownPutsOf(operation.request.key, value);
+    if (author !== undefined && other === undefined) pinned.set(modRevision, author);
+  }
+  return pinned;
+}
+
+/** A write called after a revision had been shown gets a higher one, also when only a read tells which. */
+function checkPins(
+  operations: readonly Answered[],
+  pinned: ReadonlyMap<number, OperationRecord>,
+  blame: (text: string, ...involved: [OperationRecord, ...OperationRecord[]]) => void,
+): void {
+  const acknowledged = new Acknowledged(operations);
+  for (const [revision, author] of [...pinned].sort(([, a], [, b]) => a.startNs - b.startNs)) {
+    const newest = acknowledged.before(author.startNs);
+    if (newest === null || newest.response.revision < revision) continue;
+    const text = `${describe(author)} was read as rev ${revision}, but had been called after rev ${newest.response.revision} was acknowledged`;
+    blame(`${text} (${describe(newest.operation)})`, author, newest.operation);
+  }
 }
 
 /**
@@ -52,19 +82,27 @@ export function checkRevisions(
  * anything that shows that revision, or a later one, had ended. The later the gap the later its deadline, so giving the
  * earliest call to the earliest gap decides it.
  */
-function checkGaps(operations: readonly Answered[], facts: StoreFacts, findings: Findings): void {
+function checkGaps(
+  operations: readonly Answered[],
+  facts: StoreFacts,
+  pinned: ReadonlyMap<number, OperationRecord>,
+  findings: Findings,
+): void {
   const byRevision = [...operations].sort((a, b) => a.response.revision - b.response.revision);
   const highest = byRevision.at(-1)?.response.revision ?? facts.initialRevision;
   const span = highest - facts.initialRevision;
-  const claimed = [...facts.byRevision.keys()].filter(
-    (revision) => revision > facts.initialRevision && revision <= highest,
+  const claims = new Set(
+    [...facts.byRevision.keys(), ...pinned.keys()].filter(
+      (revision) => revision > facts.initialRevision && revision <= highest,
+    ),
   );
-  const gaps = span - claimed.length;
-  if (gaps > facts.unknownWrites.length) {
-    const made = count(claimed.length, "write");
-    const text = `${made} were acknowledged and ${count(facts.unknownWrites.length, "outcome")} are unknown, but the store counted ${span}`;
+  const taken = new Set(pinned.values());
+  const authors = facts.unknownWrites.filter((write) => !taken.has(write));
+  const gaps = span - claims.size;
+  if (gaps > authors.length) {
+    const unseen = `${count(authors.length, "write")} of unknown outcome that nobody read`;
     findings.add(
-      text,
+      `the store counted ${count(span, "write")} up to rev ${highest}: ${claims.size} are known, and for the other ${gaps} there are only ${unseen}`,
       byRevision.slice(-1).map(({ operation }) => operation),
       null,
     );
@@ -76,16 +114,15 @@ function checkGaps(operations: readonly Answered[], facts: StoreFacts, findings:
     const later = earliestEnd[i + 1];
     earliestEnd[i] = later !== undefined && later.endNs <= operation.endNs ? later : operation;
   }
-  const claims = new Set(claimed);
   let filled = 0;
   let shown = 0;
   for (let revision = facts.initialRevision + 1; revision <= highest && filled < gaps; revision++) {
     if (claims.has(revision)) continue;
     while ((byRevision[shown] as Answered).response.revision < revision) shown++;
-    const author = facts.unknownWrites[filled++] as OperationRecord;
+    const author = authors[filled++] as OperationRecord;
     const witness = earliestEnd[shown] as OperationRecord;
     if (author.startNs <= witness.endNs) continue;
-    const text = `rev ${revision} had been made when ${describe(witness)} ended, but by no write that had begun`;
+    const text = `rev ${revision} had been made when ${describe(witness)} ended, but by no write that had begun and was not read otherwise`;
     findings.add(text, [witness], witness.endNs);
     return;
   }

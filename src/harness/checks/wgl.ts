@@ -62,6 +62,8 @@ interface Frame {
 const ILLEGAL = -1;
 const NONE = -1;
 const STATES_SHOWN = 8;
+/** Known steps of the model are a cache: emptied when it grows past this. */
+const TRANSITIONS_MAX = 1 << 21;
 
 /**
  * Is there an order of the operations that respects real time and the model? The search of Wing and Gong with Lowe's memory
@@ -344,6 +346,7 @@ export class LinearizationSearch<State, Input> {
     if (known !== undefined) return known;
     const next = this.#model.step(this.#states[state] as State, this.#inputs[input] as Input);
     const id = next === undefined ? ILLEGAL : this.#stateId(next);
+    if (this.#transitions.size >= TRANSITIONS_MAX) this.#transitions.clear();
     this.#transitions.set(edge, id);
     return id;
   }

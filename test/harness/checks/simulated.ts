@@ -155,18 +155,34 @@ function answerSerializable(
   const applied = new Array<number>(members).fill(1);
   const answered = [...planned].sort((a, b) => a.pointNs - b.pointNs);
   const perKey = new Map<string, Commit[]>();
-  for (const commit of commits) perKey.set(commit.key, [...(perKey.get(commit.key) ?? []), commit]);
+  for (const commit of commits) {
+    const ofKey = perKey.get(commit.key);
+    if (ofKey === undefined) perKey.set(commit.key, [commit]);
+    else ofKey.push(commit);
+  }
   for (const each of answered) {
     const { member, request, pointNs } = each;
     if (request.kind === "get" && request.serializable) {
       const seenNs = pointNs - prng.below(50 * MS);
-      const lagging = commits.findLast((commit) => commit.atNs <= seenNs)?.revision ?? 1;
+      const lagging = last(commits, (commit) => commit.atNs <= seenNs)?.revision ?? 1;
       const revision = Math.max(applied[member] as number, lagging);
-      const last = perKey.get(request.key)?.findLast((commit) => commit.revision <= revision);
-      each.response = { kind: "get", revision, kv: last?.kv ?? null };
+      const newest = last(perKey.get(request.key) ?? [], (commit) => commit.revision <= revision);
+      each.response = { kind: "get", revision, kv: newest?.kv ?? null };
     }
     if (each.response !== null) applied[member] = Math.max(applied[member] as number, each.response.revision);
   }
+}
+
+/** The last commit that satisfies a condition which all before it satisfy too. */
+function last(commits: readonly Commit[], holds: (commit: Commit) => boolean): Commit | undefined {
+  let low = 0;
+  let high = commits.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(commits[middle] as Commit)) low = middle + 1;
+    else high = middle;
+  }
+  return commits[low - 1];
 }
 
 function record(
