@@ -1,0 +1,376 @@
+/** Every watcher gets exactly its events, in order, whole revisions at a time, whatever its stream can take. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Revision } from "../../src/base/ids.ts";
+import { contains, keyName } from "../../src/etcd/mvcc/key.ts";
+import { MvccStore, type StoreView } from "../../src/etcd/mvcc/store.ts";
+import { WatchHub } from "../../src/etcd/watch/hub.ts";
+import type { WatchStream } from "../../src/etcd/watch/stream.ts";
+import { watchRange } from "../../src/etcd/watch/watcher.ts";
+import { WatchCreateRequest, type WatchResponse } from "../../src/proto/gen/etcdserverpb.ts";
+import { type Event, EventType } from "../../src/proto/gen/mvccpb.ts";
+
+const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
+const header = (revision: Revision) => ({ clusterId: 1n, memberId: 2n, revision, raftTerm: 3 });
+
+/** A store, its hub and streams whose sinks can be full. */
+class World {
+  readonly store = new MvccStore();
+  wakeUps = 0;
+  readonly hub: WatchHub;
+  readonly streams: { stream: WatchStream; received: WatchResponse[]; room: number }[] = [];
+
+  constructor(options: { view?: StoreView; fragmentBytes?: number } = {}) {
+    this.hub = new WatchHub({
+      view: this.store,
+      makeHeader: header,
+      onWork: () => this.wakeUps++,
+      ...options,
+    });
+  }
+
+  openStream(room = Number.POSITIVE_INFINITY): WatchStream {
+    const received: WatchResponse[] = [];
+    const state = { received, room, stream: null as unknown as WatchStream };
+    state.stream = this.hub.openStream({
+      send: (response) => {
+        assert.ok(state.room > 0 || response.events.length === 0, "no events for a full stream");
+        received.push(response);
+        state.room--;
+        return state.room > 0;
+      },
+    });
+    this.streams.push(state);
+    return state.stream;
+  }
+
+  put(...keys: readonly string[]): void {
+    for (const key of keys) this.store.put(bytes(key), bytes(`value at ${this.store.revision}`), 0n);
+    this.commit();
+  }
+
+  delete(from: string, to: string | null): void {
+    this.store.deleteRange({ from, to });
+    this.commit();
+  }
+
+  commit(): void {
+    const events = this.store.commit();
+    if (events.length > 0) this.hub.publish(events, this.store.revision);
+  }
+
+  settle(): void {
+    for (const state of this.streams) {
+      state.room = Number.POSITIVE_INFINITY;
+      state.stream.drained();
+    }
+    while (this.hub.work()) {}
+  }
+
+  received(index = 0): readonly WatchResponse[] {
+    return this.streams[index]?.received ?? [];
+  }
+}
+
+const create = (fields: Partial<WatchCreateRequest>): WatchCreateRequest => WatchCreateRequest.create(fields);
+
+interface Plain {
+  readonly kind: string;
+  readonly key: string;
+  readonly value: string;
+  readonly revision: number;
+  readonly previous: string | null;
+}
+
+const plain = ({ type, kv, prevKv }: Event): Plain => ({
+  kind: type === EventType.PUT ? "put" : "delete",
+  key: keyName(kv?.key ?? bytes("")),
+  value: keyName(kv?.value ?? bytes("")),
+  revision: kv?.modRevision ?? 0,
+  previous: prevKv && keyName(prevKv.value),
+});
+
+function expectedEvents(store: MvccStore, request: WatchCreateRequest, from: number): readonly Plain[] {
+  const events: Plain[] = [];
+  for (let revision = Math.max(2, from); revision <= store.revision; revision++) {
+    for (const kv of store.changesAt(revision as Revision)) {
+      const isDelete = kv.version === 0;
+      if (!contains(watchRange(request), keyName(kv.key))) continue;
+      if (request.filters.includes(isDelete ? 1 : 0)) continue;
+      const prevKv = request.prevKv ? store.previousOf(kv) : null;
+      events.push(plain({ type: isDelete ? EventType.DELETE : EventType.PUT, kv, prevKv }));
+    }
+  }
+  return events;
+}
+
+const name = fc.constantFrom("a", "b", "ba", "c");
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ put: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }) }) },
+  { weight: 2, arbitrary: fc.record({ remove: fc.tuple(name, fc.option(name)) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      watch: fc.record({
+        key: fc.constantFrom("", "a", "b").map(bytes),
+        rangeEnd: fc.constantFrom("", "\0", "c").map(bytes),
+        startRevision: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 25 })),
+        filters: fc.constantFrom([], [], [0 as const], [1 as const]),
+        prevKv: fc.boolean(),
+      }),
+      stream: fc.nat(2),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ cancel: fc.nat(4), stream: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ room: fc.integer({ min: 1, max: 4 }), stream: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.constant({ work: true }) },
+);
+
+test("random watchers and writes under back-pressure: each watcher gets its events, once, in order, revisions unsplit", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
+      const world = new World();
+      const streams = [1, 3, 9].map((room) => world.openStream(room));
+      const wanted: { stream: number; request: WatchCreateRequest; from: number; until: number; id: bigint }[] = [];
+      for (const each of steps) {
+        if ("put" in each) world.put(...each.put);
+        else if ("remove" in each) world.delete(...each.remove);
+        else if ("work" in each) world.hub.work();
+        else if ("watch" in each) {
+          const request = create(each.watch);
+          const { revision } = world.store;
+          streams[each.stream]?.create(request);
+          const answer = world.received(each.stream).at(-1);
+          assert.ok(answer?.created === true && answer.header?.revision === revision);
+          if (!answer.canceled) {
+            const from = request.startRevision === 0 ? revision + 1 : request.startRevision;
+            wanted.push({ stream: each.stream, request, from, until: Number.POSITIVE_INFINITY, id: answer.watchId });
+          }
+        } else if ("cancel" in each) {
+          streams[each.stream]?.cancel(BigInt(each.cancel));
+          for (const one of wanted) if (one.stream === each.stream && one.id === BigInt(each.cancel)) one.until = 0;
+        } else {
+          const state = world.streams[each.stream];
+          assert.ok(state !== undefined);
+          state.room = Math.max(state.room, 0) + each.room;
+          state.stream.drained();
+        }
+      }
+      world.settle();
+      for (const { stream, request, from, until, id } of wanted) {
+        checkWatcher(world, world.received(stream), request, from, until, id);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+function checkWatcher(
+  world: World,
+  received: readonly WatchResponse[],
+  request: WatchCreateRequest,
+  from: number,
+  until: number,
+  id: bigint,
+): void {
+  const own = received.filter((response) => response.watchId === id);
+  assert.ok(own[0]?.created === true, "the create answer comes first");
+  let last = 0;
+  for (const { events, header: answered } of own.slice(1)) {
+    if (events.length === 0) continue;
+    const revisions = events.map((event) => event.kv?.modRevision ?? 0);
+    assert.ok((revisions[0] as number) > last, "a revision is in one response only");
+    last = revisions.at(-1) as number;
+    assert.ok((answered?.revision ?? 0) >= last);
+  }
+  const events = own.flatMap((response) => response.events.map(plain));
+  const expected = expectedEvents(world.store, request, from);
+  // A cancelled watcher got a beginning of it.
+  assert.deepEqual(events, until === 0 ? expected.slice(0, events.length) : expected);
+}
+
+test("a live response carries one revision and says so in its header; replay says the current one", () => {
+  const world = new World();
+  world.put("a", "b");
+  world.put("a");
+  const stream = world.openStream();
+  stream.create(create({ key: bytes("a"), rangeEnd: bytes("\0"), startRevision: 1 }));
+  assert.equal(world.wakeUps, 1);
+  assert.equal(world.hub.work(), false);
+  world.put("b", "c");
+  const [created, replay, live] = world.received();
+  assert.equal(created?.created, true);
+  assert.deepEqual([replay?.header?.revision, replay?.events.length], [3, 3]);
+  assert.deepEqual([live?.header?.revision, live?.events.map(plain).map(({ key }) => key)], [4, ["b", "c"]]);
+});
+
+test("ids count up from 0 past those in use; a used id, an empty range and a negative start are refused with etcd's texts", () => {
+  const world = new World();
+  const stream = world.openStream();
+  const key = bytes("a");
+  stream.create(create({ key, watchId: 1n }));
+  for (let i = 0; i < 2; i++) stream.create(create({ key }));
+  stream.cancel(0n);
+  stream.create(create({ key }));
+  assert.deepEqual(
+    world.received().map(({ watchId }) => watchId),
+    [1n, 0n, 2n, 0n, 3n],
+  );
+  stream.create(create({ key, watchId: 1n }));
+  stream.create(create({ key: bytes("b"), rangeEnd: bytes("b") }));
+  stream.create(create({ key, startRevision: -1 }));
+  const refusals = world.received().slice(5);
+  assert.ok(refusals.every(({ created, canceled, watchId }) => created && canceled && watchId === -1n));
+  assert.deepEqual(
+    refusals.map(({ cancelReason }) => cancelReason),
+    [
+      "mvcc: duplicate watch ID provided on the WatchStream",
+      "mvcc: watcher range is empty",
+      "etcdserver: mvcc: required revision has been compacted",
+    ],
+  );
+});
+
+test("an unknown id is cancelled in silence, a known one with an answer, and its events stop", () => {
+  const world = new World();
+  const stream = world.openStream();
+  stream.create(create({ key: bytes("a") }));
+  stream.cancel(7n);
+  stream.cancel(0n);
+  world.put("a");
+  assert.deepEqual(
+    world.received().map(({ created, canceled }) => [created, canceled]),
+    [
+      [true, false],
+      [false, true],
+    ],
+  );
+  assert.equal(world.hub.watcherCount, 0);
+});
+
+test("a watch from the future begins at its revision", () => {
+  const world = new World();
+  world.openStream().create(create({ key: bytes("a"), startRevision: 4 }));
+  for (let i = 0; i < 3; i++) world.put("a");
+  assert.deepEqual(
+    world
+      .received()
+      .slice(1)
+      .map(({ events }) => events.map(plain)[0]?.revision),
+    [4],
+  );
+});
+
+test("progress is told only when every watcher of the stream is up to date and has begun", () => {
+  const world = new World();
+  const stream = world.openStream();
+  stream.progress();
+  assert.equal(world.received().length, 0, "not without a watcher");
+  world.put("a");
+  stream.create(create({ key: bytes("b"), startRevision: 1 }));
+  stream.progress();
+  assert.equal(world.received().length, 1, "not while one reads history");
+  world.hub.work();
+  stream.progress();
+  assert.deepEqual(world.received().at(-1), {
+    ...(world.received()[0] as WatchResponse),
+    created: false,
+    watchId: -1n,
+    header: header(2 as Revision),
+  });
+  stream.create(create({ key: bytes("b"), startRevision: 9 }));
+  stream.progress();
+  assert.equal(world.received().length, 3, "not before one begins");
+});
+
+test("idle watchers that asked for it are told the progress; those with events since are left out once", () => {
+  const world = new World();
+  const stream = world.openStream();
+  stream.create(create({ key: bytes("a"), progressNotify: true }));
+  stream.create(create({ key: bytes("b"), progressNotify: true }));
+  stream.create(create({ key: bytes("b") }));
+  world.put("a");
+  const before = world.received().length;
+  world.hub.notifyProgress();
+  assert.deepEqual(
+    world
+      .received()
+      .slice(before)
+      .map(({ watchId }) => watchId),
+    [1n],
+  );
+  world.hub.notifyProgress();
+  assert.deepEqual(
+    world
+      .received()
+      .slice(before + 1)
+      .map(({ watchId }) => watchId),
+    [0n, 1n],
+  );
+});
+
+test("history is read in slices: 2,500 revisions take more than one call, and other watchers are served between", () => {
+  const world = new World();
+  for (let i = 0; i < 2500; i++) world.put("a");
+  const stream = world.openStream();
+  stream.create(create({ key: bytes("a"), startRevision: 2 }));
+  stream.create(create({ key: bytes("a"), startRevision: 2490 }));
+  let calls = 1;
+  while (world.hub.work()) calls++;
+  assert.ok(calls >= 3);
+  const events = world
+    .received()
+    .filter(({ watchId }) => watchId === 0n)
+    .flatMap((response) => response.events);
+  assert.equal(events.length, 2500);
+  const firstOfSecond = world.received().findIndex((each) => each.watchId === 1n && each.events.length > 0);
+  assert.ok(firstOfSecond < world.received().length - 1, "the short one did not wait for the long one");
+});
+
+test("a start below the compacted revision is answered, then cancelled with that revision and a header of 0", () => {
+  const store = new MvccStore();
+  const view: StoreView = Object.create(store, { compactedRevision: { value: 5 }, revision: { value: 9 } });
+  const world = new World({ view });
+  world.openStream().create(create({ key: bytes("a"), startRevision: 4 }));
+  world.hub.work();
+  const [created, canceled] = world.received();
+  assert.deepEqual([created?.created, created?.canceled, created?.header?.revision], [true, false, 9]);
+  assert.deepEqual([canceled?.canceled, canceled?.compactRevision, canceled?.header?.revision], [true, 5, 0]);
+});
+
+test("a large revision is split only for a watch that allows it, and every part but the last says so", () => {
+  const world = new World({ fragmentBytes: 250 });
+  const stream = world.openStream();
+  stream.create(create({ key: bytes("a"), rangeEnd: bytes("\0") }));
+  stream.create(create({ key: bytes("a"), rangeEnd: bytes("\0"), fragment: true }));
+  world.put("a", "b", "c", "d", "e");
+  const responses = world.received().slice(2);
+  const sizes = (id: bigint) => responses.filter((each) => each.watchId === id).map(({ events }) => events.length);
+  assert.deepEqual(sizes(0n), [5]);
+  assert.ok(sizes(1n).length > 1);
+  assert.equal(
+    sizes(1n).reduce((sum, size) => sum + size),
+    5,
+  );
+  const marks = responses.filter((each) => each.watchId === 1n).map(({ fragment }) => fragment);
+  assert.deepEqual(marks, [...marks.slice(1).map(() => true), false]);
+});
+
+test("a sink that closes its stream while it is sent to ends that stream alone", () => {
+  const world = new World();
+  const closing: WatchStream = world.hub.openStream({
+    send(response) {
+      if (response.events.length > 0) closing.close();
+      return true;
+    },
+  });
+  for (let i = 0; i < 2; i++) closing.create(create({ key: bytes("a") }));
+  const other = world.openStream();
+  other.create(create({ key: bytes("a") }));
+  world.put("a");
+  assert.equal(world.received().at(-1)?.events.length, 1);
+  assert.deepEqual([world.hub.watcherCount, world.hub.streamCount], [1, 1]);
+  closing.close();
+  closing.drained();
+});
