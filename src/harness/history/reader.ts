@@ -30,16 +30,24 @@ export interface HistoryFile {
 
 /** Opens a history, compressed or plain. Throws `HistoryError`, or the system's error when the file cannot be read. */
 export async function openHistory(file: string): Promise<HistoryFile> {
-  const lines = linesOf(file, await openText(file));
-  const first = await lines.next();
+  const pieces = linesOf(file, await openText(file));
+  const first = await pieces.next();
   if (first.done) throw new HistoryError(`${file}: empty, not a history`);
-  const header = parse(file, 1, first.value, readHeader);
-  return { header, records: recordsOf(file, lines) };
+  const [line, ...rest] = first.value;
+  const header = parse(file, 1, line as string, readHeader);
+  return { header, records: recordsOf(file, rest, pieces) };
 }
 
-async function* recordsOf(file: string, lines: AsyncGenerator<string>): AsyncGenerator<HistoryRecord> {
+async function* recordsOf(
+  file: string,
+  first: readonly string[],
+  pieces: AsyncGenerator<readonly string[]>,
+): AsyncGenerator<HistoryRecord> {
   let number = 1;
-  for await (const line of lines) yield parse(file, ++number, line, readRecord);
+  for (const line of first) yield parse(file, ++number, line, readRecord);
+  for await (const lines of pieces) {
+    for (const line of lines) yield parse(file, ++number, line, readRecord);
+  }
 }
 
 async function openText(file: string): Promise<Readable> {
@@ -54,8 +62,8 @@ async function openText(file: string): Promise<Readable> {
   return stream.pipe(text);
 }
 
-/** Splits at line ends; the last line must have one too. */
-async function* linesOf(file: string, stream: Readable): AsyncGenerator<string> {
+/** Whole lines as they come, never an empty list; the last line must end like the others. */
+async function* linesOf(file: string, stream: Readable): AsyncGenerator<readonly string[]> {
   stream.setEncoding("utf8");
   let rest = "";
   let line = 0;
@@ -64,14 +72,13 @@ async function* linesOf(file: string, stream: Readable): AsyncGenerator<string> 
       const lines = (rest + piece).split("\n");
       rest = lines.pop() as string;
       if (rest.length > LINE_MAX_CHARACTERS) throw new HistoryError(`${file}:${line + 1}: a line longer than 16 MiB`);
-      for (const text of lines) {
-        line++;
-        yield text;
-      }
+      line += lines.length;
+      if (lines.length > 0) yield lines;
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "Z_BUF_ERROR") throw cut(file, line);
-    if (String((error as NodeJS.ErrnoException).code).startsWith("Z_"))
+    const code = String((error as NodeJS.ErrnoException).code);
+    if (code === "Z_BUF_ERROR") throw cut(file, line);
+    if (code.startsWith("Z_"))
       throw new HistoryError(`${file}: damaged after line ${line}: ${(error as Error).message}`);
     throw error;
   }

@@ -6,8 +6,8 @@ import type { HistoryHeader, HistoryRecord } from "../model.ts";
 
 /** Text handed to the compressor at a time. */
 const PIECE_CHARACTERS = 256 * 1024;
-/** Level 6 takes twice as long for a fifth less. */
-const COMPRESSION_LEVEL = 4;
+/** Compressing takes longer than making the text; level 6 would take half as long again for a fifth less. */
+const COMPRESSION_LEVEL = 1;
 
 /** Writes `history.jsonl.gz`: the header's line, then one line a record, streaming. Rejects with the system's error. */
 export async function writeHistory(
