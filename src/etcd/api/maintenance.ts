@@ -1,0 +1,33 @@
+import { NO_MEMBER } from "../../base/ids.ts";
+import type { GrpcServer } from "../../grpc/server.ts";
+import { StatusResponse } from "../../proto/gen/etcdserverpb.ts";
+import { Maintenance } from "../../proto/gen/rpc.ts";
+import { ETCD_ERRORS } from "../errors.ts";
+import { grpcErrorOf, type ServedMember } from "./served.ts";
+import { SERVER_VERSION, STORAGE_VERSION } from "./version.ts";
+
+/** etcdserverpb.Maintenance: what this member says of itself, without asking anybody. `quotaBytes` null: none. */
+export function serveMaintenance(server: GrpcServer, member: ServedMember, quotaBytes: number | null): void {
+  server.unary(Maintenance.Status, async () => {
+    const refusal = await member.whenServing();
+    if (refusal !== null) throw grpcErrorOf(refusal);
+    return statusOf(member, quotaBytes);
+  });
+}
+
+function statusOf(member: ServedMember, quotaBytes: number | null): StatusResponse {
+  const { leader, term, commitIndex, appliedIndex, revision, sizeBytes } = member.status;
+  return StatusResponse.create({
+    header: member.makeHeader(revision),
+    version: SERVER_VERSION,
+    storageVersion: STORAGE_VERSION,
+    dbSize: sizeBytes,
+    dbSizeInUse: sizeBytes,
+    dbSizeQuota: quotaBytes ?? 0,
+    leader,
+    raftTerm: term,
+    raftIndex: commitIndex,
+    raftAppliedIndex: appliedIndex,
+    errors: leader === NO_MEMBER ? [ETCD_ERRORS.noLeader.message] : [],
+  });
+}

@@ -1,0 +1,89 @@
+/** What the services need of the member behind them. It is handed in: nothing here knows how a request is carried out. */
+import type { LogIndex, MemberId, Revision, Term } from "../../base/ids.ts";
+import { GrpcError } from "../../grpc/status.ts";
+import type {
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  ResponseHeader,
+  TxnRequest,
+  TxnResponse,
+  WatchCreateRequest,
+  WatchResponse,
+} from "../../proto/gen/etcdserverpb.ts";
+import { type EtcdError, isEtcdError } from "../errors.ts";
+import type { ClusterMember, Identity, Role } from "../model.ts";
+
+/** A response or why there is none, there already or to be waited for. */
+export type Soon<Response> = Response | EtcdError | Promise<Response | EtcdError>;
+
+export interface ServedRequests {
+  range(request: RangeRequest): Soon<RangeResponse>;
+  put(request: PutRequest): Soon<PutResponse>;
+  deleteRange(request: DeleteRangeRequest): Soon<DeleteRangeResponse>;
+  txn(request: TxnRequest): Soon<TxnResponse>;
+  members(options: { readonly linearizable: boolean }): Soon<readonly ClusterMember[]>;
+}
+
+export interface ServedStatus {
+  readonly identity: Identity;
+  readonly role: Role;
+  readonly term: Term;
+  readonly leader: MemberId;
+  readonly commitIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
+  readonly revision: Revision;
+  readonly compactedRevision: Revision;
+  readonly sizeBytes: number;
+  readonly leaderChangesTotal: number;
+  readonly proposalsPending: number;
+  readonly proposalsFailedTotal: number;
+}
+
+export interface ServedMember {
+  readonly status: ServedStatus;
+  readonly isServing: boolean;
+  readonly makeHeader: (revision: Revision) => ResponseHeader;
+  readonly watches: ServedWatches;
+  whenServing(): EtcdError | null | Promise<EtcdError | null>;
+}
+
+export interface ServedWatches {
+  readonly streamCount: number;
+  readonly watcherCount: number;
+  openStream(sink: { send(response: WatchResponse): boolean }): ServedWatchStream;
+}
+
+export interface ServedWatchStream {
+  readonly blocked: boolean;
+  create(request: WatchCreateRequest): void;
+  cancel(id: bigint): void;
+  progress(): void;
+  drained(): void;
+  close(): void;
+}
+
+const statuses = new Map<EtcdError, GrpcError>();
+
+/** One error object for each entry of the catalogue: their stacks would say nothing, and cost. */
+export function grpcErrorOf(error: EtcdError): GrpcError {
+  let status = statuses.get(error);
+  if (status === undefined) {
+    status = new GrpcError(error.code, error.message);
+    statuses.set(error, status);
+  }
+  return status;
+}
+
+/** For a unary handler: the response, or the error thrown; at once when it is there. */
+export function settle<Response extends object>(answer: Soon<Response>): Response | Promise<Response> {
+  return answer instanceof Promise ? answer.then(unwrap) : unwrap(answer);
+}
+
+function unwrap<Response extends object>(answer: Response | EtcdError): Response {
+  if (isEtcdError(answer)) throw grpcErrorOf(answer);
+  return answer;
+}
