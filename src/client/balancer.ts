@@ -10,6 +10,8 @@ export interface BalancerOptions {
   readonly network: StreamNetwork;
   readonly clock: Clock;
   readonly prng: Prng;
+  /** How long a member may take to answer a new connection. */
+  readonly dialTimeoutMs: number;
 }
 
 /** One member the client can call, and whether to leave it alone for a while. */
@@ -27,13 +29,14 @@ export class Balancer {
   readonly #restUntilMs: number[];
   readonly #clock: Clock;
   #next: number;
+  #closed = false;
 
-  constructor({ endpoints, network, clock, prng }: BalancerOptions) {
+  constructor({ endpoints, network, clock, prng, dialTimeoutMs }: BalancerOptions) {
     assert(endpoints.length > 0, "a client has an endpoint");
     this.#clock = clock;
     this.#routes = endpoints.map((endpoint) => ({
       endpoint,
-      channel: new GrpcChannel({ network, address: endpoint.address, clock, prng: prng.fork() }),
+      channel: new GrpcChannel({ network, address: endpoint.address, clock, prng: prng.fork(), dialTimeoutMs }),
     }));
     this.#restUntilMs = endpoints.map(() => 0);
     // Many clients with the same list must not all begin with its first member.
@@ -42,6 +45,10 @@ export class Balancer {
 
   get size(): number {
     return this.#routes.length;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** The next member in turn that is not resting, or the next in turn when all rest. */
@@ -67,6 +74,7 @@ export class Balancer {
 
   /** Ends all connections; calls in flight end with an error. */
   close(): void {
+    this.#closed = true;
     for (const route of this.#routes) route.channel.close();
   }
 }

@@ -17,6 +17,8 @@ export interface ClientOptions {
   readonly prng: Prng;
   /** Deadline of a unary call, all its attempts included. Default 5000. */
   readonly timeoutMs?: number;
+  /** How long a member may take to answer a new connection. Default 2000. */
+  readonly dialTimeoutMs?: number;
   /** One endpoint, one attempt a call: what a call did is then known exactly. Default false. */
   readonly pinned?: boolean;
 }
@@ -31,10 +33,10 @@ export class EtcdClient {
 
   /** Throws EndpointError. */
   constructor(options: ClientOptions) {
-    const { network, clock, prng, pinned = false, timeoutMs = 5000 } = options;
+    const { network, clock, prng, pinned = false, timeoutMs = 5000, dialTimeoutMs = 2000 } = options;
     const endpoints = parseAll(options.endpoints);
     if (pinned && endpoints.length !== 1) throw new EndpointError("a pinned client has exactly one endpoint");
-    const balancer = new Balancer({ endpoints, network, clock, prng });
+    const balancer = new Balancer({ endpoints, network, clock, prng, dialTimeoutMs });
     const caller = new Caller({ balancer, clock, prng, timeoutMs, attemptsMax: pinned ? 1 : ATTEMPTS_MAX });
     this.#balancer = balancer;
     this.kv = new KvClient(caller);

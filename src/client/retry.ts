@@ -60,7 +60,7 @@ export class Caller {
       if (result.code === StatusCode.UNAVAILABLE) balancer.failed(route);
       const pauseMs = attempt % balancer.size === 0 ? ROUND_PAUSE_MS * (0.9 + 0.2 * this.#options.prng.float()) : 0;
       const late = clock.monotonicMs() + pauseMs >= deadlineMs;
-      if (attempt >= attemptsMax || late || !isRetriable(result, effect)) throw result;
+      if (attempt >= attemptsMax || late || balancer.closed || !isRetriable(result, effect)) throw result;
       if (pauseMs > 0) await new Promise<void>((resume) => clock.after(pauseMs, resume));
     }
   }

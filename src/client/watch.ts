@@ -98,8 +98,9 @@ export class WatchClient {
     this.#closed = true;
     this.#resumption?.cancel();
     this.#resumption = null;
-    this.#stream?.cancel();
-    this.#stream = null;
+    const stream = this.#stream;
+    this.#stream = null; // first: the stream tells its end while it is cancelled
+    stream?.cancel();
     this.#endAll(null);
   }
 

@@ -18,6 +18,7 @@ export interface World {
 export interface GlobalFlags {
   readonly endpoints: readonly string[];
   readonly commandTimeoutMs: number;
+  readonly dialTimeoutMs: number;
   readonly format: "simple" | "json";
   readonly hex: boolean;
 }
@@ -36,7 +37,8 @@ export class Context {
   /** A client of the given endpoints, all by default; it lives until the command ends. */
   client(endpoints: readonly string[] = this.flags.endpoints): EtcdClient {
     const { network, clock, prng } = this.world;
-    const client = new EtcdClient({ endpoints, network, clock, prng, timeoutMs: this.flags.commandTimeoutMs });
+    const { commandTimeoutMs: timeoutMs, dialTimeoutMs } = this.flags;
+    const client = new EtcdClient({ endpoints, network, clock, prng, timeoutMs, dialTimeoutMs });
     this.#clients.push(client);
     return client;
   }

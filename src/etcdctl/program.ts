@@ -20,6 +20,7 @@ type Run = (context: Context, args: readonly string[], options: any) => Promise<
 const GLOBAL_OPTIONS: readonly Option[] = [
   new Option("--endpoints <list>", "gRPC endpoints").default("127.0.0.1:2379"),
   new Option("--command-timeout <duration>", "timeout for short running command").default("5s"),
+  new Option("--dial-timeout <duration>", "dial timeout for client connections").default("2s"),
   new Option("--hex", "print byte strings as hex encoded strings"),
   new Option("-w, --write-out <format>", "set the output format (json, simple)").default("simple"),
 ];
@@ -86,13 +87,31 @@ function globalFlags(command: Command, environment: World["environment"]): Globa
     }
     return at?.getOptionValue(name) ?? fromEnvironment ?? command.getOptionValue(name);
   };
-  const [endpoints, timeout, hex, format] = GLOBAL_OPTIONS.map(read) as [string, string, unknown, string];
-  const commandTimeoutMs = parseDurationMs(timeout);
-  if (commandTimeoutMs === null || commandTimeoutMs === 0)
-    throw badArguments(`invalid argument "${timeout}" for "--command-timeout" flag: not a duration like 5s`);
+  const [endpoints, commandTimeout, dial, hex, format] = GLOBAL_OPTIONS.map(read) as [
+    string,
+    string,
+    string,
+    unknown,
+    string,
+  ];
+  const commandTimeoutMs = duration(commandTimeout, "command-timeout");
+  const dialTimeoutMs = duration(dial, "dial-timeout");
   if (format !== "simple" && format !== "json")
     throw new CommandError(ExitCode.BAD_FEATURE, `${format} not supported as output format`);
-  return { endpoints: splitEndpoints(endpoints), commandTimeoutMs, format, hex: hex === true || hex === "true" };
+  return {
+    endpoints: splitEndpoints(endpoints),
+    commandTimeoutMs,
+    dialTimeoutMs,
+    format,
+    hex: hex === true || hex === "true",
+  };
+}
+
+function duration(text: string, flag: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === null || ms === 0)
+    throw badArguments(`invalid argument "${text}" for "--${flag}" flag: not a duration like 5s`);
+  return ms;
 }
 
 /** `--prefix=true` is `--prefix`, `--prefix=false` is nothing, as Go's flags have it. */

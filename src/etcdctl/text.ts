@@ -54,8 +54,10 @@ export function formatSize(bytes: number): string {
   let exponent = 0;
   while (exponent < units.length - 1 && bytes >= 1000 ** (exponent + 1)) exponent++;
   const scaled = Math.floor((bytes / 1000 ** exponent) * 10 + 0.5) / 10;
-  const digits = exponent > 0 && scaled < 10 ? scaled.toFixed(1) : scaled.toFixed(0);
-  return `${digits} ${units[exponent]}`;
+  if (exponent > 0 && scaled < 10) return `${scaled.toFixed(1)} ${units[exponent]}`;
+  // Go rounds a half to the even neighbour: 20480 bytes are "20 kB".
+  const whole = scaled % 1 === 0.5 ? 2 * Math.round(scaled / 2) : Math.round(scaled);
+  return `${whole} ${units[exponent]}`;
 }
 
 /** A whole number as a flag gives it; `what` names the flag in the message. */

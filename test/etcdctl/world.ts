@@ -1,0 +1,35 @@
+import { Prng } from "../../src/base/prng.ts";
+import { nodeClock } from "../../src/env/node/clock.ts";
+import { nodeStreams } from "../../src/env/node/streams.ts";
+import { run } from "../../src/etcdctl/program.ts";
+
+export interface Result {
+  readonly exit: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one etcdctl command line in this process against `endpoint`, given as etcdctl's environment gives it. */
+export async function etcdctl(
+  endpoint: string,
+  args: readonly string[],
+  stdin = "",
+  env: Record<string, string> = {},
+): Promise<Result> {
+  const out: Uint8Array[] = [];
+  let stderr = "";
+  const exit = await run(args, {
+    network: nodeStreams,
+    clock: nodeClock,
+    prng: new Prng(1),
+    environment: { ETCDCTL_ENDPOINTS: endpoint, ...env },
+    stdin: (async function* () {
+      yield new TextEncoder().encode(stdin);
+    })(),
+    out: (data) => out.push(typeof data === "string" ? new TextEncoder().encode(data) : data.slice()),
+    error: (text) => {
+      stderr += `${text}\n`;
+    },
+  });
+  return { exit, stdout: Buffer.concat(out).toString("utf8"), stderr };
+}
