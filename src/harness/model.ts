@@ -187,7 +187,7 @@ export type RunEvent = { readonly atNs: number } & (
       readonly description: string;
     }
   | { readonly kind: "fault-healed"; readonly fault: string }
-  | { readonly kind: "interrupted"; readonly signal: string }
+  | { readonly kind: "interrupted"; readonly signal: "SIGINT" | "SIGTERM" }
   /** After the load: every member shows the same revision, or did not within the limit. */
   | { readonly kind: "converged"; readonly converged: boolean; readonly revisions: Readonly<Record<string, number>> }
   | { readonly kind: "note"; readonly text: string }

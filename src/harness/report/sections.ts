@@ -10,6 +10,7 @@ import type {
   WindowSummary,
 } from "../model.ts";
 import { CLASS_LABELS } from "./class-labels.ts";
+import { eventText } from "./event-text.ts";
 import { formatCount, formatDuration, formatMicros, formatMoment, formatRate, formatShare } from "./format.ts";
 import { type Html, html, raw } from "./html.ts";
 import type { RunFiles } from "./page.ts";
@@ -160,34 +161,6 @@ export function events(log: readonly RunEvent[]): Html {
   );
   return html`<div class="scroll"><table><thead><tr><th>at</th><th class="text">what</th></tr></thead><tbody>
 ${rows}</tbody></table></div>`;
-}
-
-/** One line a person understands without the model at hand; also printed in the terminal. */
-export function eventText(event: RunEvent): string {
-  switch (event.kind) {
-    case "phase-started":
-      return `phase "${event.phase}" begins`;
-    case "phase-ended":
-      return `phase "${event.phase}" ends`;
-    case "member-started":
-      return `${event.member} started (pid ${event.pid})`;
-    case "member-exited":
-      return `${event.member} ${event.signal === null ? `exited with code ${event.code}` : `was ended by ${event.signal}`}${event.planned ? "" : ", which the plan did not ask for"}`;
-    case "leader":
-      return `${event.member} leads term ${event.term}`;
-    case "fault-injected":
-      return `fault ${event.fault}: ${event.description}`;
-    case "fault-healed":
-      return `fault ${event.fault} healed`;
-    case "interrupted":
-      return `interrupted by ${event.signal}`;
-    case "converged": {
-      const all = Object.entries(event.revisions).map(([member, revision]) => `${member} ${revision}`);
-      return `${event.converged ? "all members agree" : "the members do not agree"}: revision ${all.join(", ")}`;
-    }
-    case "note":
-      return event.text;
-  }
 }
 
 export function environment({ plan, samples }: RunFiles): Html {

@@ -1,0 +1,61 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { judge, type RunRecords } from "../harness/checks/judge.ts";
+import { openHistory } from "../harness/history/reader.ts";
+import { RUN_FILES, readEvents, readPlan, readSamples, writeVerdict } from "../harness/history/run-files.ts";
+import type {
+  CheckName,
+  OperationRecord,
+  RunEvent,
+  Verdict,
+  WatchEventRecord,
+  WatcherRecord,
+} from "../harness/model.ts";
+
+/** What can be said of a history that comes without the run it belongs to. */
+const CHECKS_OF_A_HISTORY: readonly CheckName[] = ["linearizable", "serializable", "watch"];
+
+/** Judges a run's folder by its files and writes verdict.json there. Throws `HistoryError` and the system's errors. */
+export async function judgeRun(folder: string): Promise<Verdict> {
+  const events = readEvents(folder);
+  const records = await readRecords(join(folder, RUN_FILES.history), events);
+  const interrupted = events.find((event) => event.kind === "interrupted");
+  const verdict = judge(records, {
+    checks: readPlan(folder).checks,
+    windows: readSamples(folder).windows,
+    interruptedBy: interrupted === undefined ? null : interrupted.signal,
+    nowMs: () => performance.now(),
+  });
+  writeVerdict(folder, verdict);
+  return verdict;
+}
+
+/** Judges a history file alone: what needs the run's events is left out. */
+export async function judgeHistory(file: string): Promise<Verdict> {
+  const records = await readRecords(file, []);
+  const watched = records.watchers.length > 0;
+  return judge(records, {
+    checks: CHECKS_OF_A_HISTORY.filter((name) => name !== "watch" || watched),
+    windows: [],
+    interruptedBy: null,
+    nowMs: () => performance.now(),
+  });
+}
+
+/** Whether `path` is the folder of a run rather than a file. */
+export function isRunFolder(path: string): boolean {
+  return statSync(path).isDirectory() && existsSync(join(path, RUN_FILES.history));
+}
+
+async function readRecords(file: string, events: readonly RunEvent[]): Promise<RunRecords> {
+  const { header, records } = await openHistory(file);
+  const operations: OperationRecord[] = [];
+  const watchEvents: WatchEventRecord[] = [];
+  const watchers: WatcherRecord[] = [];
+  for await (const record of records) {
+    if (record.type === "operation") operations.push(record);
+    else if (record.type === "event") watchEvents.push(record);
+    else watchers.push(record);
+  }
+  return { header, operations, watchEvents, watchers, events };
+}

@@ -1,0 +1,31 @@
+import { randomInt } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Plan } from "../harness/model.ts";
+import { PlanError, parsePlan } from "../harness/plan/plan.ts";
+import { CommandError } from "./exit.ts";
+import { PACKAGE_FOLDER } from "./package.ts";
+
+/** Six digits: a seed that can be read out. */
+const SEED_BOUND = 1_000_000;
+
+/** A plan from a file, or by name from the plans that ship with the package. `seed` wins over the plan's own. */
+export function loadPlan(argument: string, seed: number | null): Plan {
+  const shipped = join(PACKAGE_FOLDER, "workloads", `${argument}.yaml`);
+  const file = !existsSync(argument) && /^[\w-]+$/.test(argument) && existsSync(shipped) ? shipped : argument;
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new CommandError(
+      `${file}: ${(error as Error).message}; name a plan file, for example workloads/quickstart.yaml`,
+    );
+  }
+  try {
+    const plan = parsePlan(text, file, () => randomInt(SEED_BOUND));
+    return seed === null ? plan : { ...plan, seed };
+  } catch (error) {
+    if (error instanceof PlanError) throw new CommandError(error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,158 @@
+import type { Prng } from "../base/prng.ts";
+import { nodeClock } from "../env/node/clock.ts";
+import { nodeStreams } from "../env/node/streams.ts";
+import type { Cluster } from "../harness/cluster/cluster.ts";
+import { FaultController, type FaultResult } from "../harness/faults/controller.ts";
+import { watchLeaders } from "../harness/faults/leaders.ts";
+import { ToxiproxyClient } from "../harness/faults/toxiproxy/client.ts";
+import { LoadDriver, type PhaseRun } from "../harness/load/driver.ts";
+import type { Phase, Plan, RunEvent } from "../harness/model.ts";
+import { eventText } from "../harness/report/event-text.ts";
+import { formatCount, formatRate } from "../harness/report/format.ts";
+import type { Progress } from "./progress.ts";
+
+const CONVERGE_LIMIT_MS = 20_000;
+const CONVERGE_POLL_MS = 50;
+const CATCH_UP_LIMIT_MS = 5_000;
+const FINAL_READS_LIMIT_MS = 10_000;
+const SHOW_MS = 200;
+
+export interface LoadContext {
+  readonly plan: Plan;
+  readonly cluster: Cluster;
+  readonly prng: Prng;
+  /** `monotonicMs` when the run began. */
+  readonly originMs: number;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly record: (event: RunEvent) => void;
+}
+
+/** CPU of a phase in microseconds; null where it could not be read. */
+export interface PhaseCpu {
+  readonly serverMicros: number | null;
+  readonly clientMicros: number | null;
+}
+
+export interface LoadResult {
+  readonly driver: LoadDriver;
+  readonly cpu: ReadonlyMap<string, PhaseCpu>;
+  readonly unsent: number;
+  readonly faults: readonly FaultResult[];
+}
+
+/**
+ * Load and faults against a running cluster, phase by phase; then, unless the run was cut short, everything is healed, the members
+ * agree, watchers catch up and every key is read. The driver that comes back is closed: only its records are left.
+ */
+export async function runLoad(context: LoadContext): Promise<LoadResult> {
+  const { plan, cluster, prng, originMs, signal, record } = context;
+  const nowNs = (): number => Math.round((nodeClock.monotonicMs() - originMs) * 1e6);
+  const driver = await LoadDriver.open({
+    members: cluster.members.map(({ name, clientEndpoint }) => {
+      const { hostname, port } = new URL(clientEndpoint);
+      return { name, address: { host: hostname, port: Number(port) } };
+    }),
+    plan,
+    network: nodeStreams,
+    clock: nodeClock,
+    originMs,
+    prng: prng.fork(),
+    signal,
+    onEvent: record,
+  });
+  const toxiproxy = new ToxiproxyClient(cluster.proxyUrl);
+  const controller = new FaultController({ cluster, toxiproxy, prng: prng.fork(), nowNs, record });
+  const leadersEnd = new AbortController();
+  const leaders = watchLeaders({ cluster, nowNs, record, signal: leadersEnd.signal });
+  const display = setInterval(() => showProgress(driver, context.progress), SHOW_MS);
+  const cpu = new Map<string, PhaseCpu>();
+  const runs: PhaseRun[] = [];
+  const faults: FaultResult[] = [];
+  try {
+    for (const phase of plan.phases) {
+      if (signal.aborted) break;
+      const faulty = controller.run(
+        plan.faults.filter((planned) => planned.phase === phase.name),
+        signal,
+      );
+      const measured = await measurePhase(driver, cluster, phase);
+      runs.push(measured.run);
+      cpu.set(phase.name, measured.cpu);
+      faults.push(...(await faulty));
+    }
+    if (!signal.aborted) {
+      await converge(context, nowNs);
+      await driver.watchersCaughtUp(CATCH_UP_LIMIT_MS);
+      runs.push(await driver.finalReads(FINAL_READS_LIMIT_MS));
+    }
+    return { driver, cpu, unsent: runs.reduce((sum, { unsent }) => sum + unsent, 0), faults };
+  } finally {
+    clearInterval(display);
+    leadersEnd.abort();
+    await leaders;
+    driver.close();
+    context.progress.end();
+  }
+}
+
+async function measurePhase(
+  driver: LoadDriver,
+  cluster: Cluster,
+  phase: Phase,
+): Promise<{ run: PhaseRun; cpu: PhaseCpu }> {
+  // Server CPU is only shown for capacity, so only there are the members asked in the middle of the load.
+  const closed = phase.loop.kind === "closed";
+  const before = closed ? await cluster.cpuSeconds() : null;
+  const run = await driver.runPhase(phase);
+  const after = closed ? await cluster.cpuSeconds() : null;
+  return { run, cpu: { serverMicros: cpuBetween(before, after), clientMicros: run.clientCpuMicros } };
+}
+
+type CpuSeconds = Readonly<Record<string, number | null>>;
+
+/** Null when a member's CPU is unknown or went back: then it was restarted in between. */
+function cpuBetween(before: CpuSeconds | null, after: CpuSeconds | null): number | null {
+  if (before === null || after === null) return null;
+  let seconds = 0;
+  for (const [member, end] of Object.entries(after)) {
+    const start = before[member] ?? null;
+    if (end === null || start === null || end < start) return null;
+    seconds += end - start;
+  }
+  return seconds * 1e6;
+}
+
+/** Every member shows the same revision, or does not within the limit. */
+async function converge({ cluster, signal, record }: LoadContext, nowNs: () => number): Promise<void> {
+  const untilMs = nodeClock.monotonicMs() + CONVERGE_LIMIT_MS;
+  for (;;) {
+    const revisions = await cluster.revisions();
+    const seen = Object.values(revisions);
+    const converged = seen.every((revision) => revision !== null && revision === seen[0]);
+    if (converged || nodeClock.monotonicMs() > untilMs || signal.aborted) {
+      // A member that does not answer has no revision to show: -1 in the file.
+      const shown = Object.fromEntries(Object.entries(revisions).map(([name, revision]) => [name, revision ?? -1]));
+      record({ atNs: nowNs(), kind: "converged", converged, revisions: shown });
+      return;
+    }
+    await new Promise<void>((resolve) => nodeClock.after(CONVERGE_POLL_MS, resolve));
+  }
+}
+
+function showProgress(driver: LoadDriver, progress: Progress): void {
+  const { phase, elapsedMs, durationMs, perSecond, ok, failed, unknown, inFlight } = driver.progress();
+  if (phase === null) return;
+  const seconds = `${(elapsedMs / 1000).toFixed(0)}/${(durationMs / 1000).toFixed(0)} s`;
+  const trouble = failed + unknown === 0 ? "" : `, ${formatCount(failed)} failed, ${formatCount(unknown)} unknown`;
+  progress.show(
+    `${phase} ${seconds}: ${formatRate(perSecond)}, ${formatCount(ok)} ok${trouble}, ${formatCount(inFlight)} in flight`,
+  );
+}
+
+/** What of the run's events a person wants to see as they happen. */
+export function sayEvent(event: RunEvent, progress: Progress): void {
+  if (event.kind === "member-started" && event.atNs === 0) return;
+  if (event.kind === "phase-ended" || event.kind === "interrupted") return;
+  progress.say(eventText(event));
+}

@@ -1,0 +1,206 @@
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { Prng } from "../base/prng.ts";
+import { nodeClock } from "../env/node/clock.ts";
+import type { Cluster } from "../harness/cluster/cluster.ts";
+import { inspectEnvironment, type MachineEnvironment } from "../harness/cluster/environment.ts";
+import { LaunchError, launchCluster } from "../harness/cluster/launch.ts";
+import { sweep } from "../harness/cluster/sweep.ts";
+import { EMBEDDED_TOXIPROXY } from "../harness/faults/toxiproxy/program.ts";
+import { RUN_FILES, writeEvents, writePlan, writeSamples } from "../harness/history/run-files.ts";
+import { samplesOf } from "../harness/history/samples.ts";
+import { writeHistory } from "../harness/history/writer.ts";
+import { LoadError } from "../harness/load/driver.ts";
+import type { Plan, RunEvent, Samples, Verdict } from "../harness/model.ts";
+import { CommandError, EXIT } from "./exit.ts";
+import type { Interrupt } from "./interrupt.ts";
+import { judgeRun } from "./judging.ts";
+import { faultlineVersion } from "./package.ts";
+import type { Progress } from "./progress.ts";
+import { type LoadResult, runLoad, sayEvent } from "./run-load.ts";
+
+export interface SessionOptions {
+  readonly plan: Plan;
+  /** As the person wrote it: stands in the command that repeats the run. */
+  readonly planArgument: string;
+  readonly reportsDir: string;
+  readonly keep: boolean;
+  readonly progress: Progress;
+  readonly interrupt: Interrupt;
+}
+
+export interface SessionResult {
+  readonly samples: Samples;
+  readonly verdict: Verdict;
+  readonly reportPath: string;
+}
+
+/** One run from plan to report. Owns the run's folder and, while it lasts, the cluster. */
+export class RunSession {
+  readonly #options: SessionOptions;
+  readonly #startedAt = new Date();
+  readonly #originMs = nodeClock.monotonicMs();
+  readonly #events: RunEvent[] = [];
+  #folder = "";
+  #cluster: Cluster | null = null;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `CommandError` when the machine or the cluster does not let it begin. */
+  async run(): Promise<SessionResult> {
+    const { plan, progress, reportsDir, interrupt, keep } = this.#options;
+    for (const line of await sweep(reportsDir)) progress.say(`swept up: ${line}`);
+    const run = this.#makeFolder();
+    writePlan(this.#folder, plan);
+    const machine = inspectEnvironment(join(this.#folder, RUN_FILES.data));
+    progress.say(`${run}: launching ${plan.members} members, seed ${plan.seed}`);
+    const prng = new Prng(plan.seed);
+    let load: LoadResult;
+    let environment: Samples["environment"];
+    try {
+      const cluster = await this.#launch(prng);
+      environment = this.#environment(machine, cluster);
+      load = await runLoad({
+        plan,
+        cluster,
+        prng,
+        originMs: this.#originMs,
+        signal: interrupt.signal,
+        progress,
+        record: this.#record,
+      });
+    } catch (error) {
+      throw this.#explained(error);
+    } finally {
+      await this.#cluster?.stop();
+    }
+    if (interrupt.by !== null) this.#record({ atNs: this.#nowNs(), kind: "interrupted", signal: interrupt.by });
+    progress.say("writing the history, checking it, writing the report");
+    const samples = await this.#writeRecords(run, load, environment);
+    const verdict = await judgeRun(this.#folder);
+    const { writeReport } = await import("../harness/report/write.ts");
+    const reportPath = await writeReport(this.#folder);
+    if (verdict.exitCode === EXIT.pass && !keep)
+      rmSync(join(this.#folder, RUN_FILES.data), { recursive: true, force: true });
+    return { samples, verdict, reportPath };
+  }
+
+  /** Ends every process at once, for a person who does not want to wait. */
+  kill(): void {
+    for (const { pid } of this.#cluster?.members ?? []) {
+      if (pid === null) continue;
+      try {
+        process.kill(-pid, "SIGKILL");
+      } catch {
+        // It ended by itself in the meantime.
+      }
+    }
+  }
+
+  #nowNs(): number {
+    return Math.round((nodeClock.monotonicMs() - this.#originMs) * 1e6);
+  }
+
+  #record = (event: RunEvent): void => {
+    this.#events.push(event);
+    sayEvent(event, this.#options.progress);
+  };
+
+  /** `20261122-170212-quickstart-7`; a number behind it when two runs begin in the same second. */
+  #makeFolder(): string {
+    const { plan, reportsDir } = this.#options;
+    const stamp = this.#startedAt.toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, 15);
+    const name = `${stamp}-${plan.name}-${plan.seed}`;
+    for (let i = 1; ; i++) {
+      const run = i === 1 ? name : `${name}-${i}`;
+      this.#folder = join(reportsDir, run);
+      if (existsSync(this.#folder)) continue;
+      try {
+        mkdirSync(reportsDir, { recursive: true });
+        mkdirSync(this.#folder);
+        return run;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
+        throw new CommandError(
+          `${this.#folder}: ${(error as Error).message}; name another folder with --out`,
+          EXIT.environment,
+        );
+      }
+    }
+  }
+
+  async #launch(prng: Prng): Promise<Cluster> {
+    const { plan, interrupt, keep } = this.#options;
+    const cluster = await launchCluster({
+      members: plan.members,
+      runDir: this.#folder,
+      target: plan.target,
+      proxy: EMBEDDED_TOXIPROXY,
+      seed: prng.uint32(),
+      keepData: keep,
+      signal: interrupt.signal,
+    });
+    this.#cluster = cluster;
+    for (const { name, pid } of cluster.members)
+      if (pid !== null) this.#record({ atNs: 0, kind: "member-started", member: name, pid });
+    cluster.onStart((member, pid) => this.#record({ atNs: this.#nowNs(), kind: "member-started", member, pid }));
+    cluster.onExit(({ member, code, signal, planned }) => {
+      if (!planned) this.#record({ atNs: this.#nowNs(), kind: "member-exited", member, code, signal, planned });
+    });
+    return cluster;
+  }
+
+  #environment(machine: MachineEnvironment, cluster: Cluster): Samples["environment"] {
+    return {
+      ...machine,
+      faultlineVersion: faultlineVersion(),
+      target: `etcd-ts, ${cluster.members.length} members, processes`,
+      proxy: cluster.proxyVersion,
+    };
+  }
+
+  async #writeRecords(run: string, load: LoadResult, environment: Samples["environment"]): Promise<Samples> {
+    const { plan, planArgument } = this.#options;
+    const { driver, cpu, unsent } = load;
+    const events = this.#events.sort((a, b) => a.atNs - b.atNs);
+    const header = {
+      type: "history",
+      version: 1,
+      run,
+      members: (this.#cluster as Cluster).members.map(({ name }) => name),
+      initialRevision: driver.initialRevision,
+    } as const;
+    await writeHistory(join(this.#folder, RUN_FILES.history), header, driver.recorder.records());
+    writeEvents(this.#folder, events);
+    const samples = samplesOf(
+      {
+        run,
+        command: `node ${relative(".", process.argv[1] ?? "")} run ${planArgument} --seed ${plan.seed}`,
+        startedAt: this.#startedAt.toISOString(),
+        durationNs: this.#nowNs(),
+        environment,
+        unsent,
+        phases: plan.phases,
+        events,
+        cpu,
+      },
+      driver.recorder.records(),
+    );
+    writeSamples(this.#folder, samples);
+    return samples;
+  }
+
+  #explained(error: unknown): unknown {
+    const { interrupt } = this.#options;
+    if (interrupt.by !== null && this.#cluster === null)
+      return new CommandError(
+        "interrupted before there was anything to report",
+        interrupt.by === "SIGINT" ? EXIT.interrupted : EXIT.terminated,
+      );
+    if (error instanceof LaunchError || error instanceof LoadError)
+      return new CommandError(error.message, EXIT.environment);
+    return error;
+  }
+}

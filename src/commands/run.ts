@@ -1,0 +1,65 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { CommandError, EXIT } from "./exit.ts";
+import { Interrupt } from "./interrupt.ts";
+import { loadPlan } from "./plan-file.ts";
+import { Progress } from "./progress.ts";
+import { RunSession } from "./run-session.ts";
+import { summaryText } from "./summary.ts";
+
+interface RunOptions {
+  readonly seed?: number;
+  readonly out: string;
+  readonly keep?: true;
+  readonly json?: true;
+}
+
+/** `faultline run <plan>`: cluster, load, faults, checks, report; the exit code is the verdict's. */
+export function addRun(program: Command, exit: (code: number) => void): void {
+  program
+    .command("run")
+    .description("launch a cluster, load it, break it, check it and write a report")
+    .argument("<plan>", "a plan file, or the name of one that ships: quickstart")
+    .option("--seed <n>", "repeat a run: wins over the plan's seed", parseSeed)
+    .option("--out <dir>", "where the run's folder goes", "reports")
+    .option("--keep", "keep the members' data after a pass")
+    .option("--json", "print samples and verdict as JSON instead of the table")
+    .action(async (planArgument: string, options: RunOptions) => exit(await run(planArgument, options)));
+}
+
+async function run(planArgument: string, options: RunOptions): Promise<number> {
+  const plan = loadPlan(planArgument, options.seed ?? null);
+  const progress = new Progress();
+  const interrupt = new Interrupt((signal) => progress.say(`${signal}: healing, stopping, writing down what there is`));
+  const session = new RunSession({
+    plan,
+    planArgument,
+    reportsDir: options.out,
+    keep: options.keep === true,
+    progress,
+    interrupt,
+  });
+  try {
+    const outcome = await Promise.race([session.run(), interrupt.again]);
+    if (typeof outcome === "string") {
+      session.kill();
+      throw new CommandError(
+        "stopped at once; what was left unwritten is lost",
+        outcome === "SIGINT" ? EXIT.interrupted : EXIT.terminated,
+      );
+    }
+    const { samples, verdict, reportPath } = outcome;
+    console.log(
+      options.json ? JSON.stringify({ samples, verdict }, null, 2) : summaryText(samples, verdict, reportPath),
+    );
+    return verdict.exitCode;
+  } finally {
+    interrupt.close();
+  }
+}
+
+function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(seed) || seed < 0)
+    throw new InvalidArgumentError("a seed is a whole number, 0 or more.");
+  return seed;
+}

@@ -1,0 +1,14 @@
+import type { Command } from "commander";
+import { planJsonSchema } from "../harness/plan/plan.ts";
+
+/** `faultline schema plan`: for editors that complete and check YAML. */
+export function addSchema(program: Command): void {
+  program
+    .command("schema")
+    .description("print the JSON schema of a file people write")
+    .argument("<what>", "plan")
+    .action((what: string, _options: unknown, command: Command) => {
+      if (what !== "plan") command.error(`error: unknown schema "${what}"; there is: plan`);
+      console.log(JSON.stringify(planJsonSchema(), null, 2));
+    });
+}
