@@ -1,7 +1,8 @@
 import type { CheckResult, OperationRecord } from "../model.ts";
 import { ContentCheck } from "./contents.ts";
+import { explain } from "./explain.ts";
 import { type Answered, answeredOf, isSerializable, StoreFacts } from "./facts.ts";
-import { answered as answeredWith, content, count, Findings } from "./findings.ts";
+import { count, Findings } from "./findings.ts";
 import { type FreeRevisions, type KeyInput, type KeyState, keyProblem } from "./models/etcd-key.ts";
 import { type Budget, DEFAULT_STEPS, runPartitions } from "./partitions.ts";
 import { checkRevisions } from "./revisions.ts";
@@ -61,7 +62,9 @@ export function checkLinearizable(operations: readonly OperationRecord[], option
     const each = searches[i] as KeySearch;
     if (verdict === "unknown") undecided++;
     // What is already explained in a plainer sentence is not said again as "cannot be put in order".
-    if (verdict === "invalid" && !each.answered.some(({ operation }) => blamed.has(operation))) explain(each, findings);
+    if (verdict === "invalid" && !each.answered.some(({ operation }) => blamed.has(operation))) {
+      explain(each.key, each.answered, each.search.contradiction(), facts, findings);
+    }
   }
   return findings.result(
     "linearizable",
@@ -105,35 +108,6 @@ function freeRevisions(answered: readonly Answered[], facts: StoreFacts): FreeRe
     return low;
   };
   return (lower, upper) => (upper === Infinity ? Infinity : upper - lower - 1 - (below(upper) - below(lower + 1)));
-}
-
-function explain({ key, answered, search }: KeySearch, findings: Findings): void {
-  const { operation, concurrent, states } = search.contradiction();
-  const byId = new Map(answered.map((each) => [each.operation.id, each]));
-  const blocked = byId.get(operation);
-  const others = concurrent.flatMap((id) => byId.get(id)?.operation ?? []);
-  const before = `after everything on ${key} that had been answered by then, it was ${stateNames(states)}`;
-  if (blocked === undefined) {
-    // A write of unknown outcome that a read showed: the reads that depend on it are what cannot be placed.
-    findings.add(`no order explains the unknown write ${operation} of ${key} that was read; ${before}`, others, null);
-    return;
-  }
-  const { response } = blocked;
-  const shown = response.kind === "get" ? ` and was shown ${content(key, response.kv)}` : "";
-  const beside = others.length === 0 ? "" : `, nor do the ${others.length} concurrent with it help`;
-  findings.add(
-    `${answeredWith(blocked.operation, response.revision)}${shown}: no order allows that; ${before}${beside}`,
-    [blocked.operation, ...others],
-    blocked.operation.startNs,
-  );
-}
-
-function stateNames(states: readonly KeyState[]): string {
-  const names = states.map(({ top, version }) => {
-    if (top === "absent") return "absent";
-    return top === "put" ? `at version ${version}` : `at version ${version} by a write of unknown outcome`;
-  });
-  return [...new Set(names)].join(" or ");
 }
 
 function summarize(answered: number, unknown: number, keys: number, undecided: number, findings: Findings): string {
