@@ -1,0 +1,14 @@
+import { unreachable } from "../../base/assert.ts";
+import type { Fault as FaultPlan } from "../model.ts";
+import type { Fault } from "./fault.ts";
+import { Partition } from "./partition.ts";
+
+/** The fault a plan asks for. `name` is unique in the run. */
+export function createFault(plan: FaultPlan, name: string): Fault {
+  switch (plan.kind) {
+    case "partition":
+      return new Partition(name, plan.isolate);
+    default:
+      return unreachable(plan.kind);
+  }
+}
