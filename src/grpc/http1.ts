@@ -52,6 +52,9 @@ const REASONS: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
+/** Status of a refusal that is not answered: what does not speak HTTP would not understand it. */
+const NO_ANSWER = 0;
+
 /** A request that cannot be served; the connection closes behind the answer, because what follows cannot be trusted. */
 class Refusal extends Error {
   readonly status: number;
@@ -129,6 +132,11 @@ export class Http1Connection {
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
+      if (error.status === NO_ANSWER) {
+        this.#closed = true;
+        this.#stream.end();
+        return;
+      }
       this.#write({ status: error.status, body: `${error.message}\n` }, false, false);
     }
   }
@@ -155,7 +163,7 @@ export class Http1Connection {
     const line = this.#buffer.indexOf(0x0a);
     if (line >= 0) parseRequestLine(this.#buffer.toString("latin1", 0, line).replace(/\r$/, ""));
     else if (this.#buffer.length > 0 && !/^[A-Z]*(?: [!-~]*(?: [!-~\r]*)?)?$/.test(this.#buffer.toString("latin1"))) {
-      throw new Refusal(400, "this is not HTTP");
+      throw new Refusal(NO_ANSWER, "this is not HTTP");
     }
   }
 
@@ -276,6 +284,7 @@ export class Http1Connection {
 const NOT_FOUND: Http1Response = { status: 404, body: "not found\n" };
 
 function parseRequestLine(line: string): { method: string; target: string; version: string } {
+  if (!/ HTTP\/\d\.\d$/.test(line)) throw new Refusal(NO_ANSWER, "this is not HTTP");
   const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP\/(\d\.\d)$/.exec(line);
   if (match === null) throw new Refusal(400, "malformed request line");
   const [, method, target, version] = match as unknown as [string, string, string, string];
