@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { MessageCodec } from "../../src/proto/wire.ts";
 
-const DIRECTORY = path.resolve("..", "shared", "data", "etcdctl-golden");
+export const GOLDEN_DIRECTORY: string = path.resolve("..", "shared", "data", "etcdctl-golden");
 
 /** False, or why tests against the transcripts cannot run. */
-export const skipGolden: string | false = existsSync(DIRECTORY)
+export const skipGolden: string | false = existsSync(GOLDEN_DIRECTORY)
   ? false
   : "no ../shared/data/etcdctl-golden beside the repository";
 
@@ -20,7 +20,7 @@ export interface Transcript {
 }
 
 export function readTranscript(name: string): Transcript {
-  const text = readFileSync(path.join(DIRECTORY, `${name}.txt`), "utf8");
+  const text = readFileSync(path.join(GOLDEN_DIRECTORY, `${name}.txt`), "utf8");
   const [head = "", ...parts] = text.split(/^--- (stdin|exit|stdout|stderr)\n/m);
   const section = (title: string): string => parts[parts.indexOf(title) + 1] ?? "";
   const stderr = section("stderr").replace(/^\{"level":"warn".*\n/gm, "");

@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { clientOf } from "../client/member.ts";
+
+const MAIN = fileURLToPath(new URL("../../src/etcd/main.js", import.meta.url));
+
+export interface Server {
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * A cluster of one etcd-ts under the URLs and token the transcripts were recorded with, so that its ids are the recorded ones; it
+ * listens on free ports instead. Resolves when it answers a linearizable read.
+ */
+export async function startServer(): Promise<Server> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), "faultline-etcdctl-"));
+  const [clientPort, peerPort] = [await freePort(), await freePort()];
+  const flags = {
+    name: "n1",
+    "data-dir": path.join(directory, "data"),
+    "listen-client-urls": `http://127.0.0.1:${clientPort}`,
+    "advertise-client-urls": "http://127.0.0.1:33790",
+    "listen-peer-urls": `http://127.0.0.1:${peerPort}`,
+    "initial-advertise-peer-urls": "http://127.0.0.1:33800",
+    "initial-cluster": "n1=http://127.0.0.1:33800",
+    "initial-cluster-token": "golden",
+  };
+  const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const log: string[] = [];
+  child.stderr.on("data", (bytes) => log.push(String(bytes)));
+  const endpoint = `127.0.0.1:${clientPort}`;
+  try {
+    await answering(endpoint, child);
+  } catch (error) {
+    throw new Error(`etcd-ts did not start: ${log.join("")}`, { cause: error });
+  }
+  return {
+    endpoint,
+    async stop() {
+      await ended(child);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function answering(endpoint: string, child: ChildProcess): Promise<void> {
+  const client = clientOf([endpoint], { timeoutMs: 20_000 });
+  const died = once(child, "exit").then(([code]) => Promise.reject(new Error(`exit code ${code}`)));
+  try {
+    const range = async (): Promise<void> => {
+      // The client gives up after 100 attempts: a slow start may need more of them.
+      for (let attempt = 0; ; attempt++) {
+        const error = await client.kv.range({ key: new Uint8Array([1]) }).then(
+          () => null,
+          (reason: unknown) => reason,
+        );
+        if (error === null) return;
+        if (attempt === 10) throw error;
+      }
+    };
+    await Promise.race([range(), died]);
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  } finally {
+    died.catch(() => {});
+    client.close();
+  }
+}
+
+/** Ends a child and waits until it has gone. */
+export async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGTERM");
+  await once(child, "exit");
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
