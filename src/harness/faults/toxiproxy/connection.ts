@@ -54,6 +54,10 @@ export class Connection {
 
   #join(server: Socket, { toxics, clock, prng }: ConnectionOptions): void {
     const client = this.#client;
+    if (client.destroyed) {
+      server.destroy();
+      return;
+    }
     this.#links.set("upstream", new Link(client, server, toxics("upstream"), clock, prng));
     this.#links.set("downstream", new Link(server, client, toxics("downstream"), clock, prng));
   }
