@@ -13,9 +13,8 @@ import { txn, txnCommand } from "./txn.ts";
 import { version, versionCommand } from "./version.ts";
 import { watch, watchCommand } from "./watch.ts";
 
-// Each command names the type of its own options; commander knows them only as an object.
-// biome-ignore lint/suspicious/noExplicitAny: see above
-type Run = (context: Context, args: readonly string[], options: any) => Promise<void>;
+/** Each command names the type of its own options; commander knows them only as an object. */
+type Run<Options> = (context: Context, args: readonly string[], options: Options) => Promise<void>;
 
 const GLOBAL_OPTIONS: readonly Option[] = [
   new Option("--endpoints <list>", "gRPC endpoints").default("127.0.0.1:2379"),
@@ -37,12 +36,12 @@ export async function run(argv: readonly string[], world: World): Promise<number
 
 function buildProgram(world: World): Command {
   const program = new Command("etcdctl").description("A simple command line client for etcd3.");
-  const add = (parent: Command, command: Command, action: Run): void => {
+  const add = <Options>(parent: Command, command: Command, action: Run<Options>): void => {
     for (const option of GLOBAL_OPTIONS) command.addOption(option);
     command.action(async () => {
       const context = new Context(world, globalFlags(command, world.environment));
       try {
-        await action(context, command.args, command.opts());
+        await action(context, command.args, command.opts() as Options);
       } finally {
         context.close();
       }
@@ -68,43 +67,33 @@ function buildProgram(world: World): Command {
 
 /** Commander must neither end the process nor print errors: both are `report`'s. */
 function overrideExit(command: Command, world: World): void {
-  command.exitOverride().configureOutput({ writeOut: (text) => world.out(text), writeErr() {} });
+  const writeOut = (text: string): void => world.out(text);
+  command.exitOverride().configureOutput({ writeOut, writeErr: writeOut, outputError() {} });
   for (const child of command.commands) overrideExit(child, world);
 }
 
-/** The global flags from before or after the command's name, else from the environment; both at once is an error. */
 function globalFlags(command: Command, environment: World["environment"]): GlobalFlags {
-  const read = (option: Option): unknown => {
-    const name = option.attributeName();
-    const variable = `ETCDCTL_${(option.long as string).slice(2).toUpperCase().replaceAll("-", "_")}`;
-    const fromEnvironment = environment[variable];
-    let at: Command | null = command;
-    while (at !== null && at.getOptionValueSource(name) !== "cli") at = at.parent;
-    if (at !== null && fromEnvironment !== undefined) {
-      const advice = "either unset environment variable or disable flag";
-      const conflict = `conflicting environment variable "${variable}" is shadowed by corresponding command-line flag`;
-      throw new CommandError(ExitCode.ERROR, `${conflict} (${advice})`);
-    }
-    return at?.getOptionValue(name) ?? fromEnvironment ?? command.getOptionValue(name);
-  };
-  const [endpoints, commandTimeout, dial, hex, format] = GLOBAL_OPTIONS.map(read) as [
-    string,
-    string,
-    string,
-    unknown,
-    string,
-  ];
+  const values = GLOBAL_OPTIONS.map((option) => readFlag(command, environment, option));
+  const [endpoints, commandTimeout, dialTimeout, hex, format] = values as [string, string, string, unknown, string];
   const commandTimeoutMs = duration(commandTimeout, "command-timeout");
-  const dialTimeoutMs = duration(dial, "dial-timeout");
+  const dialTimeoutMs = duration(dialTimeout, "dial-timeout");
   if (format !== "simple" && format !== "json")
     throw new CommandError(ExitCode.BAD_FEATURE, `${format} not supported as output format`);
-  return {
-    endpoints: splitEndpoints(endpoints),
-    commandTimeoutMs,
-    dialTimeoutMs,
-    format,
-    hex: hex === true || hex === "true",
-  };
+  const isHex = hex === true || hex === "true";
+  return { endpoints: splitEndpoints(endpoints), commandTimeoutMs, dialTimeoutMs, format, hex: isHex };
+}
+
+/** A global flag from before or after the command's name, else from the environment; both at once is an error. */
+function readFlag(command: Command, environment: World["environment"], option: Option): unknown {
+  const name = option.attributeName();
+  const variable = `ETCDCTL_${(option.long as string).slice(2).toUpperCase().replaceAll("-", "_")}`;
+  const fromEnvironment = environment[variable];
+  let at: Command | null = command;
+  while (at !== null && at.getOptionValueSource(name) !== "cli") at = at.parent;
+  if (at === null) return fromEnvironment ?? command.getOptionValue(name);
+  if (fromEnvironment === undefined) return at.getOptionValue(name);
+  const conflict = `conflicting environment variable "${variable}" is shadowed by corresponding command-line flag`;
+  throw new CommandError(ExitCode.ERROR, `${conflict} (either unset environment variable or disable flag)`);
 }
 
 function duration(text: string, flag: string): number {

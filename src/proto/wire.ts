@@ -20,8 +20,7 @@ export interface FieldInfo {
   /** The property that holds the oneof this field is a member of. */
   readonly oneof?: string;
   /** Of the field's messages. */
-  // biome-ignore lint/suspicious/noExplicitAny: any message
-  readonly message?: MessageCodec<any>;
+  readonly message?: MessageCodec<unknown>;
   /** Of the field's enum. */
   readonly values?: Readonly<Record<string, number>>;
 }

@@ -288,6 +288,14 @@ test("an endpoint nobody listens on ends with 1 within the command's time-out", 
   );
 });
 
+test("help goes to standard output and is no failure", async () => {
+  for (const args of [[], ["--help"], ["get", "--help"], ["member"]]) {
+    const { exit, stdout, stderr } = await etcdctl(member.endpoint, args);
+    assert.deepEqual([exit, stderr], [0, ""], args.join(" "));
+    assert.match(stdout, /^Usage: etcdctl/, args.join(" "));
+  }
+});
+
 test("version prints the etcd release it behaves like", async () => {
   const result = await etcdctl(member.endpoint, ["version"]);
   assert.match(result.stdout, /^etcdctl version: \d+\.\d+\.\d+\nAPI version: \d+\.\d+\n$/);

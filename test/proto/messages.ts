@@ -9,8 +9,7 @@ export const root: protobuf.Root = parseSchema(readProtoFiles());
 
 export interface Subject {
   readonly type: protobuf.Type;
-  // biome-ignore lint/suspicious/noExplicitAny: one test for every message type
-  readonly codec: MessageCodec<any>;
+  readonly codec: MessageCodec<unknown>;
 }
 
 /** Every message of every .proto file with the codec generated for it. */
