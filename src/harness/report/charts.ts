@@ -68,7 +68,13 @@ interface Overlay {
   readonly leaders: readonly { readonly at: number; readonly label: string }[];
 }
 
-function timeChart(overlay: Overlay, y: object, layers: readonly object[], data: readonly object[]): TopLevelSpec {
+function timeChart(
+  overlay: Overlay,
+  y: object,
+  layers: readonly object[],
+  data: readonly object[],
+  symbol: "stroke" | "square" = "stroke",
+): TopLevelSpec {
   const time = (field: string): object => ({
     field,
     type: "quantitative",
@@ -112,19 +118,19 @@ function timeChart(overlay: Overlay, y: object, layers: readonly object[], data:
         },
         encoding: { x: time("at"), text: { field: "label" } },
       },
-      { data: { values: data }, encoding: { x: time("at"), y, color: colour() }, layer: layers },
+      { data: { values: data }, encoding: { x: time("at"), y, color: colour(symbol) }, layer: layers },
     ],
   };
   // Built from plain objects: Vega-Lite's own types do not follow a spec that is put together in parts.
   return spec as unknown as TopLevelSpec;
 }
 
-function colour(legendColumns = CLASSES.length): object {
+function colour(symbolType: "stroke" | "square", legendColumns = CLASSES.length): object {
   return {
     field: "class",
     type: "nominal",
     scale: COLOUR,
-    legend: { title: null, orient: "top", symbolType: "stroke", columns: legendColumns },
+    legend: { title: null, orient: "top", symbolType, columns: legendColumns },
   };
 }
 
@@ -234,6 +240,7 @@ function errors(samples: Samples, overlay: Overlay): readonly Chart[] {
         { field: "rate", type: "quantitative", title: "not ok/s", stack: "zero" },
         [{ params: ZOOM, mark: { type: "bar", width, clip: true }, encoding: { tooltip } }],
         data,
+        "square",
       ),
     },
   ];
@@ -276,7 +283,7 @@ function distributions(samples: Samples): readonly Chart[] {
           scale: { type: "log", domain: [0.0001, 1] },
           axis: { format: "~%", values: [0.0001, 0.001, 0.01, 0.1, 0.5, 1] },
         },
-        color: colour(2),
+        color: colour("stroke", 2),
         tooltip,
       },
       layer: [

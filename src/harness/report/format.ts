@@ -35,7 +35,8 @@ export function formatMicros(micros: number | null): string {
 export function formatShare(part: number, whole: number): string {
   if (whole === 0) return WITHHELD;
   const percent = (100 * part) / whole;
-  return percent > 0 && percent < 0.01 ? "<0.01 %" : `${significant(percent)} %`;
+  if (percent === 0 || percent === 100) return `${percent} %`;
+  return percent < 0.01 ? "<0.01 %" : `${significant(percent)} %`;
 }
 
 function significant(value: number): string {
