@@ -241,7 +241,7 @@ export class HpackEncoder {
 
   #string(text: string): void {
     const coded = huffmanLength(text);
-    if (coded < text.length) {
+    if (text.length > 0 && coded <= text.length) {
       this.#integer(0x80, 7, coded);
       this.#offset = huffmanEncode(text, this.#target, this.#offset);
       return;

@@ -1,0 +1,474 @@
+/** The rules of RFC 9113 and of gRPC that a server keeps, frame by frame. h2spec goes further; these show what we rely on. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { nodeClock } from "../../src/env/node/clock.ts";
+import { SILENT } from "../../src/env/trace.ts";
+import { Flag, FrameType } from "../../src/grpc/frames.ts";
+import { GrpcServer, type GrpcServerOptions, type ServerStream } from "../../src/grpc/server.ts";
+import { GrpcError, StatusCode } from "../../src/grpc/status.ts";
+import { MemoryStream } from "../support/streams.ts";
+import { CHAT, ECHO, EXPAND } from "./echo.ts";
+import { message, nameOf, RawPeer, REQUEST } from "./raw-peer.ts";
+
+interface Rig {
+  readonly peer: RawPeer;
+  readonly server: GrpcServer;
+  readonly serverStream: MemoryStream;
+  readonly streams: ServerStream<Uint8Array, Uint8Array>[];
+  readonly events: string[];
+}
+
+function rig(options: Partial<GrpcServerOptions> = {}): Rig {
+  const server = new GrpcServer({ trace: SILENT, clock: nodeClock, ...options });
+  const streams: ServerStream<Uint8Array, Uint8Array>[] = [];
+  const events: string[] = [];
+  server.unary(ECHO, (request, call) => {
+    const text = Buffer.from(request).toString();
+    if (text === "later") return Promise.resolve(request);
+    if (text === "never") return new Promise(() => {});
+    if (text === "refuse") throw new GrpcError(StatusCode.NOT_FOUND, "nö 100%");
+    if (text === "bug") throw new TypeError("a bug");
+    if (text === "metadata") return Buffer.from(JSON.stringify([...call.metadata]));
+    return request;
+  });
+  const keep = (stream: ServerStream<Uint8Array, Uint8Array>): void => {
+    streams.push(stream);
+    stream.receive({
+      message: (request) => events.push(`message ${Buffer.from(request).toString()}`),
+      ended: () => events.push("ended"),
+      cancelled: () => events.push("cancelled"),
+      drained: () => events.push("drained"),
+    });
+  };
+  server.streaming(CHAT, keep);
+  server.streaming(EXPAND, keep);
+  const [near, far] = MemoryStream.pair();
+  server.accept(far);
+  const peer = new RawPeer(near);
+  peer.hello();
+  return { peer, server, serverStream: far, streams, events };
+}
+
+const to = (path: string, ...more: string[]): string[] => [
+  ...REQUEST.map((value) => (value === "/test.Echo/Unary" ? path : value)),
+  ...more,
+];
+
+/** Value of a field in a HEADERS frame. */
+function value(fields: readonly string[], name: string): string | undefined {
+  const index = fields.findIndex((field, i) => i % 2 === 0 && field === name);
+  return index < 0 ? undefined : fields[index + 1];
+}
+
+async function status(
+  peer: RawPeer,
+  streamId: number,
+): Promise<{ code: string | undefined; text: string | undefined }> {
+  const end = await peer.frame(
+    (one) => one.streamId === streamId && one.type === FrameType.HEADERS && (one.flags & Flag.END_STREAM) !== 0,
+  );
+  return { code: value(end.fields, "grpc-status"), text: value(end.fields, "grpc-message") };
+}
+
+describe("a unary call", () => {
+  it("is answered with head, message and trailers in one write", async () => {
+    const { peer, serverStream } = rig();
+    await peer.settle();
+    const writes = serverStream.writes;
+    const header = peer.block(...REQUEST);
+    peer.send(FrameType.HEADERS, Flag.END_HEADERS, 1, header);
+    peer.send(FrameType.DATA, Flag.END_STREAM, 1, message("hello"));
+    assert.equal((await status(peer, 1)).code, "0");
+    assert.equal(serverStream.writes, writes + 1);
+    const frames = peer.seen.filter(({ streamId }) => streamId === 1);
+    assert.deepEqual(
+      frames.map(({ type }) => type),
+      [FrameType.HEADERS, FrameType.DATA, FrameType.HEADERS],
+    );
+    assert.equal(value(frames[0]?.fields ?? [], ":status"), "200");
+    assert.equal(value(frames[0]?.fields ?? [], "content-type"), "application/grpc");
+    assert.deepEqual(frames[1]?.payload, message("hello"));
+  });
+
+  it("is assembled from padded and split DATA, CONTINUATION and a bare END_STREAM", async () => {
+    const { peer } = rig();
+    const header = peer.block(...REQUEST);
+    peer.send(
+      FrameType.HEADERS,
+      Flag.PADDED | Flag.PRIORITY,
+      1,
+      Buffer.concat([Buffer.from([3, 0, 0, 0, 0, 7]), header.subarray(0, 10), Buffer.alloc(3)]),
+    );
+    peer.send(FrameType.CONTINUATION, 0, 1, header.subarray(10, 20));
+    peer.send(FrameType.CONTINUATION, Flag.END_HEADERS, 1, header.subarray(20));
+    const body = message("in pieces");
+    peer.send(FrameType.DATA, Flag.PADDED, 1, Buffer.concat([Buffer.from([2]), body.subarray(0, 3), Buffer.alloc(2)]));
+    peer.send(FrameType.DATA, 0, 1, body.subarray(3, 8));
+    peer.send(FrameType.DATA, 0, 1, body.subarray(8));
+    peer.send(FrameType.DATA, Flag.END_STREAM, 1);
+    assert.equal((await status(peer, 1)).code, "0");
+    const data = await peer.frame(({ type }) => type === FrameType.DATA);
+    assert.deepEqual(data.payload, body);
+  });
+
+  const failures: readonly (readonly [string, Buffer, string[], string, string | undefined])[] = [
+    ["an error thrown as GrpcError", message("refuse"), [], "5", "n%C3%B6 100%25"],
+    ["a bug in the handler", message("bug"), [], "13", "internal error"],
+    [
+      "a request that does not decode",
+      Buffer.from([0, 0, 0, 0, 1, 0xff]),
+      [],
+      "13",
+      "malformed request: starts with 0xff",
+    ],
+    ["a compressed message", Buffer.from([1, 0, 0, 0, 1, 7]), [], "12", "compressed messages are not supported"],
+    ["no message", Buffer.alloc(0), [], "13", "the request message is missing"],
+    ["two messages", Buffer.concat([message("a"), message("b")]), [], "13", "more than one request message"],
+    ["half a message", Buffer.from([0, 0, 0, 0, 9, 1]), [], "13", "the request ends inside a message"],
+    ["a malformed time-out", message("a"), ["grpc-timeout", "123456789S"], "13", "malformed grpc-timeout"],
+    ["an exceeded deadline", message("never"), ["grpc-timeout", "20m"], "4", "deadline exceeded"],
+  ];
+  for (const [what, body, more, code, text] of failures) {
+    it(`ends with a status after ${what}`, async () => {
+      const { peer } = rig();
+      peer.headers(1, [...REQUEST, ...more], false);
+      peer.send(FrameType.DATA, Flag.END_STREAM, 1, body);
+      assert.deepEqual(await status(peer, 1), { code, text });
+    });
+  }
+
+  it("above the size limit is refused by its prefix, without waiting for the rest", async () => {
+    const { peer } = rig({ maxRequestBytes: 100 });
+    peer.headers(1, REQUEST, false);
+    peer.send(FrameType.DATA, 0, 1, Buffer.from([0, 0, 0, 0, 101, 1]));
+    assert.equal((await status(peer, 1)).code, "8");
+    assert.equal(nameOf(await peer.reset(1)), "NO_ERROR");
+  });
+
+  it("to an unknown method ends with UNIMPLEMENTED", async () => {
+    const { peer } = rig();
+    peer.headers(1, to("/test.Echo/Nothing"), false);
+    assert.equal((await status(peer, 1)).code, "12");
+  });
+
+  it("sees metadata, but not the protocol's own fields", async () => {
+    const { peer } = rig();
+    peer.headers(1, [...REQUEST, "user-agent", "x", "token", "a", "token", "b", "grpc-encoding", "identity"], false);
+    peer.send(FrameType.DATA, Flag.END_STREAM, 1, message("metadata"));
+    const data = await peer.frame(({ type }) => type === FrameType.DATA);
+    assert.equal(data.payload.subarray(5).toString(), JSON.stringify([["token", "a, b"]]));
+  });
+
+  it("answered later leaves in a write of its own turn", async () => {
+    const { peer } = rig();
+    peer.headers(1, REQUEST, false);
+    peer.send(FrameType.DATA, Flag.END_STREAM, 1, message("later"));
+    assert.equal((await status(peer, 1)).code, "0");
+  });
+
+  it("that is not gRPC gets an HTTP answer", async () => {
+    const { peer, server } = rig();
+    server.http1((request) => ({ status: 200, body: `${request.method} ${request.path} ${request.query.get("a")}` }));
+    peer.headers(1, [":method", "GET", ":scheme", "http", ":path", "/health?a=b"], true);
+    const first = await peer.frame(({ streamId }) => streamId === 1);
+    assert.ok(value(first.fields, ":status") === "200" || value(first.fields, ":status") === "415");
+  });
+});
+
+describe("a stream", () => {
+  it("carries messages both ways until both ends are done", async () => {
+    const { peer, streams, events } = rig();
+    peer.headers(1, to("/test.Echo/Chat"), false);
+    peer.send(FrameType.DATA, 0, 1, Buffer.concat([message("a"), message("b")]));
+    peer.send(FrameType.DATA, Flag.END_STREAM, 1, message("c"));
+    await peer.settle();
+    assert.deepEqual(events, ["message a", "message b", "message c", "ended"]);
+    const stream = streams[0] as ServerStream<Uint8Array, Uint8Array>;
+    assert.equal(stream.send(Buffer.from("x")), true);
+    assert.equal(stream.sendEncoded(Buffer.from("y")), true);
+    stream.end();
+    assert.equal((await status(peer, 1)).code, "0");
+    const data = peer.seen.filter(({ type }) => type === FrameType.DATA);
+    assert.deepEqual(Buffer.concat(data.map(({ payload }) => payload)), Buffer.concat([message("x"), message("y")]));
+  });
+
+  it("stops at the peer's window, says so, and goes on when the window grows", async () => {
+    const { peer, streams, events } = rig({ streamQueueBytes: 1_000 });
+    const settings = Buffer.from([0, 4, 0, 0, 0, 100]);
+    peer.send(FrameType.SETTINGS, 0, 0, settings);
+    peer.headers(1, to("/test.Echo/Chat"), false);
+    await peer.settle();
+    const stream = streams[0] as ServerStream<Uint8Array, Uint8Array>;
+    assert.equal(stream.send(Buffer.alloc(500)), true);
+    assert.equal(stream.queuedBytes, 405);
+    assert.equal(stream.send(Buffer.alloc(1_000)), false);
+    stream.end();
+    await peer.settle();
+    const sent = (): number =>
+      peer.seen.reduce((sum, one) => sum + (one.type === FrameType.DATA ? one.payload.length : 0), 0);
+    assert.equal(sent(), 100);
+    // Lowering the initial window makes this one negative; then it takes more to go on (RFC 9113, section 6.9.2).
+    peer.send(FrameType.SETTINGS, 0, 0, Buffer.from([0, 4, 0, 0, 0, 50]));
+    peer.send(FrameType.WINDOW_UPDATE, 0, 1, Buffer.from([0, 0, 0, 53]));
+    await peer.settle();
+    assert.equal(sent(), 103);
+    peer.send(FrameType.WINDOW_UPDATE, 0, 1, Buffer.from([0, 0, 255, 255]));
+    assert.equal((await status(peer, 1)).code, "0");
+    assert.equal(sent(), 1_510);
+    assert.deepEqual(events, []);
+  });
+
+  it("tells its handler when the queue has drained", async () => {
+    const { peer, streams, events } = rig({ streamQueueBytes: 10 });
+    peer.send(FrameType.SETTINGS, 0, 0, Buffer.from([0, 4, 0, 0, 0, 1]));
+    peer.headers(1, to("/test.Echo/Chat"), false);
+    await peer.settle();
+    assert.equal(streams[0]?.send(Buffer.alloc(100)), false);
+    peer.send(FrameType.WINDOW_UPDATE, 0, 1, Buffer.from([0, 0, 1, 0]));
+    await peer.settle();
+    assert.deepEqual(events, ["drained"]);
+    assert.equal(streams[0]?.queuedBytes, 0);
+  });
+
+  it("is cancelled by RST_STREAM, by its deadline and by the end of the connection", async () => {
+    for (const how of ["reset", "deadline", "end"]) {
+      const { peer, streams, events } = rig();
+      peer.headers(1, to("/test.Echo/Chat", ...(how === "deadline" ? ["grpc-timeout", "10m"] : [])), false);
+      await peer.settle();
+      if (how === "reset") peer.send(FrameType.RST_STREAM, 0, 1, Buffer.from([0, 0, 0, 8]));
+      if (how === "deadline") assert.equal((await status(peer, 1)).code, "4");
+      if (how === "end") peer.stream.end();
+      while (events.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(events, ["cancelled"], how);
+      assert.equal(streams[0]?.cancelled, true);
+      assert.equal(streams[0]?.send(Buffer.from("late")), true);
+    }
+  });
+
+  it("gives the peer's window back in large steps, and not while it is paused", async () => {
+    const { peer, streams } = rig();
+    peer.headers(1, to("/test.Echo/Chat"), false);
+    await peer.settle();
+    const block = message("z".repeat(16_000));
+    for (let i = 0; i < 20; i++) peer.send(FrameType.DATA, 0, 1, block);
+    await peer.settle();
+    const updates = peer.seen.filter((one) => one.type === FrameType.WINDOW_UPDATE && one.streamId === 1);
+    assert.equal(updates.length, 1);
+    const before = peer.credited(1);
+    streams[0]?.pause();
+    for (let i = 0; i < 40; i++) peer.send(FrameType.DATA, 0, 1, block);
+    await peer.settle();
+    assert.equal(peer.credited(1), before);
+    streams[0]?.resume();
+    await peer.settle();
+    assert.equal(peer.credited(1), 60 * block.length);
+  });
+});
+
+describe("a connection ends with GOAWAY when the client", () => {
+  const one = "00000001";
+  const broken: readonly (readonly [string, (peer: RawPeer) => void, string])[] = [
+    ["sends DATA on stream 0", (peer) => peer.send(FrameType.DATA, 0, 0, "00"), "PROTOCOL_ERROR"],
+    ["sends DATA on an idle stream", (peer) => peer.send(FrameType.DATA, 0, 1, "00"), "PROTOCOL_ERROR"],
+    ["sends HEADERS on an even stream", (peer) => peer.headers(2, REQUEST, true), "PROTOCOL_ERROR"],
+    [
+      "reuses a closed stream",
+      (peer) => {
+        peer.headers(1, to("/x"), true);
+        peer.headers(1, REQUEST, true);
+      },
+      "STREAM_CLOSED",
+    ],
+    [
+      "goes back in stream ids",
+      (peer) => {
+        peer.headers(5, to("/x"), true);
+        peer.headers(3, REQUEST, true);
+      },
+      "STREAM_CLOSED",
+    ],
+    [
+      "interrupts a header block",
+      (peer) => {
+        peer.send(FrameType.HEADERS, 0, 1, peer.block(...REQUEST));
+        peer.send(FrameType.PING, 0, 0, "0000000000000000");
+      },
+      "PROTOCOL_ERROR",
+    ],
+    ["continues nothing", (peer) => peer.send(FrameType.CONTINUATION, 4, 1, "82"), "PROTOCOL_ERROR"],
+    ["breaks the compression", (peer) => peer.send(FrameType.HEADERS, 5, 1, "ff80808080808080"), "COMPRESSION_ERROR"],
+    ["sends SETTINGS of odd length", (peer) => peer.send(FrameType.SETTINGS, 0, 0, "000300"), "FRAME_SIZE_ERROR"],
+    [
+      "acknowledges SETTINGS with a payload",
+      (peer) => peer.send(FrameType.SETTINGS, 1, 0, "000300000001"),
+      "FRAME_SIZE_ERROR",
+    ],
+    ["sets an impossible window", (peer) => peer.send(FrameType.SETTINGS, 0, 0, "000480000000"), "FLOW_CONTROL_ERROR"],
+    ["sets an impossible frame size", (peer) => peer.send(FrameType.SETTINGS, 0, 0, "000500003fff"), "PROTOCOL_ERROR"],
+    [
+      "sends a frame above the limit",
+      (peer) => peer.send(FrameType.DATA, 0, 1, Buffer.alloc(16_385)),
+      "FRAME_SIZE_ERROR",
+    ],
+    ["sends a short PING", (peer) => peer.send(FrameType.PING, 0, 0, "00"), "FRAME_SIZE_ERROR"],
+    ["resets an idle stream", (peer) => peer.send(FrameType.RST_STREAM, 0, 9, one), "PROTOCOL_ERROR"],
+    ["grows the window by 0", (peer) => peer.send(FrameType.WINDOW_UPDATE, 0, 0, "00000000"), "PROTOCOL_ERROR"],
+    [
+      "grows the window beyond 2^31",
+      (peer) => peer.send(FrameType.WINDOW_UPDATE, 0, 0, "7fffffff"),
+      "FLOW_CONTROL_ERROR",
+    ],
+    ["pushes", (peer) => peer.send(FrameType.PUSH_PROMISE, 4, 1, "00000002"), "PROTOCOL_ERROR"],
+    [
+      "pads beyond the frame",
+      (peer) => {
+        peer.headers(1, REQUEST, false);
+        peer.send(FrameType.DATA, Flag.PADDED, 1, "05");
+      },
+      "PROTOCOL_ERROR",
+    ],
+    [
+      "floods with PING",
+      (peer) => {
+        for (let i = 0; i < 2_000; i++) peer.send(FrameType.PING, 0, 0, "0000000000000000");
+      },
+      "ENHANCE_YOUR_CALM",
+    ],
+    [
+      "floods with SETTINGS",
+      (peer) => {
+        for (let i = 0; i < 2_000; i++) peer.send(FrameType.SETTINGS, 0, 0);
+      },
+      "ENHANCE_YOUR_CALM",
+    ],
+    [
+      "floods with empty DATA",
+      (peer) => {
+        peer.headers(1, REQUEST, false);
+        for (let i = 0; i < 2_000; i++) peer.send(FrameType.DATA, 0, 1);
+      },
+      "ENHANCE_YOUR_CALM",
+    ],
+    [
+      "never ends a header block",
+      (peer) => {
+        peer.send(FrameType.HEADERS, 0, 1);
+        for (let i = 0; i < 50; i++) peer.send(FrameType.CONTINUATION, 0, 1);
+      },
+      "ENHANCE_YOUR_CALM",
+    ],
+  ];
+  for (const [what, act, code] of broken) {
+    it(what, async () => {
+      const { peer } = rig();
+      act(peer);
+      assert.equal(nameOf(await peer.goaway()), code);
+      await peer.end();
+    });
+  }
+
+  it("does not start with SETTINGS", async () => {
+    const server = new GrpcServer({ trace: SILENT, clock: nodeClock });
+    const [near, far] = MemoryStream.pair(() => 7);
+    server.accept(far);
+    const peer = new RawPeer(near);
+    near.write(Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+    peer.send(FrameType.PING, 0, 0, "0000000000000000");
+    assert.equal(nameOf(await peer.goaway()), "PROTOCOL_ERROR");
+  });
+});
+
+describe("a stream is reset, and the connection lives on, when the client", () => {
+  const pairs = (fields: readonly string[]): string[][] =>
+    Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i] as string, fields[2 * i + 1] as string]);
+  const without = (name: string): string[] =>
+    pairs(REQUEST)
+      .filter(([field]) => field !== name)
+      .flat();
+  const malformed: readonly (readonly [string, readonly string[]])[] = [
+    ["sends upper-case names", [...REQUEST, "X-Upper", "1"]],
+    ["sends an unknown pseudo-header", [":unknown", "1", ...REQUEST]],
+    ["sends a response's pseudo-header", [":status", "200", ...REQUEST]],
+    ["sends a pseudo-header behind a field", [...without(":path"), ":path", "/"]],
+    ["sends a pseudo-header twice", [":path", "/", ...REQUEST]],
+    ["leaves out :method", without(":method")],
+    ["leaves out :path", without(":path")],
+    ["sends a connection-specific field", [...REQUEST, "connection", "close"]],
+    ["sends another te", [...without("te"), "te", "gzip"]],
+    ["sends a line break in a value", [...REQUEST, "x", "a\nb"]],
+    ["sends a malformed content-length", [...REQUEST, "content-length", "-1"]],
+    ["sends only regular fields", ["x", "y"]],
+  ];
+  for (const [what, fields] of malformed) {
+    it(what, async () => {
+      const { peer } = rig();
+      peer.headers(1, fields, true);
+      assert.equal(nameOf(await peer.reset(1)), "PROTOCOL_ERROR");
+      peer.headers(3, REQUEST, false);
+      peer.send(FrameType.DATA, Flag.END_STREAM, 3, message("alive"));
+      assert.equal((await status(peer, 3)).code, "0");
+    });
+  }
+
+  it("announces a content-length that the body does not have", async () => {
+    const { peer } = rig();
+    peer.headers(1, [...REQUEST, "content-length", "7"], false);
+    peer.send(FrameType.DATA, Flag.END_STREAM, 1, message("hello"));
+    assert.equal(nameOf(await peer.reset(1)), "PROTOCOL_ERROR");
+  });
+
+  it("sends more after END_STREAM", async () => {
+    const { peer } = rig();
+    peer.headers(1, REQUEST, false);
+    peer.send(FrameType.DATA, Flag.END_STREAM, 1, message("never"));
+    peer.send(FrameType.DATA, 0, 1, "00");
+    assert.equal(nameOf(await peer.reset(1)), "STREAM_CLOSED");
+    peer.send(FrameType.DATA, 0, 1, "00");
+    await peer.settle();
+  });
+
+  it("opens more streams than announced", async () => {
+    const { peer } = rig({ maxConcurrentStreams: 2 });
+    for (const id of [1, 3, 5]) peer.headers(id, REQUEST, false);
+    assert.equal(nameOf(await peer.reset(5)), "REFUSED_STREAM");
+    peer.send(FrameType.DATA, Flag.END_STREAM, 3, message("alive"));
+    assert.equal((await status(peer, 3)).code, "0");
+  });
+
+  it("overflows a stream's window", async () => {
+    const { peer } = rig();
+    peer.headers(1, REQUEST, false);
+    peer.send(FrameType.WINDOW_UPDATE, 0, 1, "7fffffff");
+    assert.equal(nameOf(await peer.reset(1)), "FLOW_CONTROL_ERROR");
+  });
+});
+
+describe("a server that closes", () => {
+  it("says so, lets running calls end, and then closes", async () => {
+    const { peer, server, streams } = rig();
+    peer.headers(1, to("/test.Echo/Chat"), false);
+    await peer.settle();
+    const closed = server.close(60_000);
+    assert.equal(nameOf(await peer.goaway()), "NO_ERROR");
+    peer.headers(3, REQUEST, true);
+    await peer.settle();
+    assert.equal(
+      peer.seen.some(({ streamId }) => streamId === 3),
+      false,
+    );
+    peer.send(FrameType.DATA, Flag.END_STREAM, 1);
+    streams[0]?.end();
+    assert.equal((await status(peer, 1)).code, "0");
+    await closed;
+    await peer.end();
+  });
+
+  it("cuts what is left when the grace is over", async () => {
+    const { peer, server, events } = rig();
+    peer.headers(1, to("/test.Echo/Chat"), false);
+    await peer.settle();
+    await server.close(10);
+    await peer.end();
+    assert.deepEqual(events, ["cancelled"]);
+  });
+});
