@@ -42,6 +42,8 @@ interface Watcher {
   readonly handler: WatchHandler;
   /** Where to go on after a break; 0 while the server has not said where "now" is. */
   nextRevision: number;
+  /** The server has answered the creation on the present stream. */
+  live: boolean;
   /** Parts of a response that arrives in fragments. */
   fragments: Event[];
 }
@@ -78,7 +80,14 @@ export class WatchClient {
   watch(request: Partial<WatchCreateRequest>, handler: WatchHandler): Watching {
     const id = this.#nextId++;
     const full = WatchCreateRequest.create({ ...request, watchId: id });
-    const watcher: Watcher = { id, request: full, handler, nextRevision: full.startRevision, fragments: [] };
+    const watcher: Watcher = {
+      id,
+      request: full,
+      handler,
+      nextRevision: full.startRevision,
+      live: false,
+      fragments: [],
+    };
     if (this.#closed) {
       this.#clock.after(0, () => handler.closed(new WatchError("the client is closed")));
       return { cancel() {} };
@@ -124,6 +133,7 @@ export class WatchClient {
   }
 
   #create(stream: ClientStream<WatchRequest>, watcher: Watcher): void {
+    watcher.live = false;
     watcher.fragments = [];
     this.#unanswered.push(watcher.id);
     const value: WatchCreateRequest = { ...watcher.request, startRevision: watcher.nextRevision };
@@ -162,7 +172,8 @@ export class WatchClient {
       }
     }
     if (response.watchId === -1n) {
-      for (const watcher of [...this.#watchers.values()]) this.#deliver(watcher, response);
+      // Whoever the server does not know yet has not been told of anything: for it this promises nothing.
+      for (const watcher of [...this.#watchers.values()]) if (watcher.live) this.#deliver(watcher, response);
       return;
     }
     const watcher = this.#watchers.get(response.watchId);
@@ -174,11 +185,13 @@ export class WatchClient {
   #deliver(watcher: Watcher, response: WatchResponse): void {
     const revision = response.header?.revision ?? 0;
     if (response.created) {
+      watcher.live = true;
       if (watcher.nextRevision === 0) watcher.nextRevision = revision + 1;
       watcher.handler.created?.(revision);
       return;
     }
-    if (response.events.length === 0 && watcher.fragments.length === 0) {
+    if (response.events.length === 0) {
+      if (watcher.fragments.length > 0) return; // the rest of a response must come first
       watcher.nextRevision = Math.max(watcher.nextRevision, revision + 1);
       watcher.handler.progress?.(revision);
       return;

@@ -438,7 +438,10 @@ export class Writer {
 // Encoding is synchronous and never calls back, so one writer serves every message of the thread.
 const sharedWriter = new Writer();
 
-/** Puts a message's generated parts together. */
+/**
+ * Puts a message's generated parts together. What `encode` returns shares its ArrayBuffer with other small messages: it may be
+ * kept and read, but neither transferred to another thread nor written to.
+ */
 export function messageCodec<Message>(
   read: (reader: Reader) => Message,
   write: (writer: Writer, message: Message) => void,

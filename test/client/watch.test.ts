@@ -141,6 +141,22 @@ test("after a break every watcher goes on behind the last revision it knows of",
     assert.equal(script.streams.length, 2);
   }));
 
+test("progress promises nothing to a watcher the server has not answered yet", () =>
+  withMember(async (script, client) => {
+    const [early, late] = [observer(script), observer(script)];
+    client.watch.watch({ startRevision: 5 }, early.handler);
+    client.watch.watch({ startRevision: 5 }, late.handler);
+    const { watchId } = await script.creation(0);
+    await script.creation(1);
+    const stream = script.streams[0] as Stream;
+    stream.send(response(watchId, 100, { created: true }));
+    stream.send(response(-1n, 100));
+    await script.until(() => early.log.length === 2);
+    stream.end(new GrpcError(StatusCode.UNAVAILABLE, "going down"));
+    assert.deepEqual([(await script.creation(2)).startRevision, (await script.creation(3)).startRevision], [101, 5]);
+    assert.deepEqual(late.log, []);
+  }));
+
 test("a broken connection is survived as well", () =>
   withMember(async (script, client, member) => {
     const seen = observer(script);
