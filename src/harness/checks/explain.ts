@@ -5,6 +5,9 @@ import { answered as answeredWith, content, count, describe, type Findings } fro
 import type { KeyState } from "./models/etcd-key.ts";
 import type { Contradiction } from "./wgl.ts";
 
+/** Of operations under way beside the one that cannot be placed, those that returned first are named. */
+const BESIDE_MAX = 16;
+
 /** Says in a sentence why the operations of one key cannot be put in order. */
 export function explain(
   key: string,
@@ -22,7 +25,7 @@ export function explain(
   const sight = sightOf(subject, blocked, operations);
   const before = `after all that had been answered by then ${key} was ${stateNames(states)}`;
   const also = sight === null ? "" : `, and ${describe(sight.operation)} was shown ${shownBy(sight)}`;
-  const involved = new Set([subject, ...(sight === null ? [] : [sight.operation]), ...beside]);
+  const involved = new Set([subject, ...(sight === null ? [] : [sight.operation]), ...beside.slice(0, BESIDE_MAX)]);
   const others = beside.length === 0 ? "" : `; ${count(beside.length, "other operation")} on it under way`;
   findings.add(
     `${nameOf(subject, blocked)}: no order allows that, for ${before}${also}${others}`,

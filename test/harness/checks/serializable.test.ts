@@ -104,7 +104,7 @@ test("reads of a correct store whose members lag are valid, and wrong contents a
       );
       equal(checkSerializable(mutated, { initialRevision: 1 }).verdict, "invalid");
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -161,6 +161,6 @@ test("staleness agrees with comparing every read with every answer", () => {
         deepEqual({ reads, stale, worstNs, worstRevisions }, expected);
       }
     }),
-    { numRuns: 50 },
+    { numRuns: 20 },
   );
 });

@@ -177,7 +177,7 @@ test("a whole run of a correct store is valid, its lagging reads would not be li
       const stale = verdict.staleness.some((row) => row.stale > 0);
       equal(verdict.serializableAsLinearizable, stale ? "invalid" : "valid");
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   );
-  equal(seen.invalid > 50, true, JSON.stringify(seen));
+  equal(seen.invalid > 20, true, JSON.stringify(seen));
 });

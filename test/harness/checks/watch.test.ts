@@ -151,7 +151,7 @@ test("watchers of a correct store are valid", () => {
       deepEqual(result.findings, []);
       equal(result.verdict, "valid");
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -166,7 +166,7 @@ for (const [name, mutate] of Object.entries(MUTATIONS)) {
         mutate(first, new Prng(seed).below(first.length - 1));
         equal(check({ ...history, watchEvents: [...first, ...others] }).verdict, "invalid");
       }),
-      { numRuns: 100 },
+      { numRuns: 30 },
     );
   });
 }
