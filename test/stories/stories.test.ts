@@ -8,7 +8,7 @@ import { COMMANDS, type Command, Story } from "./commands.ts";
  * Runs every story beside the source of this file. A story is text: comments, then blocks of commands, each followed by `----` and
  * by what must come of them. `UPDATE=1` writes down what does come of them, for a person to read before it is committed.
  */
-const FOLDER = join(repositoryRoot(import.meta.dirname), "test", "stories");
+const FOLDER = storiesAbove(import.meta.dirname);
 const UPDATE = process.env["UPDATE"] === "1";
 
 for (const file of readdirSync(FOLDER)
@@ -68,8 +68,9 @@ function run(story: Story, command: Command): void {
   handler(story, command);
 }
 
-/** The nearest folder above that holds a package.json: compiled tests lie below it, stories are not compiled. */
-function repositoryRoot(from: string): string {
+/** The nearest folder above that has the stories: compiled tests lie somewhere below the repository's root, text is not compiled. */
+function storiesAbove(from: string): string {
   assert.notEqual(from, dirname(from), "the tests lie inside the repository");
-  return existsSync(join(from, "package.json")) ? from : repositoryRoot(dirname(from));
+  const folder = join(from, "test", "stories");
+  return existsSync(join(folder, "election.txt")) ? folder : storiesAbove(dirname(from));
 }

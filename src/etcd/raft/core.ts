@@ -130,6 +130,12 @@ export class RaftCore {
     else this.#proposals.gather(id, data);
   }
 
+  /** What finds no room is lost like a message: the sender's client learns nothing of it before its deadline. */
+  #takeForwarded(message: Extract<Message, { readonly kind: "propose" }>): void {
+    if (!this.#proposals.accept(message)) return;
+    for (const data of message.data) this.#replication.propose(data);
+  }
+
   #persisted(number: number): void {
     assert(number <= this.#readyNumber, "only a Ready that was taken comes back", { number, last: this.#readyNumber });
     const batch = this.#unsynced.complete(number);
@@ -180,7 +186,7 @@ export class RaftCore {
         this.#countResponse(message);
         break;
       case "propose":
-        if (leads && this.#proposals.accept(message)) for (const data of message.data) this.#replication.propose(data);
+        if (leads) this.#takeForwarded(message);
         break;
       case "read-index":
         this.#reads.request(message);

@@ -77,7 +77,7 @@ export class ReadIndex {
   /** Role, term or leader change: nobody can confirm any more what waits here. */
   reset(): void {
     for (const reader of [...(this.#round?.readers ?? []), ...this.#gathering]) this.#answer(reader, null);
-    this.#state.outbox.droppedReads.push(...(this.#forwarded?.reads ?? []));
+    for (const id of this.#forwarded?.reads ?? []) this.#state.outbox.droppedReads.push(id);
     this.#round = null;
     this.#gathering = [];
     this.#forwarded = null;
@@ -153,10 +153,7 @@ export class ReadIndex {
   answered(message: ReadResponse): void {
     const forwarded = this.#forwarded;
     if (forwarded === null || forwarded.id !== message.id || message.from !== this.#state.leader) return;
-    const { outbox } = this.#state;
-    const { index } = message;
-    if (index === null) outbox.droppedReads.push(...forwarded.reads);
-    else for (const id of forwarded.reads) outbox.readStates.push({ id, index });
+    for (const id of forwarded.reads) this.#answer({ origin: this.#state.id, id }, message.index);
     this.#forwarded = null;
   }
 }

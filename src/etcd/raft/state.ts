@@ -67,6 +67,12 @@ export class RaftState {
   constructor(options: RaftOptions) {
     assert(options.voters.includes(options.id), "a member is one of the voters", { id: options.id });
     assert(new Set(options.voters).size === options.voters.length, "voters are distinct", { voters: options.voters });
+    const { appendBytes, windowAppends, uncommittedBytes, waitingReads } = options.limits;
+    assert(appendBytes > 0 && windowAppends > 0, "appends have room", { appendBytes, windowAppends });
+    assert(uncommittedBytes > 0 && waitingReads > 0, "proposals and reads have room", {
+      uncommittedBytes,
+      waitingReads,
+    });
     this.id = options.id;
     this.voters = [...options.voters].sort((a, b) => (a < b ? -1 : 1));
     this.peers = this.voters.filter((voter) => voter !== options.id);
