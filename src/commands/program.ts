@@ -12,7 +12,15 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   const program = new Command("faultline")
     .description("Benchmarks and chaos-tests etcd-v3 stores: load, faults, proof, one report and one exit code.")
     .version(faultlineVersion())
-    .configureOutput({ outputError: (text, write) => write(`faultline: ${text.replace(/^error: /, "")}`) })
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `faultline: ${text
+            .replace(/^error: /, "")
+            .trim()
+            .replaceAll("\n", " ")}\n`,
+        ),
+    })
     .exitOverride();
   for (const add of [addRun, addCheck, addReport, addSchema]) {
     add(program, (code) => {
