@@ -142,7 +142,12 @@ async function removeIfStale(path: string, lock: string): Promise<void> {
   if (await isHolderAlive(held)) throw inUse(path, held);
   // Moved aside first: should another process have taken the stale lock over in between, this shows and it gets it back.
   const aside = `${lock}.stale.${process.pid}`;
-  await rename(lock, aside);
+  try {
+    await rename(lock, aside);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return;
+    throw error;
+  }
   const moved = await readIfThere(aside);
   if (moved !== held) await tryLink(aside, lock);
   await rm(aside, { force: true });

@@ -25,45 +25,51 @@ interface Generation {
 export class KeyIndex {
   /** The one copy of the key's bytes that all versions share. */
   readonly key: Uint8Array;
-  readonly #generations: Generation[] = [];
+  #current: Generation;
+  /** Generations before the current one, oldest first; null for a key that was never created again. */
+  #past: Generation[] | null = null;
 
-  constructor(key: Uint8Array) {
+  /** Begins with the put that creates the key. */
+  constructor(key: Uint8Array, main: Revision, sub: number) {
     this.key = key;
+    this.#current = { created: main, revisions: [main, sub], ended: false };
   }
 
-  put(main: Revision, sub: number): KeyVersion {
-    let generation = this.#generations.at(-1);
-    if (generation === undefined || generation.ended) {
-      generation = { created: main, revisions: [], ended: false };
-      this.#generations.push(generation);
+  put(main: Revision, sub: number): void {
+    if (!this.#current.ended) {
+      append(this.#current, main, sub);
+      return;
     }
-    append(generation, main, sub);
-    return versionAt(generation, generation.revisions.length / 2 - 1);
+    this.#past ??= [];
+    this.#past.push(this.#current);
+    this.#current = { created: main, revisions: [main, sub], ended: false };
   }
 
   /** Ends the current generation. The key must be alive. */
   tombstone(main: Revision, sub: number): void {
-    const generation = this.#generations.at(-1);
-    assert(generation !== undefined && !generation.ended, "only a living key can be deleted", { main, sub });
-    append(generation, main, sub);
-    generation.ended = true;
+    assert(!this.#current.ended, "only a living key can be deleted", { main, sub });
+    append(this.#current, main, sub);
+    this.#current.ended = true;
   }
 
   newest(): KeyVersion | null {
-    const generation = this.#generations[this.#generations.length - 1];
-    if (generation === undefined || generation.ended) return null;
-    return versionAt(generation, generation.revisions.length / 2 - 1);
+    const generation = this.#current;
+    return generation.ended ? null : versionAt(generation, generation.revisions.length / 2 - 1);
   }
 
   /** The version current at `revision`; null when the key was absent then. */
   at(revision: number): KeyVersion | null {
-    let index = this.#generations.length - 1;
-    while (index >= 0 && (this.#generations[index] as Generation).created > revision) index--;
-    const generation = this.#generations[index];
-    if (generation === undefined) return null;
+    const generation = this.#generationAt(revision);
+    if (generation === null) return null;
     const position = lastNotAbove(generation.revisions, revision);
     if (generation.ended && position === generation.revisions.length / 2 - 1) return null;
     return versionAt(generation, position);
+  }
+
+  /** The newest generation created at or before `revision`. */
+  #generationAt(revision: number): Generation | null {
+    if (this.#current.created <= revision) return this.#current;
+    return this.#past?.findLast(({ created }) => created <= revision) ?? null;
   }
 }
 

@@ -12,6 +12,7 @@
 import { assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { StoredKeyValue, StoreEvent } from "../model.ts";
+import { HashIndex } from "./hash-index.ts";
 import type { KeyRange } from "./key.ts";
 import { keyName } from "./key.ts";
 import type { KeyVersion } from "./key-index.ts";
@@ -59,11 +60,15 @@ const NEVER_COMPACTED = -1 as Revision;
 const NO_REVISION = 0 as Revision;
 const NO_BYTES = new Uint8Array(0);
 /** Objects and array slots that one version costs beside its bytes, measured. */
-const VERSION_OVERHEAD_BYTES = 250;
+const VERSION_OVERHEAD_BYTES = 350;
+/** And a key beside its name: index entries, once in the tree and once by hash. */
+const KEY_OVERHEAD_BYTES = 250;
 
 export class MvccStore implements StoreView {
   readonly compactedRevision: Revision = NEVER_COMPACTED;
-  readonly #keys = new TreeIndex<KeyIndex>();
+  /** Every key that ever was, twice: by hash for single keys, in order for ranges. */
+  readonly #byName = new HashIndex<KeyIndex>();
+  readonly #inOrder = new TreeIndex<KeyIndex>();
   /** By main revision, from FIRST_REVISION + 1; within one by sub revision. */
   readonly #changes: (readonly StoredKeyValue[])[] = [];
   #open: StoredKeyValue[] = [];
@@ -84,7 +89,7 @@ export class MvccStore implements StoreView {
   }
 
   get(key: Uint8Array, at: Revision): StoredKeyValue | null {
-    const index = this.#keys.get(keyName(key));
+    const index = this.#byName.get(keyName(key));
     if (index === undefined) return null;
     const version = at === NEWEST ? index.newest() : index.at(at);
     return version === null ? null : this.#load(version);
@@ -123,20 +128,25 @@ export class MvccStore implements StoreView {
   put(key: Uint8Array, value: Uint8Array, lease: bigint): StoredKeyValue | null {
     assert(key.length > 0, "a key has at least one byte");
     const name = keyName(key);
-    let index = this.#keys.get(name);
+    const main = this.#nextRevision();
+    const sub = this.#open.length;
+    let index = this.#byName.get(name);
+    let previous: StoredKeyValue | null = null;
     if (index === undefined) {
-      index = new KeyIndex(copy(key));
-      this.#keys.add(name, index);
-      this.#sizeBytes += key.length + name.length;
+      index = new KeyIndex(copy(key), main, sub);
+      this.#byName.set(name, index);
+      this.#inOrder.add(name, index);
+      this.#sizeBytes += key.length + name.length + KEY_OVERHEAD_BYTES;
+    } else {
+      const newest = index.newest();
+      if (newest !== null) previous = this.#load(newest);
+      index.put(main, sub);
     }
-    const newest = index.newest();
-    const previous = newest === null ? null : this.#load(newest);
-    const at = index.put(this.#nextRevision(), this.#open.length);
     this.#record("put", previous, {
       key: index.key,
-      createRevision: at.created,
-      modRevision: at.main,
-      version: at.version,
+      createRevision: previous?.createRevision ?? main,
+      modRevision: main,
+      version: (previous?.version ?? 0) + 1,
       value: copy(value),
       lease,
     });
@@ -162,7 +172,8 @@ export class MvccStore implements StoreView {
   commit(): readonly StoreEvent[] {
     const events = this.#openEvents;
     if (events.length === 0) return events;
-    this.#changes.push(this.#open);
+    // A copy has no spare slots: an array that grew by `push` has sixteen.
+    this.#changes.push(this.#open.slice());
     this.#revision = this.#nextRevision();
     this.#open = [];
     this.#openEvents = [];
@@ -188,7 +199,7 @@ export class MvccStore implements StoreView {
   }
 
   #eachLiving(range: KeyRange, at: Revision, visit: (index: KeyIndex, version: KeyVersion) => void): void {
-    this.#keys.ascend(range.from, range.to, (index) => {
+    this.#inOrder.ascend(range.from, range.to, (index) => {
       const version = at === NEWEST ? index.newest() : index.at(at);
       if (version !== null) visit(index, version);
       return true;
@@ -211,7 +222,7 @@ function tombstone(key: Uint8Array, main: Revision): StoredKeyValue {
   return { key, createRevision: NO_REVISION, modRevision: main, version: 0, value: NO_BYTES, lease: 0n };
 }
 
-/** Into memory of its own, so that no request's buffer is kept alive. */
+/** So that no request's buffer is kept alive; small ones share a slab, a view of which costs half of a buffer of its own. */
 function copy(bytes: Uint8Array): Uint8Array {
-  return bytes.length === 0 ? NO_BYTES : new Uint8Array(bytes);
+  return bytes.length === 0 ? NO_BYTES : Buffer.from(bytes);
 }

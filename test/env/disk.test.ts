@@ -1,0 +1,106 @@
+/** The real disk keeps its interface's promises, and one process at a time holds a data directory. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { ClusterId, LogIndex, MemberId, Term } from "../../src/base/ids.ts";
+import { DirectoryInUse, lockDirectory, nodeDisk } from "../../src/env/node/disk.ts";
+import { openWal } from "../../src/etcd/wal/wal.ts";
+
+test("files are written at offsets, cut, listed in order, renamed and removed", async (t) => {
+  const disk = nodeDisk(await temporary(t));
+  assert.deepEqual(await disk.list("x"), []);
+  await disk.makeDirectory("x/y");
+  await assert.rejects(disk.open("x/y/b", { create: false }), { code: "ENOENT" });
+  const file = await disk.open("x/y/b", { create: true });
+  await file.write(Buffer.from("hello"), 0);
+  await file.write(Buffer.from("J"), 0);
+  await file.write(Buffer.from("!"), 6);
+  assert.equal(await file.size(), 7);
+  await file.truncate(4);
+  await file.sync();
+  await file.close();
+  const again = await disk.open("x/y/b", { create: true });
+  assert.equal(await again.size(), 4, "an existing file is not emptied");
+  await again.close();
+  await disk.rename("x/y/b", "x/y/a");
+  await disk.syncDirectory("x/y");
+  assert.equal(Buffer.from(await disk.read("x/y/a")).toString(), "Jell");
+  await (await disk.open("x/y/0", { create: true })).close();
+  assert.deepEqual(await disk.list("x/y"), ["0", "a"]);
+  await disk.remove("x/y/a");
+  assert.deepEqual(await disk.list("x/y"), ["0"]);
+});
+
+test("a log on the real disk comes back", async (t) => {
+  const disk = nodeDisk(await temporary(t));
+  const identity = { cluster: 1n as ClusterId, member: 2n as MemberId };
+  const first = await openWal({ disk, identity });
+  assert.equal(first.existed, false);
+  const entries = [1, 2].map((index) => ({
+    term: 1 as Term,
+    index: index as LogIndex,
+    kind: "normal" as const,
+    data: Buffer.from(`entry ${index}`),
+  }));
+  const error = await new Promise((resolve) => first.wal.append({ hardState: null, entries }, resolve));
+  assert.equal(error, null);
+  await first.wal.close();
+  const second = await openWal({ disk, identity });
+  assert.deepEqual(
+    second.entries.map(({ data }) => Buffer.from(data).toString()),
+    ["entry 1", "entry 2"],
+  );
+  await second.wal.close();
+});
+
+test("a second lock of a directory names the holder; after release it is free, and nothing is left behind", async (t) => {
+  const path = join(await temporary(t), "data");
+  const lock = await lockDirectory(path);
+  assert.equal((await stat(path)).mode & 0o777, 0o700);
+  await assert.rejects(lockDirectory(path), (error: Error) => {
+    return error instanceof DirectoryInUse && error.message.endsWith(`is in use by process ${process.pid}`);
+  });
+  await lock.release();
+  assert.deepEqual(await readdir(path), []);
+  await (await lockDirectory(path)).release();
+});
+
+test("the lock of a killed process is taken over, also when another process has its pid now", async (t) => {
+  const path = await temporary(t);
+  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+  await once(child, "spawn");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  for (const left of [`${child.pid} 12345\n`, `${process.pid} some other start\n`, "", "nonsense"]) {
+    await writeFile(join(path, "lock"), left);
+    const lock = await lockDirectory(path);
+    assert.match(await readFile(join(path, "lock"), "utf8"), new RegExp(`^${process.pid} `));
+    await lock.release();
+  }
+});
+
+test("of many that want one stale lock at once, one gets it", async (t) => {
+  const path = await temporary(t);
+  await writeFile(join(path, "lock"), "999999999 1\n");
+  const module = new URL("../../src/env/node/disk.js", import.meta.url).href;
+  const script = `import(${JSON.stringify(module)}).then(({ lockDirectory }) => lockDirectory(process.argv[1])).then(
+    () => { console.log("held"); setInterval(() => {}, 1000); }, () => console.log("refused"));`;
+  const children = Array.from({ length: 4 }, () => spawn(process.execPath, ["-e", script, path]));
+  t.after(() => {
+    for (const child of children) child.kill("SIGKILL");
+  });
+  const answers = await Promise.all(
+    children.map(async (child) => String((await once(child.stdout, "data"))[0]).trim()),
+  );
+  assert.deepEqual(answers.sort(), ["held", "refused", "refused", "refused"]);
+});
+
+async function temporary(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "faultline-disk-"));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
