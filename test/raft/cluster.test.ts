@@ -5,7 +5,7 @@ import { RandomCluster } from "./cluster.ts";
 const SEEDS = Number(process.env["RAFT_SEEDS"] ?? 400);
 const FIRST_SEED = Number(process.env["RAFT_SEED"] ?? 1);
 
-test("whatever network and disks do, Raft's promises hold, and a healed cluster makes progress", () => {
+test("whatever network and disks do, Raft's promises hold, and a healed cluster makes progress", (t) => {
   const total = { elections: 0, commits: 0, reads: 0, droppedReads: 0, crashes: 0, truncations: 0, forwarded: 0 };
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
     const cluster = new RandomCluster(seed);
@@ -22,7 +22,7 @@ test("whatever network and disks do, Raft's promises hold, and a healed cluster 
     }
     for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += cluster.seen[key];
   }
-  console.log(JSON.stringify(total));
+  t.diagnostic(JSON.stringify(total));
   if (SEEDS < 100) return;
   for (const [what, times] of Object.entries(total)) assert.ok(times > SEEDS / 10, `the seeds reach ${what}: ${times}`);
 });
