@@ -39,7 +39,7 @@ export function inspectEnvironment(dataDir: string): MachineEnvironment {
 }
 
 /** Appends small records, each synced, as a WAL does. Null when too few fit into the time. */
-export function measureSyncP99Ns(dataDir: string): number | null {
+function measureSyncP99Ns(dataDir: string): number | null {
   const path = join(dataDir, ".sync-probe");
   const file = openSync(path, "w");
   const record = Buffer.alloc(SYNC_WRITE_BYTES, 1);

@@ -134,5 +134,6 @@ function launchFailure(what: string, runDir: string): string {
 }
 
 async function pause(signal?: AbortSignal): Promise<void> {
-  await delay(POLL_MS, undefined, signal === undefined ? {} : { signal });
+  signal?.throwIfAborted();
+  await delay(POLL_MS);
 }

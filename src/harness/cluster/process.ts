@@ -51,8 +51,15 @@ export class ManagedProcess {
       // Comes a turn later with the reason; whether there is a process is known now.
       child.on("error", () => undefined);
       if (child.pid === undefined) throw new Error(`${options.name} could not be started: is ${program} a program?`);
-      options.registry.add(options.name, child.pid);
-      return new ManagedProcess(options, child, child.pid);
+      const managed = new ManagedProcess(options, child, child.pid);
+      try {
+        options.registry.add(options.name, child.pid);
+      } catch (error) {
+        // What no sweep could find must not run.
+        managed.#signal("SIGKILL");
+        throw error;
+      }
+      return managed;
     } finally {
       closeSync(log);
     }

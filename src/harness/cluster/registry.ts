@@ -50,7 +50,11 @@ export class ProcessRegistry {
   /** The process ended and was noticed. */
   remove(pid: number): void {
     this.#processes = this.#processes.filter((entry) => entry.pid !== pid);
-    this.#write();
+    try {
+      this.#write();
+    } catch {
+      // A full disk, a folder taken away: an entry that stays is harmless, its start time fits no process any more.
+    }
   }
 
   /** Every process has ended: an orderly end of the run. */

@@ -3,8 +3,8 @@ import { unreachable } from "../../base/assert.ts";
 import type { Target } from "../model.ts";
 import { localUrl, type MemberAddresses } from "./network.ts";
 
-export const HEARTBEAT_MS = 100;
-export const ELECTION_MS = 1000;
+const HEARTBEAT_MS = 100;
+const ELECTION_MS = 1000;
 
 /** Programs are found as files beside this one: the harness imports nothing of the server (D10). */
 const SOURCE_ROOT: string = join(import.meta.dirname, "..", "..");

@@ -83,6 +83,8 @@ export class Link {
   }
 
   #read(bytes: Buffer): void {
+    // Nobody is left to hear it, and a slot that stalls must not collect it.
+    if (this.#writer.ended) return;
     const readAtMs = this.#clock.monotonicMs();
     for (let at = 0; at < bytes.length; at += CHUNK_MAX_BYTES)
       this.#first.receive({ bytes: bytes.subarray(at, at + CHUNK_MAX_BYTES), readAtMs });
