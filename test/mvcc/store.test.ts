@@ -1,0 +1,105 @@
+/** The store's own contract; its answers as a whole are compared with a twin in test/apply. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Revision } from "../../src/base/ids.ts";
+import { HashIndex } from "../../src/etcd/mvcc/hash-index.ts";
+import { contains, isEmptyRange, keyName, keyRange } from "../../src/etcd/mvcc/key.ts";
+import { MvccStore, NEWEST } from "../../src/etcd/mvcc/store.ts";
+
+const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
+const ALL = { from: "", to: null };
+
+function storeOf(...keys: readonly string[]): MvccStore {
+  const store = new MvccStore();
+  for (const key of keys) {
+    store.put(bytes(key), bytes(`value of ${key}`), 0n);
+    store.commit();
+  }
+  return store;
+}
+
+test("string order of key names is byte order, and a range holds what its request's bytes select", () => {
+  const key = fc.uint8Array({ minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(key, key, fc.oneof(fc.uint8Array({ maxLength: 3 }), fc.constant(new Uint8Array(1))), (a, b, end) => {
+      const order = Buffer.compare(a, b);
+      assert.equal(order < 0, keyName(a) < keyName(b));
+      assert.equal(order === 0, keyName(a) === keyName(b));
+      const isOpen = end.length === 1 && end[0] === 0;
+      const selected = end.length === 0 ? order === 0 : order <= 0 && (isOpen || Buffer.compare(b, end) < 0);
+      assert.equal(contains(keyRange(a, end), keyName(b)), selected);
+      assert.equal(isEmptyRange(keyRange(a, end)), end.length > 0 && !isOpen && Buffer.compare(a, end) >= 0);
+    }),
+  );
+});
+
+test("a limit cuts the key-values, not the count", () => {
+  const store = storeOf("a", "b", "c");
+  const { kvs, count } = store.range(ALL, { at: NEWEST, limit: 2 });
+  assert.deepEqual([kvs.map((kv) => keyName(kv.key)), count], [["a", "b"], 3]);
+  assert.equal(store.range(ALL, { at: 2 as Revision, limit: 0 }).count, 1);
+});
+
+test("keys only brings the revisions and neither value nor lease", () => {
+  const store = new MvccStore();
+  store.put(bytes("a"), bytes("x"), 7n);
+  store.commit();
+  const { key: _, ...rest } = store.range(ALL, { at: NEWEST, limit: 0, keysOnly: true }).kvs[0] ?? assert.fail();
+  assert.deepEqual(rest, { createRevision: 2, modRevision: 2, version: 1, value: new Uint8Array(0), lease: 0n });
+});
+
+test("a change is seen by reads at once, counted in writeRevision, and becomes a revision with its commit", () => {
+  const store = storeOf("a");
+  store.put(bytes("b"), bytes("x"), 0n);
+  store.deleteRange({ from: "a", to: "b" });
+  assert.deepEqual([store.revision, store.writeRevision, store.count(ALL, NEWEST)], [2, 3, 1]);
+  const events = store.commit();
+  assert.deepEqual(
+    events.map(({ kind, kv, previous }) => [kind, keyName(kv.key), kv.modRevision, previous?.version]),
+    [
+      ["put", "b", 3, undefined],
+      ["delete", "a", 3, 1],
+    ],
+  );
+  assert.deepEqual([store.revision, store.writeRevision], [3, 3]);
+  assert.deepEqual([store.commit(), store.revision], [[], 3], "nothing changed: no revision");
+});
+
+test("a key deleted and put again begins a new generation, and every earlier one can still be read", () => {
+  const store = new MvccStore();
+  for (let round = 0; round < 3; round++) {
+    for (let put = 0; put < 2; put++) {
+      store.put(bytes("k"), bytes(`${round}.${put}`), 0n);
+      store.commit();
+    }
+    store.deleteRange(ALL);
+    store.commit();
+  }
+  const read = (at: number) => store.get(bytes("k"), at as Revision);
+  const seen = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    .map(read)
+    .map((kv) => kv && [keyName(kv.value), kv.createRevision, kv.version]);
+  const generation = (round: number, created: number) => [[`${round}.0`, created, 1], [`${round}.1`, created, 2], null];
+  assert.deepEqual(seen, [null, ...generation(0, 2), ...generation(1, 5), ...generation(2, 8)]);
+});
+
+test("the counted size grows with keys, values and versions", () => {
+  const store = storeOf("a");
+  const sizes = [store.sizeBytes];
+  for (const value of ["", "x".repeat(1000)]) {
+    store.put(bytes("a"), bytes(value), 0n);
+    store.commit();
+    sizes.push(store.sizeBytes);
+  }
+  const [first = 0, second = 0, third = 0] = sizes;
+  assert.ok(first > 0 && second > first);
+  assert.equal(third - second, second - first + 1000);
+});
+
+test("the hash index holds every key, also where all keys share a shard's worth of ending", () => {
+  const index = new HashIndex<number>();
+  for (let n = 0; n < 5000; n++) index.set(`${n}/same ending`, n);
+  for (let n = 0; n < 5000; n++) assert.equal(index.get(`${n}/same ending`), n);
+  assert.equal(index.get("same ending"), undefined);
+});
