@@ -27,6 +27,7 @@ const unknown = records.operations.filter(
 const header = { type: "history", version: 1, run: "bench", members: ["n1", "n2", "n3"], initialRevision: 1 } as const;
 
 const startedMs = performance.now();
+const startedCpu = process.cpuUsage();
 const verdict = judge(
   { header, ...records },
   {
@@ -37,6 +38,7 @@ const verdict = judge(
   },
 );
 const tookMs = performance.now() - startedMs;
+const cpu = process.cpuUsage(startedCpu);
 
 console.log(
   `${records.operations.length} operations, ${unknown.length} unknown writes, ${records.watchEvents.length} watch events`,
@@ -45,4 +47,6 @@ for (const { check, verdict: kind, tookMs: ms, summary } of verdict.checks) {
   console.log(`${check.padEnd(14)}${kind.padEnd(9)}${ms.toFixed(0).padStart(6)} ms  ${summary}`);
 }
 console.log(`serializable reads as if linearizable: ${verdict.serializableAsLinearizable}`);
-console.log(`all checks     ${verdict.verdict.padEnd(9)}${tookMs.toFixed(0).padStart(6)} ms`);
+console.log(
+  `all checks     ${verdict.verdict.padEnd(9)}${tookMs.toFixed(0).padStart(6)} ms  (${((cpu.user + cpu.system) / 1e3).toFixed(0)} ms CPU)`,
+);
