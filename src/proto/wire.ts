@@ -54,6 +54,39 @@ const unsignedWord = new BigUint64Array(words.buffer);
 const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1;
 const HIGH = 1 - LOW;
 
+const NAME_SLOTS = 64;
+
+/**
+ * Words to bigint, remembering the last of each slot: making a bigint costs more than the rest of a response header, and a
+ * connection sees the same few cluster and member ids over and over.
+ */
+class Names {
+  readonly #low = new Uint32Array(NAME_SLOTS);
+  readonly #high = new Uint32Array(NAME_SLOTS);
+  readonly #values: bigint[] = new Array<bigint>(NAME_SLOTS).fill(0n); // as two words of 0 mean
+  readonly #view: BigInt64Array | BigUint64Array;
+
+  /** `view` sees `words` as a signed or an unsigned integer. */
+  constructor(view: BigInt64Array | BigUint64Array) {
+    this.#view = view;
+  }
+
+  of(low: number, high: number): bigint {
+    const slot = (low ^ (high >>> 8)) & (NAME_SLOTS - 1);
+    if (this.#low[slot] === low && this.#high[slot] === high) return this.#values[slot] as bigint;
+    words[LOW] = low;
+    words[HIGH] = high;
+    const value = this.#view[0] as bigint;
+    this.#low[slot] = low;
+    this.#high[slot] = high;
+    this.#values[slot] = value;
+    return value;
+  }
+}
+
+const signedNames = new Names(signedWord);
+const unsignedNames = new Names(unsignedWord);
+
 export class Reader {
   readonly #bytes: Uint8Array;
   /** Where the innermost open message ends. */
@@ -134,16 +167,12 @@ export class Reader {
 
   uint64Name(): bigint {
     this.#varint();
-    words[LOW] = this.#low;
-    words[HIGH] = this.#high;
-    return unsignedWord[0] as bigint;
+    return unsignedNames.of(this.#low, this.#high);
   }
 
   int64Name(): bigint {
     this.#varint();
-    words[LOW] = this.#low;
-    words[HIGH] = this.#high;
-    return signedWord[0] as bigint;
+    return signedNames.of(this.#low, this.#high);
   }
 
   /** A view into the input. */
