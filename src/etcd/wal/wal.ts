@@ -15,7 +15,7 @@ import { assert } from "../../base/assert.ts";
 import type { LogIndex, MemberId, Term } from "../../base/ids.ts";
 import type { Disk, DiskFile } from "../../env/disk.ts";
 import type { Entry, HardState, Identity } from "../model.ts";
-import { encodeBatch, encodeHead, type WalBatch } from "./record.ts";
+import { type Encoded, encodeBatch, encodeHead, type WalBatch } from "./record.ts";
 import { createSegment, type Position, recover, segmentPath } from "./segment.ts";
 
 export interface WalOptions {
@@ -94,7 +94,9 @@ export class Wal {
   readonly #options: WalState;
   #position: Position;
   #file: DiskFile;
+  /** Of the last entry appended, and of the last one that is durable. */
   #lastIndex: number;
+  #writtenIndex: number;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
   #error: Error | null = null;
@@ -105,6 +107,7 @@ export class Wal {
     this.#position = state.position;
     this.#file = state.file;
     this.#lastIndex = state.lastIndex;
+    this.#writtenIndex = state.lastIndex;
   }
 
   /** The failure that ended this log; null while it works. */
@@ -164,14 +167,14 @@ export class Wal {
     const encoded = encodeBatch(batch, { sequence, offset, number: batchNumber, chain });
     await this.#file.write(encoded.bytes, offset);
     await this.#file.sync();
-    this.#advance(encoded.bytes.length, encoded.chain);
+    this.#advance(batch, encoded);
   }
 
   /** Head and batch in one write: a segment with a head alone never needs to be told from a torn one. */
   async #writeIntoNextSegment(batch: WalBatch): Promise<void> {
     const { disk, directory, identity } = this.#options;
     const before = this.#position;
-    const firstIndex = (batch.entries[0]?.index ?? 0) as LogIndex;
+    const firstIndex = batch.entries[0]?.index ?? ((this.#writtenIndex + 1) as LogIndex);
     const sequence = before.sequence + 1;
     const head = encodeHead({ sequence, firstIndex, identity, chain: before.chain });
     const offset = head.bytes.length;
@@ -184,12 +187,13 @@ export class Wal {
     await file.sync();
     await disk.syncDirectory(directory);
     this.#position = { ...before, file: name, sequence, offset };
-    this.#advance(encoded.bytes.length, encoded.chain);
+    this.#advance(batch, encoded);
   }
 
-  #advance(bytes: number, chain: number): void {
+  #advance(batch: WalBatch, { bytes, chain }: Encoded): void {
     const { offset, batchNumber } = this.#position;
-    this.#position = { ...this.#position, offset: offset + bytes, batchNumber: batchNumber + 1, chain };
+    this.#position = { ...this.#position, offset: offset + bytes.length, batchNumber: batchNumber + 1, chain };
+    this.#writtenIndex = batch.entries.at(-1)?.index ?? this.#writtenIndex;
   }
 }
 
@@ -200,7 +204,7 @@ function merge(appends: readonly Waiting[]): WalBatch {
   let hardState: HardState | null = null;
   const entries: Entry[] = [];
   for (const { batch } of appends) {
-    entries.push(...batch.entries);
+    for (const entry of batch.entries) entries.push(entry);
     hardState = batch.hardState ?? hardState;
   }
   return { hardState, entries };
