@@ -13,7 +13,8 @@ import {
   WatchCreateRequest,
 } from "../../src/proto/gen/etcdserverpb.ts";
 import { KV, Watch } from "../../src/proto/gen/rpc.ts";
-import { EMPTY_BYTES, NESTING_MAX, Reader, Writer } from "../../src/proto/wire.ts";
+import { EMPTY_BYTES, NESTING_MAX, Reader } from "../../src/proto/reader.ts";
+import { Writer } from "../../src/proto/writer.ts";
 import { arbitraryMessage, isName, root, subjects, toTwin } from "./messages.ts";
 
 const everyMessage = await subjects();

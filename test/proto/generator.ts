@@ -1,5 +1,5 @@
 /**
- * Turns .proto files into TypeScript over src/proto/wire.ts: for each message an interface and, under the same name, a codec;
+ * Turns .proto files into TypeScript over src/proto's reader and writer: for each message an interface and, under the same name, a codec;
  * for each enum a const object and a union; rpc.ts declares the services. Ours, because no stock generator knows our 64-bit
  * policy or writes code that reads and writes without an intermediate form. It refuses what the project does not use.
  */
@@ -48,7 +48,9 @@ const header = (source: string): string =>
 
 function wireImport(body: string): string {
   const bytes = body.includes("EMPTY_BYTES") ? "EMPTY_BYTES, " : "";
-  return `import { ${bytes}type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";`;
+  return `import { ${bytes}type Reader } from "../reader.ts";
+import { type MessageCodec, messageCodec } from "../wire.ts";
+import type { Writer } from "../writer.ts";`;
 }
 
 function foreignImports(namespace: protobuf.Namespace): string[] {

@@ -1,5 +1,7 @@
 // Generated from src/proto/authpb.proto by `npm run generate`: change that, not this.
-import { EMPTY_BYTES, type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
+import { EMPTY_BYTES, type Reader } from "../reader.ts";
+import { type MessageCodec, messageCodec } from "../wire.ts";
+import type { Writer } from "../writer.ts";
 export const PermissionType: { readonly READ: 0; readonly WRITE: 1; readonly READWRITE: 2 } = {
   READ: 0,
   WRITE: 1,

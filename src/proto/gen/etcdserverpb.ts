@@ -1,5 +1,7 @@
 // Generated from src/proto/etcdserverpb.proto by `npm run generate`: change that, not this.
-import { EMPTY_BYTES, type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
+import { EMPTY_BYTES, type Reader } from "../reader.ts";
+import { type MessageCodec, messageCodec } from "../wire.ts";
+import type { Writer } from "../writer.ts";
 import {
   Permission,
   UserAddOptions,

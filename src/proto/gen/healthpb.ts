@@ -1,5 +1,7 @@
 // Generated from src/proto/healthpb.proto by `npm run generate`: change that, not this.
-import { type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
+import { type Reader } from "../reader.ts";
+import { type MessageCodec, messageCodec } from "../wire.ts";
+import type { Writer } from "../writer.ts";
 export const ServingStatus: {
   readonly UNKNOWN: 0;
   readonly SERVING: 1;

@@ -1,5 +1,7 @@
 // Generated from src/proto/membershippb.proto by `npm run generate`: change that, not this.
-import { type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
+import { type Reader } from "../reader.ts";
+import { type MessageCodec, messageCodec } from "../wire.ts";
+import type { Writer } from "../writer.ts";
 export interface RaftAttributes {
   readonly peerUrls: readonly string[];
   readonly isLearner: boolean;

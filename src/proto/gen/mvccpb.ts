@@ -1,5 +1,7 @@
 // Generated from src/proto/mvccpb.proto by `npm run generate`: change that, not this.
-import { EMPTY_BYTES, type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
+import { EMPTY_BYTES, type Reader } from "../reader.ts";
+import { type MessageCodec, messageCodec } from "../wire.ts";
+import type { Writer } from "../writer.ts";
 export const EventType: { readonly PUT: 0; readonly DELETE: 1 } = { PUT: 0, DELETE: 1 };
 export type EventType = (typeof EventType)[keyof typeof EventType];
 

@@ -1,5 +1,7 @@
 // Generated from src/proto/peerpb.proto by `npm run generate`: change that, not this.
-import { EMPTY_BYTES, type MessageCodec, messageCodec, type Reader, type Writer } from "../wire.ts";
+import { EMPTY_BYTES, type Reader } from "../reader.ts";
+import { type MessageCodec, messageCodec } from "../wire.ts";
+import type { Writer } from "../writer.ts";
 export interface Frame {
   readonly hello: Hello | null;
   readonly messages: readonly Message[];
