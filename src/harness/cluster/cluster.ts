@@ -39,4 +39,6 @@ export interface Cluster {
   resume(member: string): void;
   /** Heals all proxies, stops the members, then the proxy. May be called more than once and at any time. */
   stop(): Promise<void>;
+  /** SIGKILL to every process, the proxy too, without waiting: for one who is about to exit and cannot `stop`. */
+  killAll(): void;
 }

@@ -48,6 +48,8 @@ export class ProcessCluster implements Cluster {
   /** Learned from the members' answers. */
   readonly #nameOfId = new Map<bigint, string>();
   #stopping: Promise<void> | null = null;
+  /** From now on the proxy's end is no crash. */
+  #ending = false;
 
   /** Nothing runs yet but the proxy. */
   constructor(options: ProcessClusterOptions) {
@@ -60,8 +62,7 @@ export class ProcessCluster implements Cluster {
       direct: new MemberProbe(localUrl(addresses.clientPort), options.prng.fork()),
     }));
     void options.proxy.exited.then((exit) => {
-      const planned = this.#stopping !== null;
-      this.#emitExit({ member: PROXY_NAME, ...exit, planned, crashed: !planned });
+      this.#emitExit({ member: PROXY_NAME, ...exit, planned: this.#ending, crashed: !this.#ending });
     });
   }
 
@@ -140,6 +141,12 @@ export class ProcessCluster implements Cluster {
     return this.#stopping;
   }
 
+  killAll(): void {
+    this.#ending = true;
+    for (const { supervisor } of this.#members) supervisor.abandon();
+    void this.#options.proxy.kill();
+  }
+
   /** What every member says, asked past the proxies at the same time. */
   async statuses(): Promise<ReadonlyMap<string, MemberStatus | null>> {
     const entries = await Promise.all(
@@ -150,6 +157,7 @@ export class ProcessCluster implements Cluster {
   }
 
   async #stop(): Promise<void> {
+    this.#ending = true;
     const { control, proxy, ports, registry } = this.#options;
     // A heal that hangs must not keep the processes alive; stopping them ends its request.
     const healed = control.reset().catch(() => undefined);

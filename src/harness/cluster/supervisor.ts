@@ -83,6 +83,12 @@ export class Supervisor {
     await this.#process?.stop(graceMs);
   }
 
+  /** SIGKILL, for good, without waiting. */
+  abandon(): void {
+    this.#stopped = true;
+    void this.kill();
+  }
+
   #ended(exit: ProcessExit): void {
     const { member, clock, exited } = this.#options;
     this.#process = null;

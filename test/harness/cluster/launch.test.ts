@@ -135,6 +135,16 @@ test("a member killed by hand is reported and back on its data after a moment", 
   assert.equal(exits.at(-1)?.planned, true);
 });
 
+test("one who cannot wait ends every process at once, and nothing comes back", { timeout }, async (t) => {
+  const { cluster, runDir } = await launch(t);
+  const processes = readRegistry(runDir)?.processes ?? [];
+  assert.equal(processes.length, 4);
+  cluster.killAll();
+  await eventually(() => processes.every(({ pid }) => processStart(pid) === null));
+  await cluster.stop();
+  assert.equal(existsSync(join(runDir, "processes.json")), false);
+});
+
 test("a proxy that does not come up fails the launch with the end of its log, and nothing stays behind", {
   timeout,
 }, async (t) => {

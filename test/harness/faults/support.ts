@@ -56,6 +56,7 @@ export async function fakeCluster(t: TestContext): Promise<FakeCluster> {
     pause: unused,
     resume: unused,
     stop: unused,
+    killAll: unused,
   };
   return { cluster, toxiproxy, claims, listen: new Map(states.map((state) => [state.name, state.listen])) };
 }
