@@ -199,27 +199,29 @@ export class Recorder {
 
   /** Everything in order of start or arrival. Every operation must have ended. */
   *records(): Generator<HistoryRecord> {
-    let event = 0;
-    let life = 0;
-    // One watcher's life and events keep their order of arrival even when the clock did not move between them: what opens a
-    // watcher sorts before its events, what closes it after.
-    const takeUntil = function* (this: Recorder, limitNs: number): Generator<HistoryRecord> {
-      for (;;) {
-        const record = this.#watcherRecords[life];
-        const lifeNs = record?.atNs ?? Number.POSITIVE_INFINITY;
-        const eventNs = event < this.#eventCount ? this.#eventTime(event) : Number.POSITIVE_INFINITY;
-        if (Math.min(lifeNs, eventNs) >= limitNs) return;
-        if (record !== undefined && (lifeNs < eventNs || (lifeNs === eventNs && record.what === "opened"))) {
-          yield record;
-          life++;
-        } else yield this.#eventRecord(event++);
-      }
-    }.bind(this);
+    const at = { event: 0, life: 0 };
     for (let id = 0; id < this.#operationCount; id++) {
-      yield* takeUntil(this.#chunk(id).startNs[id & CHUNK_MASK] as number);
+      yield* this.#arrivals(at, this.#chunk(id).startNs[id & CHUNK_MASK] as number);
       yield this.#operationRecord(id);
     }
-    yield* takeUntil(Number.POSITIVE_INFINITY);
+    yield* this.#arrivals(at, Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Goes on from `at` to what arrived before `limitNs`. What opens a watcher sorts before events of the same instant, what
+   * closes it after them: the clock need not have moved between the two.
+   */
+  *#arrivals(at: { event: number; life: number }, limitNs: number): Generator<HistoryRecord> {
+    for (;;) {
+      const record = this.#watcherRecords[at.life];
+      const lifeNs = record?.atNs ?? Number.POSITIVE_INFINITY;
+      const eventNs = at.event < this.#eventCount ? this.#eventTime(at.event) : Number.POSITIVE_INFINITY;
+      if (Math.min(lifeNs, eventNs) >= limitNs) return;
+      if (record !== undefined && (lifeNs < eventNs || (lifeNs === eventNs && record.what === "opened"))) {
+        yield record;
+        at.life++;
+      } else yield this.#eventRecord(at.event++);
+    }
   }
 
   #chunk(id: number): OperationChunk {

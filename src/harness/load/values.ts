@@ -1,7 +1,11 @@
+import { assert } from "../../base/assert.ts";
 import { decimal } from "./keys.ts";
 
 const PADDING = 46;
 const FOREIGN_SHOWN_BYTES = 48;
+/** The digits of the largest id. */
+const HEAD_MAX_BYTES = 10;
+const ID_MAX = 0x7fffffff;
 const decoder = new TextDecoder();
 
 /** Values that name the put that wrote them: its id in digits, then dots up to the size asked for. */
@@ -12,6 +16,7 @@ export class Values {
   #headBytes = 0;
 
   constructor(valueBytes: number) {
+    assert(valueBytes >= HEAD_MAX_BYTES, "a value has room for every id", { valueBytes });
     this.#template = new Uint8Array(valueBytes).fill(PADDING);
     this.#scratch = this.#template.slice();
   }
@@ -32,7 +37,7 @@ export class Values {
     while (end < value.length && value[end] !== PADDING) end++;
     if (end === 0 || (end > 1 && value[0] === 48)) return -1;
     const id = decimal(value, 0, end);
-    if (id < 0 || id > 0x7fffffff) return -1;
+    if (id < 0 || id > ID_MAX) return -1;
     return Buffer.compare(value.subarray(end), this.#template.subarray(end)) === 0 ? id : -1;
   }
 }

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { openHistory } from "../../../src/harness/history/reader.ts";
 import { Recorder } from "../../../src/harness/history/recorder.ts";
+import { TextTable } from "../../../src/harness/history/texts.ts";
 import { writeHistory } from "../../../src/harness/history/writer.ts";
 import { type HistoryRecord, OPERATION_CLASSES, type OperationRequest } from "../../../src/harness/model.ts";
 
@@ -209,4 +210,13 @@ test("a full recorder says so, and an operation ends exactly once", () => {
   recorder.unanswered(id, 6, "unknown", "deadline");
   assert.throws(() => recorder.unanswered(id, 7, "unknown", "deadline"), /ends once/);
   assert.throws(() => recorder.begin(0, 0, 0, 0, 6, 6), /full/);
+});
+
+test("past its limit a table of texts forgets, but never confuses", () => {
+  const table = new TextTable(3);
+  const codes = ["a", "b", "c", "a"].map((text) => table.code(text));
+  assert.deepEqual(
+    codes.map((code) => table.text(code)),
+    ["a", "b", "(too many different texts)", "a"],
+  );
 });
