@@ -121,12 +121,16 @@ export type Outcome =
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "unknown"; readonly reason: string };
 
+/** The phase, not of the plan, in which every key is read through each member when the load is over. */
+export const FINAL_PHASE = "final";
+
 export interface OperationRecord {
   readonly type: "operation";
   /** Position in the order of starts. */
   readonly id: number;
   readonly client: number;
   readonly member: string;
+  /** One of the plan's, or FINAL_PHASE. */
   readonly phase: string;
   readonly request: OperationRequest;
   /** When the schedule wanted it; equals `startNs` in a closed loop. */
@@ -171,13 +175,14 @@ export type RunEvent = { readonly atNs: number } & (
   | { readonly kind: "phase-started"; readonly phase: string }
   | { readonly kind: "phase-ended"; readonly phase: string }
   | { readonly kind: "member-started"; readonly member: string; readonly pid: number }
-  /** `planned` false: nobody in the plan asked for it. */
+  /** `planned` false: nobody in the plan asked for it. `crashed`: nobody at all did, it ended by itself. */
   | {
       readonly kind: "member-exited";
       readonly member: string;
       readonly code: number | null;
       readonly signal: string | null;
       readonly planned: boolean;
+      readonly crashed: boolean;
     }
   | { readonly kind: "leader"; readonly member: string; readonly term: number }
   | {
@@ -186,6 +191,8 @@ export type RunEvent = { readonly atNs: number } & (
       readonly members: readonly string[];
       readonly description: string;
     }
+  /** Its effect was not seen, so having withstood it means nothing. */
+  | { readonly kind: "fault-unproven"; readonly fault: string; readonly reason: string }
   | { readonly kind: "fault-healed"; readonly fault: string }
   | { readonly kind: "interrupted"; readonly signal: "SIGINT" | "SIGTERM" }
   /** After the load: every member shows the same revision, or did not within the limit. */

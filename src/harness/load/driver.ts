@@ -5,7 +5,7 @@ import type { StreamAddress, StreamNetwork } from "../../env/streams.ts";
 import { RangeRequest, type RangeResponse } from "../../proto/gen/etcdserverpb.ts";
 import { KV } from "../../proto/gen/rpc.ts";
 import { Recorder } from "../history/recorder.ts";
-import type { Phase, Plan, RunEvent } from "../model.ts";
+import { FINAL_PHASE, type Phase, type Plan, type RunEvent } from "../model.ts";
 import { Calls, type Tally } from "./calls.ts";
 import { type KeyPicker, Keys, keyPicker } from "./keys.ts";
 import { GET_LINEARIZABLE, KvWorkload } from "./kv.ts";
@@ -19,8 +19,6 @@ import { Watcher } from "./watch.ts";
 /** Reads in flight on each member while every key is read at the end. */
 const FINAL_LANES_PER_MEMBER = 16;
 const POLL_MS = 10;
-/** The name of the phase in which every key is read once through each member. */
-export const FINAL_PHASE = "final";
 
 /** The cluster is not as the load needs it: unreachable, or not empty. */
 export class LoadError extends Error {
@@ -256,9 +254,12 @@ export class LoadDriver {
       clientCpuMicros = user + system;
       onEvent({ atNs: stopNs, kind: "phase-ended", phase: name });
     };
-    const unsent = await run({ calls: this.#calls, clock, nowNs: this.#nowNs, phase, signal, stopped });
-    this.#running = null;
-    return { phase: name, startNs, stopNs, endNs: this.#nowNs(), unsent, clientCpuMicros };
+    try {
+      const unsent = await run({ calls: this.#calls, clock, nowNs: this.#nowNs, phase, signal, stopped });
+      return { phase: name, startNs, stopNs, endNs: this.#nowNs(), unsent, clientCpuMicros };
+    } finally {
+      this.#running = null;
+    }
   }
 
   async #connect(limitMs: number): Promise<void> {
