@@ -373,4 +373,8 @@ test("a sink that closes its stream while it is sent to ends that stream alone",
   assert.deepEqual([world.hub.watcherCount, world.hub.streamCount], [1, 1]);
   closing.close();
   closing.drained();
+  closing.create(create({ key: bytes("a") }));
+  closing.cancel(0n);
+  closing.progress();
+  assert.equal(world.hub.watcherCount, 1);
 });

@@ -56,7 +56,8 @@ export class WatchStream {
   }
 
   create(request: WatchCreateRequest): void {
-    assert(!this.#closed, "a closed stream takes no request");
+    // Requests may still be on their way when a stream ends.
+    if (this.#closed) return;
     const refusal = this.#refusal(request);
     if (refusal !== null) {
       this.refuse(refusal);
