@@ -17,3 +17,6 @@ process.exitCode = await run(process.argv.slice(2), {
   out: (data) => process.stdout.write(data),
   error: (text) => process.stderr.write(`${text}\n`),
 });
+
+// A command that failed half way through its input must not wait for the rest of it.
+process.stdin.destroy();

@@ -1,4 +1,5 @@
 /** The little language of `etcdctl txn`: `mod("key") > "0"` and `put key "value" --lease=12`. */
+import type { Command } from "commander";
 import { Compare, CompareResult, CompareTarget, type RequestOp } from "../proto/gen/etcdserverpb.ts";
 import { type DelOptions, delCommand, delRequest } from "./del.ts";
 import { CommandError, ExitCode } from "./errors.ts";
@@ -73,10 +74,7 @@ export async function parseOperation(line: string): Promise<RequestOp> {
   }
 }
 
-function parseFlags<Options>(
-  command: ReturnType<typeof getCommand>,
-  words: readonly string[],
-): { args: string[]; options: Options } {
+function parseFlags<Options>(command: Command, words: readonly string[]): { args: string[]; options: Options } {
   command.exitOverride().configureOutput({ writeErr() {}, writeOut() {} });
   try {
     command.parse(words, { from: "user" });

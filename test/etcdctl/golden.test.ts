@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { GrpcError, StatusCode } from "../../src/grpc/status.ts";
 import {
   DeleteRangeResponse,
@@ -286,6 +289,19 @@ test("an endpoint nobody listens on ends with 1 within the command's time-out", 
     health.stderr,
     /127\.0\.0\.1:1 is unhealthy: failed to commit proposal: .*\nError: unhealthy cluster\n$/,
   );
+});
+
+test("the program ends at the first bad line, though its input stays open", async () => {
+  const main = fileURLToPath(new URL("../../src/etcdctl/main.js", import.meta.url));
+  const child = spawn(process.execPath, [main, "txn"], { stdio: ["pipe", "ignore", "pipe"] });
+  let stderr = "";
+  child.stderr.on("data", (bytes) => {
+    stderr += String(bytes);
+  });
+  child.stdin.write('bogus("k") = "1"\n');
+  const [code] = await once(child, "close");
+  assert.equal(code, 3);
+  assert.equal(stderr, 'Error: malformed comparison: bogus("k") = "1" (unknown target bogus)\n');
 });
 
 test("help goes to standard output and is no failure", async () => {

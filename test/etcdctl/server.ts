@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
@@ -7,7 +7,18 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { clientOf } from "../client/member.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/etcd/main.js", import.meta.url));
+/** The program of each server and its first arguments; Go's is wherever the PATH has it. */
+const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  "etcd-ts": [process.execPath, fileURLToPath(new URL("../../src/etcd/main.js", import.meta.url))],
+  "Go etcd": ["etcd"],
+};
+export const TARGETS: readonly string[] = Object.keys(PROGRAMS);
+
+/** False, or why tests against this server cannot run. */
+export function skipTarget(target: string): string | false {
+  const [program = ""] = PROGRAMS[target] ?? [];
+  return spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0 ? false : `${program} is not installed`;
+}
 
 export interface Server {
   readonly endpoint: string;
@@ -15,10 +26,10 @@ export interface Server {
 }
 
 /**
- * A cluster of one etcd-ts under the URLs and token the transcripts were recorded with, so that its ids are the recorded ones; it
+ * A cluster of one server under the URLs and token the transcripts were recorded with, so that its ids are the recorded ones; it
  * listens on free ports instead. Resolves when it answers a linearizable read.
  */
-export async function startServer(): Promise<Server> {
+export async function startServer(target: string): Promise<Server> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "faultline-etcdctl-"));
   const [clientPort, peerPort] = [await freePort(), await freePort()];
   const flags = {
@@ -32,14 +43,15 @@ export async function startServer(): Promise<Server> {
     "initial-cluster-token": "golden",
   };
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const [program, ...first] = PROGRAMS[target] as [string, ...string[]];
+  const child = spawn(program, [...first, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   const log: string[] = [];
   child.stderr.on("data", (bytes) => log.push(String(bytes)));
   const endpoint = `127.0.0.1:${clientPort}`;
   try {
     await answering(endpoint, child);
   } catch (error) {
-    throw new Error(`etcd-ts did not start: ${log.join("")}`, { cause: error });
+    throw new Error(`${target} did not start: ${log.join("")}`, { cause: error });
   }
   return {
     endpoint,
