@@ -49,10 +49,12 @@ export class Caller {
    */
   async call<Q, S>(method: Method<Q, S>, request: Q, effect: Effect, options: CallOptions = {}): Promise<S> {
     const { balancer, clock, attemptsMax } = this.#options;
-    const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? this.#options.timeoutMs);
+    const totalMs = options.timeoutMs ?? this.#options.timeoutMs;
+    const deadlineMs = clock.monotonicMs() + totalMs;
     for (let attempt = 1; ; attempt++) {
       const route = balancer.pick();
-      const timeoutMs = Math.max(1, deadlineMs - clock.monotonicMs());
+      // Always the same the first time: the request's header block is then encoded once and not for every call.
+      const timeoutMs = attempt === 1 ? totalMs : Math.max(1, Math.ceil(deadlineMs - clock.monotonicMs()));
       const result = await new Promise<S | GrpcError>((settle) => {
         route.channel.unary(method, request, { timeoutMs }, (error, response) => settle(error ?? (response as S)));
       });

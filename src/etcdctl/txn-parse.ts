@@ -99,7 +99,10 @@ function unquote(literal: string): string {
   if (literal.startsWith("`")) return inner;
   const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", a: "\x07", b: "\b", f: "\f", v: "\v" };
   return inner.replace(/\\(x[0-9a-f]{2}|u[0-9a-f]{4}|.)/gi, (_, code: string) => {
-    if (code.length > 1) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    const unit = Number.parseInt(code.slice(1), 16);
+    // In Go this is one byte, which no string of ours can hold.
+    if (/^x[89a-f]/i.test(code)) throw invalid(`byte escapes above \\x7f are not supported: ${literal}`);
+    if (code.length > 1) return String.fromCharCode(unit);
     if (code === "\\" || code === '"') return code;
     const plain = escapes[code];
     if (plain === undefined) throw invalid(`invalid escape in ${literal}`);

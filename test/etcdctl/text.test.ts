@@ -75,7 +75,8 @@ test("every kind of compare is understood, short names too", () => {
     assert.deepEqual(compare.targetUnion, target, line);
     assert.deepEqual(compare.key, bytesOf("k"));
   }
-  for (const line of ['mod("k") = "x"', "mod(k) = 1", 'mod("k") ~ "1"', ""])
+  assert.deepEqual(parseCompare('val("k") = "\\x41\\u00e9\\t"').targetUnion, { kind: "value", value: bytesOf("Aé\t") });
+  for (const line of ['val("k") = "\\xff"', 'val("k") = "\\q"', 'mod("k") = "x"', "mod(k) = 1", 'mod("k") ~ "1"', ""])
     assert.throws(() => parseCompare(line), { exitCode: 3 }, line);
 });
 
