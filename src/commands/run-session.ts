@@ -146,8 +146,8 @@ export class RunSession {
     for (const { name, pid } of cluster.members)
       if (pid !== null) this.#record({ atNs: 0, kind: "member-started", member: name, pid });
     cluster.onStart((member, pid) => this.#record({ atNs: this.#nowNs(), kind: "member-started", member, pid }));
-    cluster.onExit(({ member, code, signal, planned }) => {
-      if (!planned) this.#record({ atNs: this.#nowNs(), kind: "member-exited", member, code, signal, planned });
+    cluster.onExit(({ member, code, signal, planned, crashed }) => {
+      if (!planned) this.#record({ atNs: this.#nowNs(), kind: "member-exited", member, code, signal, planned, crashed });
     });
     return cluster;
   }

@@ -58,6 +58,8 @@ export function judge(records: RunRecords, options: JudgeOptions): Verdict {
     staleness: staleness(operations, options.windows),
     serializableAsLinearizable: operations.some(isSerializable) ? asLinearizable.verdict : "unknown",
     interruptedBy: options.interruptedBy,
+    crashed: records.events.flatMap((event) => (event.kind === "member-exited" && event.crashed ? [event.member] : [])),
+    unproven: records.events.flatMap((event) => (event.kind === "fault-unproven" ? [event.fault] : [])),
   });
 }
 

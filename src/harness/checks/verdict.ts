@@ -9,6 +9,10 @@ export interface VerdictInput {
   readonly serializableAsLinearizable: VerdictKind;
   /** The signal that cut the run short; null when it ran to its end. */
   readonly interruptedBy: "SIGINT" | "SIGTERM" | null;
+  /** Members that ended by themselves: whatever the checks say, such a build is not available. */
+  readonly crashed: readonly string[];
+  /** Faults whose effect was not seen: having withstood them decides nothing. */
+  readonly unproven: readonly string[];
 }
 
 /** Invalid wins over unknown wins over valid; nothing at all is unknown. */
@@ -17,17 +21,20 @@ export function worstOf(verdicts: readonly VerdictKind[]): VerdictKind {
   return verdicts.length === 0 || verdicts.includes("unknown") ? "unknown" : "valid";
 }
 
-/** The run's verdict and exit code: 0 valid, 2 invalid (wins over all), 3 unknown, 130 or 143 interrupted and not invalid. */
+/**
+ * The run's verdict and exit code: 2 invalid (wins over all), 130 or 143 interrupted, 1 a member crashed, 3 unknown, 0 valid.
+ */
 export function combine(input: VerdictInput): Verdict {
   const missing = input.planned.filter((name) => !input.checks.some((result) => result.check === name));
   const checks = [...input.checks, ...missing.map((name) => undecided(name, "It was planned and did not run."))];
-  const verdict = worstOf(checks.map((result) => result.verdict));
+  const kinds = checks.map((result) => result.verdict);
+  const verdict = worstOf(input.unproven.length > 0 ? [...kinds, "unknown"] : kinds);
   const interrupted = input.interruptedBy !== null;
   return {
     run: input.run,
     verdict,
-    headline: headline(verdict, checks, interrupted),
-    exitCode: exitCode(verdict, input.interruptedBy),
+    headline: headline(verdict, checks, input),
+    exitCode: exitCode(verdict, input),
     interrupted,
     checks,
     staleness: input.staleness,
@@ -54,24 +61,27 @@ function undecided(check: CheckName, summary: string): CheckResult {
   return { check, verdict: "unknown", summary, findings: [], findingsTotal: 0, tookMs: 0 };
 }
 
-function exitCode(verdict: VerdictKind, interruptedBy: VerdictInput["interruptedBy"]): number {
+function exitCode(verdict: VerdictKind, { interruptedBy, crashed }: VerdictInput): number {
   if (verdict === "invalid") return 2;
   if (interruptedBy !== null) return interruptedBy === "SIGINT" ? 130 : 143;
+  if (crashed.length > 0) return 1;
   return verdict === "valid" ? 0 : 3;
 }
 
-function headline(verdict: VerdictKind, checks: readonly CheckResult[], interrupted: boolean): string {
+function headline(verdict: VerdictKind, checks: readonly CheckResult[], input: VerdictInput): string {
   const named = (kind: VerdictKind): string =>
     checks
       .filter((result) => result.verdict === kind)
       .map((result) => result.check)
       .join(", ");
-  const cut = interrupted ? " (the run was interrupted)" : "";
+  const crash = input.crashed.length > 0 ? `; ${input.crashed.join(", ")} crashed` : "";
+  const cut = `${crash}${input.interruptedBy !== null ? " (the run was interrupted)" : ""}`;
   switch (verdict) {
     case "invalid":
       return `A promise was broken: ${named("invalid")}${cut}`;
     case "unknown":
-      return checks.length === 0 ? `Nothing was checked${cut}` : `Not decided: ${named("unknown")}${cut}`;
+      if (checks.length === 0) return `Nothing was checked${cut}`;
+      return `Not decided: ${[named("unknown"), ...input.unproven.map((fault) => `fault ${fault} was not proven`)].filter((text) => text !== "").join(", ")}${cut}`;
     case "valid":
       return `Every promise was kept: ${named("valid")}${cut}`;
   }

@@ -58,7 +58,8 @@ export class FaultController {
     } catch (error) {
       unproven = `it could not be injected: ${message(error)}`;
     }
-    if (unproven !== null) this.#note(`${fault.name}: not proven, ${unproven}`);
+    if (unproven !== null && !signal.aborted)
+      record({ atNs: nowNs(), kind: "fault-unproven", fault: fault.name, reason: unproven });
     const healed = await this.#heal(fault);
     if (healed && members.length > 0) record({ atNs: nowNs(), kind: "fault-healed", fault: fault.name });
     return { fault: fault.name, members, unproven, healed };

@@ -10,11 +10,13 @@ export function eventText(event: RunEvent): string {
     case "member-started":
       return `${event.member} started (pid ${event.pid})`;
     case "member-exited":
-      return `${event.member} ${event.signal === null ? `exited with code ${event.code}` : `was ended by ${event.signal}`}${event.planned ? "" : ", which the plan did not ask for"}`;
+      return `${event.member} ${event.signal === null ? `exited with code ${event.code}` : `was ended by ${event.signal}`}${event.crashed ? ": it crashed" : event.planned ? "" : ", which the plan did not ask for"}`;
     case "leader":
       return `${event.member} leads term ${event.term}`;
     case "fault-injected":
       return `fault ${event.fault}: ${event.description}`;
+    case "fault-unproven":
+      return `fault ${event.fault} is not proven: ${event.reason}`;
     case "fault-healed":
       return `fault ${event.fault} healed`;
     case "interrupted":

@@ -80,6 +80,7 @@ test("members that stay apart are a finding; a member that was down, or no final
     code: null,
     signal: "SIGKILL",
     planned: false,
+    crashed: false,
   };
   converged(fine, [exit, apart], "unknown", /n3 was down/);
   converged(fine, [exit, { atNs: 6e9, kind: "member-started", member: "n3", pid: 1 }, together(3)], "valid");
@@ -94,7 +95,14 @@ function result(check: CheckName, verdict: VerdictKind): CheckResult {
   return { check, verdict, summary: "", findings: [], findingsTotal: 0, tookMs: 0 };
 }
 
-const base = { run: "r", staleness: [], serializableAsLinearizable: "unknown", interruptedBy: null } as const;
+const base = {
+  run: "r",
+  staleness: [],
+  serializableAsLinearizable: "unknown",
+  interruptedBy: null,
+  crashed: [],
+  unproven: [],
+} as const;
 
 test("invalid wins over unknown wins over valid, and exit codes follow", () => {
   const verdict = (...kinds: VerdictKind[]): [VerdictKind, number] => {
@@ -129,6 +137,17 @@ test("an interrupted run exits as its signal asks, unless a promise was broken",
   equal(combine({ ...base, planned: [], checks, interruptedBy: "SIGTERM" }).exitCode, 143);
   const broken = [result("watch", "invalid")];
   equal(combine({ ...base, planned: [], checks: broken, interruptedBy: "SIGINT" }).exitCode, 2);
+});
+
+test("a crash fails the gate, and a fault without proven effect decides nothing", () => {
+  const fine = { ...base, planned: [], checks: [result("watch", "valid")] };
+  const crash = combine({ ...fine, crashed: ["n2"] });
+  deepEqual([crash.verdict, crash.exitCode], ["valid", 1]);
+  match(crash.headline, /n2 crashed/);
+  equal(combine({ ...fine, crashed: ["n2"], checks: [result("watch", "invalid")] }).exitCode, 2);
+  const leaky = combine({ ...fine, unproven: ["partition-leader"] });
+  deepEqual([leaky.verdict, leaky.exitCode], ["unknown", 3]);
+  match(leaky.headline, /fault partition-leader was not proven/);
 });
 
 test("of very many findings the earliest few are kept and all are counted", () => {
