@@ -375,8 +375,6 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
     else if (!call.detached && !(call.remoteClosed && call.localClosed)) this.#http2.reset(call, ErrorCode.CANCEL);
     if (call.done !== null) this.#answer(call, call.done, error);
     else call.handler?.closed(error);
-    if (this.#waiting.size > 0) this.#openWaiting();
-    if (this.#draining) this.#closeIfDrained();
   }
 
   #answer(call: ClientRpc, done: UnaryDone<unknown>, error: GrpcError | null): void {
@@ -433,6 +431,12 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
     for (const call of [...this.#waiting]) this.finish(call, error);
     for (const call of [...this.#http2.streams.values()]) if (call.id > lastStreamId) this.finish(call, error);
     this.#closeIfDrained();
+  }
+
+  /** Later, so that a call hears of its end before anything follows from it. */
+  released(): void {
+    if (this.#draining) queueMicrotask(() => this.#closeIfDrained());
+    else if (this.#waiting.size > 0) queueMicrotask(() => this.#openWaiting());
   }
 
   #closeIfDrained(): void {

@@ -270,7 +270,6 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
 
   sent(call: ServerRpc): void {
     this.http2.localEnd(call);
-    if (this.#draining) this.#closeIfDrained();
   }
 
   drained(call: ServerRpc): void {
@@ -343,8 +342,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     call.headSent = true;
     call.framed = false;
     this.http2.headers(call, this.http2.encoder.finish(), bodiless);
-    if (bodiless) this.#closeIfDrained();
-    else this.http2.sender.send(call, body, true);
+    if (!bodiless) this.http2.sender.send(call, body, true);
   }
 
   // ------------------------------------------------------------------------------------------------------- endings
@@ -356,7 +354,6 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
 
   reset(call: ServerRpc, _code: number, _byPeer: boolean): void {
     this.#cancelled(call);
-    this.#closeIfDrained();
   }
 
   timedOut(call: ServerRpc): void {
@@ -389,6 +386,10 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
       this.#cancelled(call);
     }
     this.http2.streams.clear();
+  }
+
+  released(): void {
+    if (this.#draining) queueMicrotask(() => this.#closeIfDrained());
   }
 
   #closeIfDrained(): void {

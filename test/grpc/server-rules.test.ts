@@ -1,6 +1,6 @@
 /** The rules of RFC 9113 and of gRPC that a server keeps, frame by frame. h2spec goes further; these show what we rely on. */
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { SILENT } from "../../src/env/trace.ts";
 import { Flag, FrameType } from "../../src/grpc/frames.ts";
@@ -18,8 +18,12 @@ interface Rig {
   readonly events: string[];
 }
 
+const servers: GrpcServer[] = [];
+after(() => Promise.all(servers.map((server) => server.close(0))));
+
 function rig(options: Partial<GrpcServerOptions> = {}): Rig {
   const server = new GrpcServer({ trace: SILENT, clock: nodeClock, ...options });
+  servers.push(server);
   const streams: ServerStream<Uint8Array, Uint8Array>[] = [];
   const events: string[] = [];
   server.unary(ECHO, (request, call) => {
@@ -369,6 +373,7 @@ describe("a connection ends with GOAWAY when the client", () => {
 
   it("does not start with SETTINGS", async () => {
     const server = new GrpcServer({ trace: SILENT, clock: nodeClock });
+    servers.push(server);
     const [near, far] = MemoryStream.pair(() => 7);
     server.accept(far);
     const peer = new RawPeer(near);
