@@ -89,14 +89,7 @@ export class RunSession {
 
   /** Ends every process at once, for a person who does not want to wait. */
   kill(): void {
-    for (const { pid } of this.#cluster?.members ?? []) {
-      if (pid === null) continue;
-      try {
-        process.kill(-pid, "SIGKILL");
-      } catch {
-        // It ended by itself in the meantime.
-      }
-    }
+    this.#cluster?.killAll();
   }
 
   #nowNs(): number {
@@ -147,7 +140,8 @@ export class RunSession {
       if (pid !== null) this.#record({ atNs: 0, kind: "member-started", member: name, pid });
     cluster.onStart((member, pid) => this.#record({ atNs: this.#nowNs(), kind: "member-started", member, pid }));
     cluster.onExit(({ member, code, signal, planned, crashed }) => {
-      if (!planned) this.#record({ atNs: this.#nowNs(), kind: "member-exited", member, code, signal, planned, crashed });
+      if (!planned)
+        this.#record({ atNs: this.#nowNs(), kind: "member-exited", member, code, signal, planned, crashed });
     });
     return cluster;
   }

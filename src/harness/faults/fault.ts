@@ -22,8 +22,6 @@ export interface Injected {
 export interface Fault {
   /** Unique in the run. */
   readonly name: string;
-  /** CSS colour of its band in charts. */
-  readonly colour: string;
   /** Once. Rejects when it could not be done; `heal` is due all the same. */
   inject(context: FaultContext): Promise<Injected>;
   /** May be called again after it rejected. Does nothing before `inject`. */

@@ -21,7 +21,6 @@ interface Cut {
  */
 export class Partition implements Fault {
   readonly name: string;
-  readonly colour = "#d9822b";
   readonly #isolate: "leader" | "follower";
   #toxiproxy: ToxiproxyClient | null = null;
   #cuts: readonly Cut[] = [];
