@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** etcd-ts: flags -> data directory -> log -> listeners -> member -> services, and an orderly end. */
 import { randomInt } from "node:crypto";
-import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { hex, type MemberId } from "../base/ids.ts";
 import { Prng } from "../base/prng.ts";
@@ -182,8 +181,6 @@ async function stopServer(parts: Parts): Promise<void> {
 
 async function openDataDirectory(config: Config): Promise<DirectoryLock> {
   try {
-    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    await chmod(config.dataDir, 0o700);
     return await lockDirectory(config.dataDir);
   } catch (error) {
     if (error instanceof DirectoryInUse)
