@@ -204,14 +204,25 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
       if (this.#state !== "ready" || !this.#room()) return;
       this.#waiting.delete(call);
       this.#open(call);
-      if (!call.opened) continue;
-      const early = call.early ?? [];
-      call.early = null;
-      for (let i = 0; i < early.length; i++) {
-        this.#http2.sender.send(call, early[i]!, call.requestEnded && i === early.length - 1);
-      }
-      if (early.length === 0 && call.requestEnded) this.#http2.sender.end(call, "data");
+      if (call.opened) this.#sendEarly(call);
     }
+  }
+
+  /** Sends what the caller gave before the stream could be opened. */
+  #sendEarly(call: ClientRpc): void {
+    const early = call.early ?? [];
+    const blocked = call.blocked;
+    call.early = null;
+    call.queuedBytes = 0;
+    call.blocked = false;
+    for (let i = 0; i < early.length; i++) {
+      this.#http2.sender.send(call, early[i]!, call.requestEnded && i === early.length - 1);
+    }
+    if (early.length === 0 && call.requestEnded) this.#http2.sender.end(call, "data");
+    if (!blocked || call.finished) return;
+    // The caller was told to wait: it hears of it now or when the rest has left.
+    if (call.queue === null) this.drained(call);
+    else call.blocked = true;
   }
 
   #requestBlock(call: ClientRpc): Buffer {

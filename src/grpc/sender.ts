@@ -76,7 +76,7 @@ export class Sender<S extends Http2Stream> {
 
   /** The stream is gone and with it what it had to send. */
   forget(stream: S): void {
-    this.#ready.delete(stream);
+    if (this.#ready.size > 0) this.#ready.delete(stream);
     this.queuedBytes -= stream.queuedBytes;
     stream.queuedBytes = 0;
     stream.queue = null;

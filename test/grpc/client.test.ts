@@ -237,6 +237,27 @@ describe("a client's stream", () => {
   });
 });
 
+describe("a client's stream that was told to wait", () => {
+  it("before the connection is up hears when it may go on", async () => {
+    const [near, far] = MemoryStream.pair();
+    const connection = new GrpcConnection(near, { clock: nodeClock, streamQueueBytes: 10 });
+    const peer = new RawPeer(far);
+    peer.skipPreface = true;
+    let drained = 0;
+    const stream = connection.stream(CHAT, {}, { message() {}, drained: () => drained++, closed() {} });
+    assert.equal(stream.send(Buffer.from("long enough")), false);
+    assert.equal(stream.queuedBytes, 16);
+    peer.send(FrameType.SETTINGS, 0, 0, Buffer.from([0, 4, 0, 0, 0, 10]));
+    await peer.settle();
+    assert.equal(drained, 0);
+    assert.equal(stream.queuedBytes, 6);
+    peer.send(FrameType.WINDOW_UPDATE, 0, 1, Buffer.from([0, 0, 0, 6]));
+    await peer.settle();
+    assert.equal(drained, 1);
+    connection.close();
+  });
+});
+
 describe("a ping", () => {
   it("is answered, or fails with the connection", async () => {
     const { connection, peer } = rig();
