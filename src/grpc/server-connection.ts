@@ -23,7 +23,7 @@ export interface ServerConnectionOptions {
   readonly maxRequestBytes: number;
   readonly maxConcurrentStreams: number;
   readonly streamQueueBytes: number;
-  /** Responses that wait for windows, over all streams, above which new calls are refused. */
+  /** Responses that wait for windows, over all streams, above which new calls are refused; also the most for one stream. */
   readonly connectionQueueBytes: number;
 }
 
@@ -243,7 +243,14 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
       call.headSent = true;
       this.http2.headers(call, this.#cached(this.#headBlock, RESPONSE_HEAD), false);
     }
-    return this.http2.sender.send(call, bytes, false);
+    const more = this.http2.sender.send(call, bytes, false);
+    if (!more && call.route?.kind === "stream" && call.queuedBytes > this.#options.connectionQueueBytes) {
+      // A handler that does not wait for `drained` must not fill the memory.
+      this.#options.trace.warn("a stream's queue overflowed", { method: call.head?.path ?? "", remote: this.remote });
+      this.http2.reset(call, ErrorCode.ENHANCE_YOUR_CALM);
+      this.#cancelled(call);
+    }
+    return more;
   }
 
   /** Ends a call with a status; the first end counts. */

@@ -20,7 +20,7 @@ export interface GrpcServerOptions {
   readonly maxConcurrentStreams?: number;
   /** Above this much unsent, a stream's `send` says to wait. Default 1 MiB. */
   readonly streamQueueBytes?: number;
-  /** Responses waiting for their windows on one connection, above which it gets no new calls. Default 64 MiB. */
+  /** Responses waiting for their windows on one connection, above which it gets no new calls; a single stream above it is cut. Default 64 MiB. */
   readonly connectionQueueBytes?: number;
   /** Connections at a time; more are closed at once. Default 10,000. */
   readonly maxConnections?: number;

@@ -222,6 +222,17 @@ describe("a stream", () => {
     assert.deepEqual(events, []);
   });
 
+  it("whose handler does not wait is cut before it fills the memory", async () => {
+    const { peer, streams, events } = rig({ streamQueueBytes: 100, connectionQueueBytes: 1_000 });
+    peer.send(FrameType.SETTINGS, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]));
+    peer.headers(1, to("/test.Echo/Chat"), false);
+    await peer.settle();
+    for (let i = 0; i < 11; i++) streams[0]?.send(Buffer.alloc(100));
+    assert.equal(nameOf(await peer.reset(1)), "ENHANCE_YOUR_CALM");
+    assert.deepEqual(events, ["cancelled"]);
+    assert.equal(streams[0]?.queuedBytes, 0);
+  });
+
   it("tells its handler when the queue has drained", async () => {
     const { peer, streams, events } = rig({ streamQueueBytes: 10 });
     peer.send(FrameType.SETTINGS, 0, 0, Buffer.from([0, 4, 0, 0, 0, 1]));
