@@ -31,6 +31,12 @@ const PAIRS: readonly Pair[] = [
   ...KINDS.slice(1).map((client): Pair => ({ server: "faultline", client })),
 ];
 
+interface Run {
+  readonly pair: Pair;
+  readonly shape: Shape;
+  readonly durationMs: number;
+}
+
 interface Sample {
   readonly serverMicros: number;
   readonly clientMicros: number;
@@ -55,8 +61,13 @@ class Child {
   }
 }
 
-async function measure(server: Child, port: number, pair: Pair, shape: Shape, durationMs: number): Promise<Sample> {
-  const client = new Child();
+interface Server {
+  readonly child: Child;
+  readonly port: number;
+}
+
+async function measure(server: Child, port: number, client: Child, run: Run): Promise<Sample> {
+  const { pair, shape, durationMs } = run;
   const { connections, inFlight } = shape;
   await client.ask({ ask: "connect", kind: pair.client, port, connections });
   await client.ask({ ask: "load", inFlight, durationMs: durationMs / 2 });
@@ -66,7 +77,6 @@ async function measure(server: Child, port: number, pair: Pair, shape: Shape, du
   const seconds = (performance.now() - startMs) / 1_000;
   const after = (await server.ask({ ask: "cpu" })).cpuMicros as number;
   await client.ask({ ask: "disconnect" });
-  client.stop();
   const calls = loaded.calls as number;
   return {
     serverMicros: (after - before) / calls,
@@ -119,22 +129,27 @@ async function main(): Promise<void> {
   const smoke = process.argv.includes("--smoke");
   const rounds = smoke ? 1 : 5;
   const durationMs = smoke ? 150 : 1_000;
-  const servers = new Map<Kind, { readonly child: Child; readonly port: number }>();
+  const servers = new Map<Kind, Server>();
+  const clients = new Map<Kind, Child>();
   for (const kind of KINDS) {
     const child = new Child();
+    // Processes live through all rounds: a compiler that is still warming up measures itself.
+    clients.set(kind, new Child());
     servers.set(kind, { child, port: (await child.ask({ ask: "listen", kind })).port as number });
   }
   for (const shape of SHAPES) {
     const results = new Map<Pair, Sample[]>(PAIRS.map((pair) => [pair, []]));
     for (let round = 0; round < rounds; round++) {
       for (const pair of PAIRS) {
-        const server = servers.get(pair.server) as { child: Child; port: number };
-        results.get(pair)?.push(await measure(server.child, server.port, pair, shape, durationMs));
+        const server = servers.get(pair.server) as Server;
+        const client = clients.get(pair.client) as Child;
+        results.get(pair)?.push(await measure(server.child, server.port, client, { pair, shape, durationMs }));
       }
     }
     report(shape, results);
   }
   for (const { child } of servers.values()) child.stop();
+  for (const child of clients.values()) child.stop();
   if (smoke) console.log("\nsmoke run: far too short for figures");
 }
 

@@ -280,6 +280,27 @@ describe("a stream", () => {
   });
 });
 
+describe("a client that does not read its answers", () => {
+  it("is not read either, and gets every answer once it reads again", async () => {
+    const { peer } = rig();
+    peer.send(FrameType.SETTINGS, 0, 0, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff]));
+    peer.send(FrameType.WINDOW_UPDATE, 0, 0, "7fff0000");
+    await peer.settle();
+    peer.stream.pause();
+    const header = peer.block(...REQUEST);
+    const calls = 200;
+    for (let i = 0; i < calls; i++) {
+      peer.send(FrameType.HEADERS, Flag.END_HEADERS, 2 * i + 1, header);
+      peer.send(FrameType.DATA, Flag.END_STREAM, 2 * i + 1, message("z".repeat(10_000)));
+    }
+    for (let i = 0; i < 1_000; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(peer.stream.queuedBytes > 1_000_000, `${peer.stream.queuedBytes} bytes unread`);
+    peer.stream.resume();
+    for (let i = 0; i < calls; i++) assert.equal((await status(peer, 2 * i + 1)).code, "0");
+    assert.equal(peer.stream.queuedBytes, 0);
+  });
+});
+
 describe("a connection ends with GOAWAY when the client", () => {
   const one = "00000001";
   const broken: readonly (readonly [string, (peer: RawPeer) => void, string])[] = [
