@@ -13,7 +13,7 @@ import type { Progress } from "./progress.ts";
 
 const CONVERGE_LIMIT_MS = 20_000;
 const CONVERGE_POLL_MS = 50;
-const CATCH_UP_LIMIT_MS = 5_000;
+const CATCH_UP_LIMIT_MS = 20_000;
 const FINAL_READS_LIMIT_MS = 10_000;
 const SHOW_MS = 200;
 
@@ -83,7 +83,8 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
     }
     if (!signal.aborted) {
       await converge(context, nowNs);
-      await driver.watchersCaughtUp(CATCH_UP_LIMIT_MS);
+      const caughtUp = await driver.watchersCaughtUp(CATCH_UP_LIMIT_MS);
+      record({ atNs: nowNs(), kind: "watchers-waited", caughtUp });
       runs.push(await driver.finalReads(FINAL_READS_LIMIT_MS));
     }
     return { driver, cpu, unsent: runs.reduce((sum, { unsent }) => sum + unsent, 0), faults };

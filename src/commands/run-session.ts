@@ -165,6 +165,7 @@ export class RunSession {
       run,
       members: (this.#cluster as Cluster).members.map(({ name }) => name),
       initialRevision: driver.initialRevision,
+      watchEventsLost: driver.recorder.eventsLost,
     } as const;
     await writeHistory(join(this.#folder, RUN_FILES.history), header, driver.recorder.records());
     writeEvents(this.#folder, events);

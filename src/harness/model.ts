@@ -94,6 +94,8 @@ export interface HistoryHeader {
   readonly members: readonly string[];
   /** Revision of the store when the run began and nothing had been written: 1 for an empty store. */
   readonly initialRevision: number;
+  /** Watch events that came after the recorder was full: above 0 no check of watches can pass. */
+  readonly watchEventsLost: number;
 }
 
 /** What a client asked. Keys and values are text; a value is its unique head, padding left out. */
@@ -197,6 +199,8 @@ export type RunEvent = { readonly atNs: number } & (
   | { readonly kind: "interrupted"; readonly signal: "SIGINT" | "SIGTERM" }
   /** After the load: every member shows the same revision, or did not within the limit. */
   | { readonly kind: "converged"; readonly converged: boolean; readonly revisions: Readonly<Record<string, number>> }
+  /** After that: every watcher has delivered the newest revision any answer named, or has not within the limit. */
+  | { readonly kind: "watchers-waited"; readonly caughtUp: boolean }
   | { readonly kind: "note"; readonly text: string }
 );
 

@@ -24,7 +24,14 @@ const records = simulate(new Prng(Number(values.seed)), {
 const unknown = records.operations.filter(
   ({ outcome, request }) => outcome.kind === "unknown" && request.kind !== "get",
 );
-const header = { type: "history", version: 1, run: "bench", members: ["n1", "n2", "n3"], initialRevision: 1 } as const;
+const header = {
+  type: "history",
+  version: 1,
+  run: "bench",
+  members: ["n1", "n2", "n3"],
+  initialRevision: 1,
+  watchEventsLost: 0,
+} as const;
 
 const startedMs = performance.now();
 const startedCpu = process.cpuUsage();

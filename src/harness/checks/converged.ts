@@ -1,8 +1,6 @@
-import type { CheckResult, OperationRecord, RunEvent } from "../model.ts";
+import { type CheckResult, FINAL_PHASE, type OperationRecord, type RunEvent } from "../model.ts";
 import { type Answered, answeredOf, type KnownWrite, observedContent, StoreFacts } from "./facts.ts";
 import { answered as answeredWith, content, count, describe, Findings } from "./findings.ts";
-
-export const FINAL_PHASE = "final";
 
 export interface ConvergedOptions {
   readonly initialRevision: number;

@@ -72,7 +72,11 @@ function runCheck(name: CheckName, records: RunRecords, options: JudgeOptions): 
     case "serializable":
       return checkSerializable(operations, { initialRevision, exclusive: options.exclusive ?? true });
     case "watch":
-      return checkWatch(operations, records.watchEvents, records.watchers, { initialRevision });
+      return checkWatch(operations, records.watchEvents, records.watchers, {
+        initialRevision,
+        eventsLost: header.watchEventsLost,
+        caughtUp: records.events.find((event) => event.kind === "watchers-waited")?.caughtUp ?? null,
+      });
     case "converged":
       return checkConverged(operations, records.events, { initialRevision, members: header.members });
   }

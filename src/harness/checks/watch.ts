@@ -4,6 +4,10 @@ import { count, describe, Findings, moment } from "./findings.ts";
 
 export interface WatchOptions {
   readonly initialRevision: number;
+  /** Delivered but not recorded. */
+  readonly eventsLost: number;
+  /** Whether every watcher reached the newest answered revision at the end; null when nobody waited for it. */
+  readonly caughtUp: boolean | null;
 }
 
 /** One stretch of a watcher's life, from a start revision on: a watcher opened again begins another. */
@@ -38,6 +42,12 @@ export function checkWatch(
 ): CheckResult {
   const facts = new StoreFacts(operations, options.initialRevision);
   const findings = new Findings();
+  if (options.eventsLost > 0)
+    return findings.result(
+      "watch",
+      "unknown",
+      `${count(options.eventsLost, "event")} came after the recorder was full.`,
+    );
   if (events.length === 0)
     return findings.result("watch", "unknown", "No watch event was delivered: nothing to judge.");
   const delivered = sessionsOf(events, watchers).map((session) => checkOrder(session, findings));
@@ -48,6 +58,8 @@ export function checkWatch(
     checkComplete(each, facts, agreed, findings);
     checkVersions(each, options.initialRevision, findings);
   }
+  if (options.caughtUp === false)
+    findings.add("after the faults were healed, a watcher did not deliver the newest acknowledged revision", [], null);
   const scope = `${count(delivered.length, "watcher")}, ${count(events.length, "event")}`;
   const silent = delivered.filter((each) => each.events.length === 0).length;
   const summary =

@@ -26,7 +26,8 @@ export function readHeader(input: unknown): HistoryHeader {
   if (!Array.isArray(members) || !members.every((member) => typeof member === "string"))
     throw new RecordError("members: a list of names is wanted");
   const initialRevision = ordinal(fields, "initialRevision");
-  return { type: "history", version: 1, run: text(fields, "run"), members, initialRevision };
+  const watchEventsLost = ordinal(fields, "watchEventsLost");
+  return { type: "history", version: 1, run: text(fields, "run"), members, initialRevision, watchEventsLost };
 }
 
 export function readRecord(input: unknown): HistoryRecord {

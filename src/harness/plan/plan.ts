@@ -1,6 +1,6 @@
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import { CHECK_NAMES, OPERATION_CLASSES, type Phase, type Plan, type PlannedFault } from "../model.ts";
+import { CHECK_NAMES, FINAL_PHASE, OPERATION_CLASSES, type Phase, type Plan, type PlannedFault } from "../model.ts";
 import { parseDurationMs } from "./duration.ts";
 
 /** Something a person wrote is wrong: what, where (file:line:column) and what to do, one line each. Exit code 64. */
@@ -163,8 +163,8 @@ function crossChecks(plan: Plan): { path: PropertyKey[]; message: string }[] {
   plan.phases.forEach((phase, i) => {
     if (names.indexOf(phase.name) !== i)
       issues.push({ path: ["phases", i, "name"], message: `"${phase.name}" names an earlier phase` });
-    if (phase.name === "final")
-      issues.push({ path: ["phases", i, "name"], message: `"final" is the name of the reads after the load` });
+    if (phase.name === FINAL_PHASE)
+      issues.push({ path: ["phases", i, "name"], message: `"${FINAL_PHASE}" is the name of the reads after the load` });
   });
   plan.faults.forEach((planned, i) => {
     const phase = plan.phases.find((candidate) => candidate.name === planned.phase);

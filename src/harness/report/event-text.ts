@@ -25,6 +25,8 @@ export function eventText(event: RunEvent): string {
       const all = Object.entries(event.revisions).map(([member, revision]) => `${member} ${revision}`);
       return `${event.converged ? "all members agree" : "the members do not agree"}: revision ${all.join(", ")}`;
     }
+    case "watchers-waited":
+      return event.caughtUp ? "every watcher has caught up" : "a watcher has not caught up";
     case "note":
       return event.text;
   }

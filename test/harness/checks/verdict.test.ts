@@ -177,7 +177,14 @@ test("a whole run of a correct store is valid, its lagging reads would not be li
   fc.assert(
     fc.property(fc.nat(), (seed) => {
       const { operations, watchEvents, watchers, events } = simulate(new Prng(seed), SHAPE);
-      const header = { type: "history", version: 1, run: "r", members: MEMBERS, initialRevision: 1 } as const;
+      const header = {
+        type: "history",
+        version: 1,
+        run: "r",
+        members: MEMBERS,
+        initialRevision: 1,
+        watchEventsLost: 0,
+      } as const;
       const verdict = judge(
         { header, operations, watchEvents, watchers, events },
         {

@@ -7,8 +7,10 @@ import type { CheckResult, WatchEventRecord } from "../../../src/harness/model.t
 import { HistoryBuilder, kv } from "./builder.ts";
 import { type Simulated, simulate } from "./simulated.ts";
 
+const ENDED_WELL = { initialRevision: 1, eventsLost: 0, caughtUp: true };
+
 function check(history: Pick<HistoryBuilder, "operations" | "watchEvents" | "watchers">): CheckResult {
-  return checkWatch(history.operations, history.watchEvents, history.watchers, { initialRevision: 1 });
+  return checkWatch(history.operations, history.watchEvents, history.watchers, ENDED_WELL);
 }
 
 function expect(history: HistoryBuilder, verdict: string, finding?: RegExp): void {
@@ -111,6 +113,15 @@ test("versions count the puts that a watcher was sent", () => {
 test("a watcher opened again answers from its new start on", () => {
   const again = written().opened(1, 2, 0).event(1, "a", "1", 2, 1, 11).opened(1, 4, 45).event(1, "a", null, 4, 0, 51);
   expect(again, "valid");
+});
+
+test("events that were not recorded decide nothing, and a watcher that stays behind is a finding", () => {
+  const { operations, watchEvents, watchers } = written().opened(1, 2, 0).event(1, "a", "1", 2, 1, 11);
+  const judged = (options: object) => checkWatch(operations, watchEvents, watchers, { ...ENDED_WELL, ...options });
+  equal(judged({}).verdict, "valid");
+  equal(judged({ eventsLost: 1 }).verdict, "unknown");
+  equal(judged({ caughtUp: null }).verdict, "valid");
+  equal(judged({ caughtUp: false }).verdict, "invalid");
 });
 
 test("no event at all is nothing to judge", () => {

@@ -10,7 +10,14 @@ import { TextTable } from "../../../src/harness/history/texts.ts";
 import { writeHistory } from "../../../src/harness/history/writer.ts";
 import { type HistoryRecord, OPERATION_CLASSES, type OperationRequest } from "../../../src/harness/model.ts";
 
-const HEADER = { type: "history", version: 1, run: "r1", members: ["n1", "n2"], initialRevision: 1 } as const;
+const HEADER = {
+  type: "history",
+  version: 1,
+  run: "r1",
+  members: ["n1", "n2"],
+  initialRevision: 1,
+  watchEventsLost: 0,
+} as const;
 const NAMES = {
   members: HEADER.members,
   clients: [0, 1, 1],
