@@ -2,7 +2,10 @@ import type { Http2Stream } from "./http2-stream.ts";
 import { MESSAGE_PREFIX_BYTES, type Output } from "./output.ts";
 import type { PeerSettings } from "./settings.ts";
 
-/** While more than this waits for the kernel, DATA stays in the queues of its streams. */
+/**
+ * While more than this waits for the kernel, DATA stays in the queues of its streams. It lies above every byte stream's
+ * high-water mark, so that `drained` always follows.
+ */
 const OUTPUT_HIGH_BYTES = 512 * 1024;
 /** What one stream may send before the next has its turn. */
 const QUANTUM_BYTES = 64 * 1024;
@@ -10,7 +13,7 @@ const QUANTUM_BYTES = 64 * 1024;
 export interface SenderOwner<S> {
   /** The block that ends the stream; called at the moment it leaves, because blocks must be encoded in the order they leave. */
   trailers(stream: S): Uint8Array;
-  /** The queue of a stream that was `blocked` is below its limit again. */
+  /** The queue of a stream that was `blocked` is empty again. */
   drained(stream: S): void;
   /** END_STREAM has been sent. */
   sent(stream: S): void;
