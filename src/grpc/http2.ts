@@ -66,7 +66,7 @@ export interface Http2Owner<S extends Http2Stream, Head> extends SenderOwner<S> 
   goaway(lastStreamId: number, code: number): void;
   pong(payload: Buffer): void;
   /** A stream is gone: there is room for another, or nothing left. Called in the middle of things. */
-  released(): void;
+  released(stream: S): void;
   /** Last call. Every stream is still attached. */
   closed(error: Error | null): void;
 }
@@ -570,7 +570,7 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
     stream.detached = true;
     this.streams.delete(stream.id);
     this.sender.forget(stream);
-    this.#owner.released();
+    this.#owner.released(stream);
   }
 
   #rememberReset(streamId: number): void {

@@ -27,6 +27,11 @@ export class MessageReader {
     return this.#prefixLength > 0;
   }
 
+  /** Memory that the incomplete message takes. */
+  get heldBytes(): number {
+    return this.#body === null ? 0 : this.#body.length;
+  }
+
   push(bytes: Buffer, start: number, end: number, sink: MessageSink): void {
     while (start < end) {
       if (this.#prefixLength < MESSAGE_PREFIX_BYTES) {
@@ -74,7 +79,7 @@ export class MessageReader {
 }
 
 /** Reads a message's prefix at `offset`. */
-export function messageLength(bytes: Buffer, offset: number, maxBytes: number): number {
+function messageLength(bytes: Buffer, offset: number, maxBytes: number): number {
   if (bytes[offset] !== 0) throw new GrpcError(StatusCode.UNIMPLEMENTED, "compressed messages are not supported");
   const length = bytes.readUInt32BE(offset + 1);
   if (length > maxBytes) {

@@ -86,6 +86,8 @@ export class ServerRpc extends Http2Stream implements ServerStream<unknown, unkn
   reader: MessageReader | null = null;
   /** Body bytes so far, held against content-length. */
   bodyBytes = 0;
+  /** Of an incomplete request, as counted by the connection. */
+  heldBytes = 0;
   /** Parts of a plain HTTP request's body. */
   body: Uint8Array[] | null = null;
 

@@ -8,7 +8,7 @@ import { ErrorCode } from "./frames.ts";
 import { type RequestHead, readRequestHead } from "./heads.ts";
 import type { Http1Handler, Http1Response } from "./http1.ts";
 import { Http2Connection, type Http2Owner } from "./http2.ts";
-import { MessageReader, messageLength } from "./messages.ts";
+import { MessageReader } from "./messages.ts";
 import { MESSAGE_PREFIX_BYTES } from "./output.ts";
 import { plainRequest, plainResponse } from "./plain.ts";
 import { type CallOwner, type Route, ServerRpc } from "./server-call.ts";
@@ -23,7 +23,7 @@ export interface ServerConnectionOptions {
   readonly maxRequestBytes: number;
   readonly maxConcurrentStreams: number;
   readonly streamQueueBytes: number;
-  /** Responses that wait for windows, over all streams, above which new calls are refused; also the most for one stream. */
+  /** Responses that wait for windows, over all streams, above which new calls are refused; also the most for one stream, and for incomplete requests. */
   readonly connectionQueueBytes: number;
 }
 
@@ -41,6 +41,8 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
   readonly #headBlock: CachedBlock = { block: Buffer.alloc(0), generation: -1 };
   readonly #okBlock: CachedBlock = { block: Buffer.alloc(0), generation: -1 };
   #draining = false;
+  /** Of incomplete requests, over all calls. */
+  #heldBytes = 0;
 
   constructor(stream: ByteStream, options: ServerConnectionOptions) {
     this.remote = stream.remote;
@@ -107,37 +109,52 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
       return;
     }
     call.route = route;
-    if (route.kind === "stream") {
-      if (head.timeoutMs !== null) this.#options.deadlines.add(call, head.timeoutMs);
-      this.#run(call, () => route.handler(call));
-    }
+    if (route.kind === "stream") this.#startStream(call, route, head.timeoutMs);
+  }
+
+  #startStream(call: ServerRpc, route: Route & { kind: "stream" }, timeoutMs: number | null): void {
+    if (timeoutMs !== null) this.#options.deadlines.add(call, timeoutMs);
+    this.#run(call, () => route.handler(call));
   }
 
   data(call: ServerRpc, bytes: Buffer, start: number, end: number): void {
     call.bodyBytes += end - start;
     const route = call.route;
+    const length = end - start - MESSAGE_PREFIX_BYTES;
     if (route === null) {
       this.#plainData(call, bytes, start, end);
     } else if (
       call.reader === null &&
       route.kind === "unary" &&
       call.request === null &&
-      end - start >= MESSAGE_PREFIX_BYTES &&
+      length >= 0 &&
+      length <= this.#options.maxRequestBytes &&
       bytes[start] === 0 &&
-      bytes.readUInt32BE(start + 1) === end - start - MESSAGE_PREFIX_BYTES
+      bytes.readUInt32BE(start + 1) === length
     ) {
       // The whole request in one frame: the usual case.
-      if (end - start - MESSAGE_PREFIX_BYTES <= this.#options.maxRequestBytes) {
-        call.request = bytes.subarray(start + MESSAGE_PREFIX_BYTES, end);
-      } else {
-        this.#run(call, () => messageLength(bytes, start, this.#options.maxRequestBytes));
-      }
+      call.request = bytes.subarray(start + MESSAGE_PREFIX_BYTES, end);
     } else if (start < end && !call.finished) {
-      call.reader ??= new MessageReader(this.#options.maxRequestBytes);
-      const reader = call.reader;
-      this.#run(call, () => reader.push(bytes, start, end, call));
+      this.#gather(call, bytes, start, end);
     }
     if (call.remoteClosed && !call.detached) this.#requestEnded(call);
+  }
+
+  #gather(call: ServerRpc, bytes: Buffer, start: number, end: number): void {
+    call.reader ??= new MessageReader(this.#options.maxRequestBytes);
+    const reader = call.reader;
+    this.#run(call, () => reader.push(bytes, start, end, call));
+    this.#hold(call, reader.heldBytes);
+  }
+
+  /** Incomplete requests are bounded over all calls too, not only each for itself. */
+  #hold(call: ServerRpc, heldBytes: number): void {
+    if (call.detached) return;
+    this.#heldBytes += heldBytes - call.heldBytes;
+    call.heldBytes = heldBytes;
+    if (this.#heldBytes <= this.#options.connectionQueueBytes) return;
+    this.finish(call, new GrpcError(StatusCode.RESOURCE_EXHAUSTED, "too many incomplete requests"));
+    this.#cancelled(call);
   }
 
   /** One whole message of a call whose request did not come in one piece. */
@@ -201,6 +218,10 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
       this.#failed(call, error);
       return;
     }
+    this.#answerLater(call, route, response);
+  }
+
+  #answerLater(call: ServerRpc, route: Route, response: Promise<unknown>): void {
     const timeoutMs = call.timeoutMs;
     if (timeoutMs !== null) this.#options.deadlines.add(call, timeoutMs);
     response.then(
@@ -311,6 +332,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     }
     call.body ??= [];
     call.body.push(bytes.subarray(start, end));
+    this.#hold(call, call.bodyBytes);
   }
 
   #runPlain(call: ServerRpc, head: RequestHead): void {
@@ -395,7 +417,9 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     this.http2.streams.clear();
   }
 
-  released(): void {
+  released(call: ServerRpc): void {
+    this.#heldBytes -= call.heldBytes;
+    call.heldBytes = 0;
     if (this.#draining) queueMicrotask(() => this.#closeIfDrained());
   }
 

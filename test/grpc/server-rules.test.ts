@@ -280,6 +280,26 @@ describe("a stream", () => {
   });
 });
 
+describe("a client that begins many requests and ends none", () => {
+  it("is told that its requests take too much room, and only then", async () => {
+    const { peer } = rig({ connectionQueueBytes: 200_000 });
+    const start = Buffer.concat([Buffer.from([0, 0, 0, 255, 255]), Buffer.alloc(100)]);
+    for (const id of [1, 3, 5, 7]) {
+      peer.headers(id, REQUEST, false);
+      peer.send(FrameType.DATA, 0, id, start);
+    }
+    assert.equal((await status(peer, 7)).code, "8");
+    peer.send(FrameType.RST_STREAM, 0, 1, "00000008");
+    peer.headers(9, REQUEST, false);
+    peer.send(FrameType.DATA, 0, 9, start);
+    await peer.settle();
+    assert.equal(
+      peer.seen.some(({ streamId }) => streamId === 9),
+      false,
+    );
+  });
+});
+
 describe("a client that does not read its answers", () => {
   it("is not read either, and gets every answer once it reads again", async () => {
     const { peer } = rig();
