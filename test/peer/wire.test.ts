@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { CodecError } from "../../src/base/codec.ts";
+import type { LogIndex, MemberId, Term } from "../../src/base/ids.ts";
+import type { Entry, Message } from "../../src/etcd/model.ts";
+import { fromWire, toWire } from "../../src/etcd/peer/wire.ts";
+import { Message as WireMessage } from "../../src/proto/gen/peerpb.ts";
+
+const FROM = 0xfedc_ba98_7654_3210n as MemberId;
+const TO = 3n as MemberId;
+
+const ordinal = fc.maxSafeNat();
+const index = ordinal as fc.Arbitrary<LogIndex>;
+const term = ordinal as fc.Arbitrary<Term>;
+const data = fc.uint8Array({ maxLength: 40 });
+const entry: fc.Arbitrary<Entry> = fc.record({ term, index, kind: fc.constantFrom("normal", "config"), data });
+const address = { from: fc.constant(FROM), to: fc.constant(TO), term };
+const last = { lastIndex: index, lastTerm: term };
+
+const message: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({
+    ...address,
+    kind: fc.constant("append" as const),
+    previousIndex: index,
+    previousTerm: term,
+    entries: fc.array(entry, { maxLength: 4 }),
+    commit: index,
+  }),
+  fc.record({
+    ...address,
+    kind: fc.constant("append-response" as const),
+    index,
+    rejected: fc.option(fc.record({ hintIndex: index, hintTerm: term })),
+  }),
+  fc.record({ ...address, kind: fc.constant("heartbeat" as const), commit: index, readRound: ordinal }),
+  fc.record({ ...address, kind: fc.constant("heartbeat-response" as const), readRound: ordinal }),
+  fc.record({ ...address, kind: fc.constantFrom("pre-vote" as const, "vote" as const), ...last }),
+  fc.record({
+    ...address,
+    kind: fc.constantFrom("pre-vote-response" as const, "vote-response" as const),
+    granted: fc.boolean(),
+  }),
+  fc.record({ ...address, kind: fc.constant("propose" as const), sequence: ordinal, data: fc.array(data) }),
+  fc.record({ ...address, kind: fc.constant("read-index" as const), id: ordinal }),
+  fc.record({ ...address, kind: fc.constant("read-index-response" as const), id: ordinal, index: fc.option(index) }),
+);
+
+test("every message arrives as it was sent", () => {
+  fc.assert(
+    fc.property(message, (sent) => {
+      const decoded = WireMessage.decode(WireMessage.encode(toWire(sent)));
+      assert.deepEqual(fromWire(decoded, FROM, TO), sent);
+    }),
+  );
+});
+
+test("what the log keeps does not keep the batch that brought it", () => {
+  const sent: Message = {
+    kind: "propose",
+    from: FROM,
+    to: TO,
+    term: 1 as Term,
+    sequence: 1,
+    data: [new Uint8Array(3)],
+  };
+  const received = fromWire(WireMessage.decode(WireMessage.encode(toWire(sent))), FROM, TO);
+  assert.ok(received.kind === "propose");
+  assert.equal(received.data[0]?.buffer.byteLength, 3);
+});
+
+test("a message of an unknown kind is refused", () => {
+  assert.throws(() => fromWire(WireMessage.decode(new Uint8Array([8, 1])), FROM, TO), CodecError);
+});
