@@ -52,7 +52,15 @@ function events(text: string): readonly RunEvent[] {
     { atNs: 16 * S, kind: "fault-injected", fault: "partition", members: ["n2"], description: text },
     { atNs: 17.4 * S, kind: "leader", member: "n3", term: 3 },
     { atNs: 21 * S, kind: "fault-healed", fault: "partition" },
-    { atNs: 25 * S, kind: "member-exited", member: "n1", code: null, signal: "SIGKILL", planned: false, crashed: false },
+    {
+      atNs: 25 * S,
+      kind: "member-exited",
+      member: "n1",
+      code: null,
+      signal: "SIGKILL",
+      planned: false,
+      crashed: false,
+    },
     { atNs: 31 * S, kind: "note", text },
     { atNs: 32 * S, kind: "converged", converged: true, revisions: { n1: 812, n2: 812, n3: 812 } },
   ];
