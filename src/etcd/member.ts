@@ -95,7 +95,8 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const GATE_MAX = 50_000;
 /** etcd's default for idle watchers that asked to be told how far they are. */
 const PROGRESS_NOTIFY_MS = 600_000;
-const RAFT_LIMITS = { appendBytes: 1024 ** 2, windowAppends: 128, uncommittedBytes: 64 * 1024 ** 2, waitingReads: 16 };
+/** What one peer may be sent without an answer stays below what its connection queues. */
+const RAFT_LIMITS = { appendBytes: 512 * 1024, windowAppends: 64, uncommittedBytes: 64 * 1024 ** 2, waitingReads: 16 };
 
 interface Gated {
   readonly deadlineMs: number;
