@@ -1,74 +1,11 @@
 import net from "node:net";
-import type { ByteStream, StreamAddress, StreamHandler, StreamListener, StreamNetwork } from "../streams.ts";
-
-/** Bytes the socket queues before `write` says to wait. */
-const HIGH_WATER_MARK_BYTES = 256 * 1024;
-/** How long a peer may take to close its side after we have closed ours. */
-const LINGER_MS = 2_000;
-const KEEP_ALIVE_MS = 15_000;
-const BACKLOG = 1_024;
-
-class TcpStream implements ByteStream {
-  readonly remote: string;
-  readonly #socket: net.Socket;
-  #handler: StreamHandler | null = null;
-  #error: Error | null = null;
-
-  constructor(socket: net.Socket, remote: string) {
-    this.#socket = socket;
-    this.remote = remote;
-  }
-
-  get queuedBytes(): number {
-    return this.#socket.writableLength;
-  }
-
-  handle(handler: StreamHandler): void {
-    const socket = this.#socket;
-    this.#handler = handler;
-    socket.on("connect", () => handler.connected?.());
-    socket.on("data", (bytes) => handler.data(bytes));
-    socket.on("drain", () => handler.drained?.());
-    socket.on("error", (error) => {
-      this.#error = error;
-    });
-    socket.on("close", () => handler.closed(this.#error));
-  }
-
-  write(bytes: Uint8Array): boolean {
-    // After the end there is nobody to tell: `closed` is already on its way.
-    if (this.#socket.writableEnded || this.#socket.destroyed) return true;
-    return this.#socket.write(bytes);
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    const socket = this.#socket;
-    if (socket.destroyed || socket.writableEnded) return;
-    socket.end();
-    // What the peer still sends must be read and dropped, or its FIN is never seen.
-    socket.resume();
-    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
-    socket.once("close", () => clearTimeout(linger));
-  }
-
-  destroy(): void {
-    if (this.#handler === null) this.#socket.on("error", () => {});
-    this.#socket.destroy();
-  }
-}
+import type { StreamNetwork } from "../streams.ts";
+import { HIGH_WATER_MARK_BYTES, KEEP_ALIVE_MS, listenSockets, remoteOf, SocketStream } from "./socket-stream.ts";
 
 /** TCP with Nagle's delay off. `remote` is "host:port" of the other end. */
 export const nodeStreams: StreamNetwork = {
   listen(address, accept) {
-    return listen(address, accept);
+    return listenSockets(address, (socket) => accept(new SocketStream(socket, remoteOf(socket), "connect")));
   },
 
   connect(address) {
@@ -80,35 +17,6 @@ export const nodeStreams: StreamNetwork = {
       keepAliveInitialDelay: KEEP_ALIVE_MS,
       writableHighWaterMark: HIGH_WATER_MARK_BYTES,
     } as net.NetConnectOpts);
-    return new TcpStream(socket, `${address.host}:${address.port}`);
+    return new SocketStream(socket, `${address.host}:${address.port}`, "connect");
   },
 };
-
-function listen(address: StreamAddress, accept: (stream: ByteStream) => void): Promise<StreamListener> {
-  const server = net.createServer({
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_MS,
-    highWaterMark: HIGH_WATER_MARK_BYTES,
-  });
-  server.on("connection", (socket) => accept(new TcpStream(socket, `${socket.remoteAddress}:${socket.remotePort}`)));
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host: address.host, port: address.port, backlog: BACKLOG }, () => {
-      server.off("error", reject);
-      // From here on only accept() itself can fail (out of file descriptors): the connection is lost, the listener stays.
-      server.on("error", () => {});
-      const bound = server.address() as net.AddressInfo;
-      resolve({
-        address: { host: bound.address, port: bound.port },
-        close: () => new Promise((closed) => closeListener(server, closed)),
-      });
-    });
-  });
-}
-
-/** `Server.close` calls back only when every connection is gone too; ours belong to their owners, so the port alone counts. */
-function closeListener(server: net.Server, closed: () => void): void {
-  server.close();
-  setImmediate(closed);
-}
