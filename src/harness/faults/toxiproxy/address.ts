@@ -10,17 +10,16 @@ export interface Address {
 
 const PORT_MAX = 65535;
 
-/** Takes "host:port", "[v6]:port" and ":port" apart; empty is any port on every interface. Throws 500 with Go's text, as the real server does. */
+/** Takes "host:port", "[v6]:port" and ":port" apart; empty is any port on every interface. Throws 500 with Go's text. */
 export function parseAddress(text: string): Address {
   if (text === "") return { host: "", port: 0 };
   const match = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(text);
   if (match === null) {
     const reason = text.includes(":") ? "too many colons in address" : "missing port in address";
-    throw systemError(`listen tcp: address ${text}: ${reason}`);
+    throw systemError(`address ${text}: ${reason}`);
   }
   const port = match[3] === "" ? 0 : Number(match[3]);
-  if (!Number.isInteger(port) || port < 0 || port > PORT_MAX)
-    throw systemError(`listen tcp: address ${match[3]}: invalid port`);
+  if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) throw systemError(`address ${match[3]}: invalid port`);
   return { host: match[1] ?? match[2] ?? "", port };
 }
 
@@ -32,7 +31,7 @@ export async function resolveAddress(text: string): Promise<Address> {
     const found = await lookup(host, { verbatim: false });
     return { host: found.address, port };
   } catch {
-    throw systemError(`listen tcp: lookup ${host}: no such host`);
+    throw systemError(`lookup ${host}: no such host`);
   }
 }
 

@@ -2,8 +2,11 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { posix } from "node:path";
 import { ApiError, badRequestBody } from "./errors.ts";
-import { decodeFirst, decodeObject } from "./json.ts";
+import type { EventLog } from "./events.ts";
+import { decodeFirst, decodeObject, encode } from "./json.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Proxies } from "./proxies.ts";
+import type { ProxyJson } from "./proxy.ts";
 
 /** Its own version of the 2.12 line's behaviour. */
 export const VERSION = "2.12.0-faultline";
@@ -23,25 +26,34 @@ interface Reply {
 interface Request {
   readonly proxy: string;
   readonly toxic: string;
+  readonly query: URLSearchParams;
   readonly body: string;
 }
 
-type Handler = (proxies: Proxies, request: Request) => Promise<Reply> | Reply;
+/** What the API speaks for. */
+export interface Served {
+  readonly proxies: Proxies;
+  readonly events: EventLog;
+  readonly metrics: Metrics;
+}
+
+type Handler = (served: Served, request: Request) => Promise<Reply> | Reply;
 
 interface Route {
   readonly path: RegExp;
+  /** "*" answers any other. */
   readonly methods: Readonly<Record<string, Handler>>;
 }
 
-const json = (status: number, value: unknown): Reply => ({ status, type: JSON_TYPE, body: JSON.stringify(value) });
+const json = (status: number, value: unknown): Reply => ({ status, type: JSON_TYPE, body: encode(value) });
 const NO_CONTENT: Reply = { status: 204 };
 
 // What the path names is looked up before the body is read: 404 wins over 400.
-const updateProxy: Handler = async (proxies, { proxy, body }) => {
+const updateProxy: Handler = async ({ proxies }, { proxy, body }) => {
   proxies.get(proxy);
   return json(200, (await proxies.update(proxy, decodeObject(body))).json());
 };
-const updateToxic: Handler = (proxies, { proxy, toxic, body }) => {
+const updateToxic: Handler = ({ proxies }, { proxy, toxic, body }) => {
   const owner = proxies.get(proxy);
   owner.toxic(toxic);
   return json(200, owner.updateToxic(toxic, decodeObject(body)));
@@ -57,7 +69,7 @@ const ROUTES: readonly Route[] = [
   {
     path: /^\/reset$/,
     methods: {
-      POST: async (proxies) => {
+      POST: async ({ proxies }) => {
         await proxies.reset();
         return NO_CONTENT;
       },
@@ -67,17 +79,17 @@ const ROUTES: readonly Route[] = [
   {
     path: /^\/proxies$/,
     methods: {
-      GET: (proxies) => json(200, proxies.all()),
-      POST: async (proxies, { body }) => json(201, (await proxies.create(decodeObject(body))).json()),
+      GET: ({ proxies }) => ({ status: 200, type: JSON_TYPE, body: byName(proxies.all()) }),
+      POST: async ({ proxies }, { body }) => json(201, (await proxies.create(decodeObject(body))).json()),
     },
   },
   {
     path: /^\/proxies\/(?<proxy>[^/]+)$/,
     methods: {
-      GET: (proxies, { proxy }) => json(200, proxies.get(proxy).json()),
+      GET: ({ proxies }, { proxy }) => json(200, proxies.get(proxy).json()),
       POST: updateProxy,
       PATCH: updateProxy,
-      DELETE: async (proxies, { proxy }) => {
+      DELETE: async ({ proxies }, { proxy }) => {
         await proxies.remove(proxy);
         return NO_CONTENT;
       },
@@ -86,25 +98,60 @@ const ROUTES: readonly Route[] = [
   {
     path: /^\/proxies\/(?<proxy>[^/]+)\/toxics$/,
     methods: {
-      GET: (proxies, { proxy }) => json(200, proxies.get(proxy).toxics()),
-      POST: (proxies, { proxy, body }) => json(200, proxies.get(proxy).addToxic(decodeObject(body))),
+      GET: ({ proxies }, { proxy }) => json(200, proxies.get(proxy).toxics()),
+      POST: ({ proxies }, { proxy, body }) => json(200, proxies.get(proxy).addToxic(decodeObject(body))),
     },
   },
   {
     path: /^\/proxies\/(?<proxy>[^/]+)\/toxics\/(?<toxic>[^/]+)$/,
     methods: {
-      GET: (proxies, { proxy, toxic }) => json(200, proxies.get(proxy).toxic(toxic)),
+      GET: ({ proxies }, { proxy, toxic }) => json(200, proxies.get(proxy).toxic(toxic)),
       POST: updateToxic,
       PATCH: updateToxic,
-      DELETE: (proxies, { proxy, toxic }) => {
+      DELETE: ({ proxies }, { proxy, toxic }) => {
         proxies.get(proxy).removeToxic(toxic);
+        return NO_CONTENT;
+      },
+    },
+  },
+  {
+    path: /^\/x\/events$/,
+    methods: { GET: ({ events }, { query }) => json(200, events.since(Number(query.get("after") ?? 0) || 0)) },
+  },
+  {
+    path: /^\/x\/proxies\/(?<proxy>[^/]+)\/stall$/,
+    methods: {
+      GET: ({ proxies }, { proxy }) => json(200, { stalled: proxies.get(proxy).stalled }),
+      POST: ({ proxies }, { proxy }) => {
+        proxies.get(proxy).stall();
+        return json(200, { stalled: true });
+      },
+      DELETE: ({ proxies }, { proxy }) => {
+        proxies.get(proxy).resume();
         return NO_CONTENT;
       },
     },
   },
 ];
 
-async function populate(proxies: Proxies, { body }: Request): Promise<Reply> {
+/** Unknown without a metrics flag. */
+const METRICS_ROUTE: Route = {
+  path: /^\/metrics$/,
+  methods: {
+    "*": async ({ metrics }) => ({
+      status: 200,
+      type: "text/plain; version=0.0.4; charset=utf-8",
+      body: await metrics.text(),
+    }),
+  },
+};
+
+/** Written by hand: an object of ours would put names that are numbers first. */
+function byName(proxies: readonly ProxyJson[]): string {
+  return `{${proxies.map((proxy) => `${encode(proxy.name)}:${encode(proxy)}`).join(",")}}`;
+}
+
+async function populate({ proxies }: Served, { body }: Request): Promise<Reply> {
   const result = await proxies.populate(decodeFirst(body));
   // Go writes a list that was never appended to as null.
   const done = result.proxies.length === 0 ? null : result.proxies;
@@ -113,14 +160,14 @@ async function populate(proxies: Proxies, { body }: Request): Promise<Reply> {
   return json(status, { error: message, status, proxies: done });
 }
 
-/** The real server's HTTP surface over `proxies`. Changes are made one at a time, in the order in which requests are complete. */
-export function createApi(proxies: Proxies): Server {
+/** The real server's HTTP surface, and our own under /x/. Changes are made one at a time, in the order in which requests are complete. */
+export function createApi(served: Served): Server {
   let tail: Promise<void> = Promise.resolve();
   const server = createServer({ requestTimeout: READ_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS });
   server.on("request", async (incoming, response) => {
     try {
       const body = await readBody(incoming);
-      tail = tail.then(() => answer(proxies, incoming, body, response));
+      tail = tail.then(() => answer(served, incoming, body, response));
     } catch {
       response.destroy();
     }
@@ -129,7 +176,7 @@ export function createApi(proxies: Proxies): Server {
 }
 
 async function answer(
-  proxies: Proxies,
+  served: Served,
   incoming: IncomingMessage,
   body: string | ApiError,
   response: ServerResponse,
@@ -142,9 +189,10 @@ async function answer(
     response.setHeader("location", encodeURI(clean) + (query === undefined ? "" : `?${query}`));
     return send(response, { status: 301 });
   }
-  const route = ROUTES.find((candidate) => candidate.path.test(path));
+  const routes = served.metrics.wanted ? [...ROUTES, METRICS_ROUTE] : ROUTES;
+  const route = routes.find((candidate) => candidate.path.test(path));
   if (route === undefined) return send(response, plainError(404, "404 page not found"));
-  const handler = route.methods[incoming.method ?? ""];
+  const handler = route.methods[incoming.method ?? ""] ?? route.methods["*"];
   if (handler === undefined) return send(response, { status: 405 });
   response.setHeader("x-toxiproxy-request-id", randomUUID());
   if ((incoming.headers["user-agent"] ?? "").startsWith("Mozilla/"))
@@ -152,11 +200,11 @@ async function answer(
   const { proxy = "", toxic = "" } = route.path.exec(path)?.groups ?? {};
   try {
     if (body instanceof ApiError) throw body;
-    send(response, await handler(proxies, { proxy, toxic, body }));
+    send(response, await handler(served, { proxy, toxic, query: new URLSearchParams(query), body }));
   } catch (error) {
     const status = error instanceof ApiError ? error.status : 500;
     const message = error instanceof Error ? error.message : String(error);
-    send(response, plainError(status, JSON.stringify({ error: message, status })));
+    send(response, plainError(status, encode({ error: message, status })));
   }
 }
 

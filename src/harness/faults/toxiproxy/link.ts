@@ -4,13 +4,21 @@ import type { Clock } from "../../../env/clock.ts";
 import type { Toxic } from "./toxic.ts";
 import { NOOP } from "./toxics/noop.ts";
 import type { Chunk, Stage, StagePort } from "./toxics/stage.ts";
+import { type Receiver, Writer } from "./writer.ts";
 
 /** What a read of the real server brings at most. */
 const CHUNK_MAX_BYTES: number = 32 * 1024;
 
-interface Receiver {
-  receive(chunk: Chunk): void;
-  end(): void;
+export interface LinkOptions {
+  /** May be paused; the link resumes it. */
+  readonly source: Socket;
+  readonly destination: Socket;
+  readonly toxics: readonly Toxic[];
+  /** The destination is reset instead of closed. */
+  readonly resets: boolean;
+  readonly stalled: boolean;
+  readonly clock: Clock;
+  readonly prng: Prng;
 }
 
 /**
@@ -27,20 +35,35 @@ export class Link {
   readonly #clock: Clock;
   readonly #prng: Prng;
   #sourceEnded = false;
+  #stalled: boolean;
 
-  constructor(source: Socket, destination: Socket, toxics: readonly Toxic[], clock: Clock, prng: Prng) {
+  constructor({ source, destination, toxics, resets, stalled, clock, prng }: LinkOptions) {
     this.#source = source;
-    this.#writer = new Writer(destination);
+    this.#writer = new Writer(destination, resets);
     this.#clock = clock;
     this.#prng = prng;
+    this.#stalled = stalled;
+    if (stalled) this.#writer.hold();
     for (const toxic of toxics) this.#append(toxic);
     source.on("data", (bytes: Buffer) => this.#read(bytes));
     source.on("end", () => this.#end());
     source.on("close", () => this.#end());
     destination.on("drain", () => this.#regulate());
     destination.on("close", () => this.#abandon());
-    // The source may have been accepted paused.
     this.#regulate();
+  }
+
+  /** Bytes that came from the source. */
+  readBytes = 0;
+
+  /** Bytes given to the destination; null when it went away before it had all. */
+  get writtenBytes(): number | null {
+    return this.#writer.failed ? null : this.#writer.writtenBytes;
+  }
+
+  /** The toxics that are at work here now, by name: the others lost the draw. */
+  get active(): readonly string[] {
+    return this.#slots.filter((slot) => slot.active).map((slot) => slot.toxic.name);
   }
 
   add(toxic: Toxic): void {
@@ -59,15 +82,27 @@ export class Link {
   remove(toxic: Toxic): void {
     const index = this.#slots.findIndex((slot) => slot.toxic === toxic);
     const slot = this.#slots[index];
-    if (slot === undefined) return;
-    slot.interrupt();
-    if (toxic.kind.closesOnRemoval) slot.close();
+    // One that is about to end the stream stays until it has.
+    if (slot === undefined || !slot.leave()) return;
     this.#slots.splice(index, 1);
     const previous = this.#slots[index - 1];
     if (previous !== undefined) {
       previous.next = slot.next;
       previous.restart();
     }
+    this.#regulate();
+  }
+
+  /** From now on nothing is read and nothing written, not even an end. */
+  stall(): void {
+    this.#stalled = true;
+    this.#writer.hold();
+    this.#regulate();
+  }
+
+  resume(): void {
+    this.#stalled = false;
+    this.#writer.release();
     this.#regulate();
   }
 
@@ -78,36 +113,35 @@ export class Link {
     this.#slots.push(slot);
   }
 
-  get #first(): Receiver {
-    return this.#slots[0] ?? this.#writer;
-  }
-
   #read(bytes: Buffer): void {
-    // Nobody is left to hear it, and a slot that stalls must not collect it.
-    if (this.#writer.ended) return;
-    const readAtMs = this.#clock.monotonicMs();
-    for (let at = 0; at < bytes.length; at += CHUNK_MAX_BYTES)
-      this.#first.receive({ bytes: bytes.subarray(at, at + CHUNK_MAX_BYTES), readAtMs });
+    this.readBytes += bytes.length;
+    const first = this.#slots[0];
+    if (first === undefined || this.#writer.ended) this.#writer.write(bytes);
+    else {
+      const readAtMs = this.#clock.monotonicMs();
+      for (let at = 0; at < bytes.length; at += CHUNK_MAX_BYTES)
+        first.receive({ bytes: bytes.subarray(at, at + CHUNK_MAX_BYTES), readAtMs });
+    }
     this.#regulate();
   }
 
   #end(): void {
     if (this.#sourceEnded) return;
     this.#sourceEnded = true;
-    this.#first.end();
+    (this.#slots[0] ?? this.#writer).end();
   }
 
   /** The destination is gone: what was on its way is dropped, and the source is read on only to see it end. */
   #abandon(): void {
-    this.#writer.ended = true;
-    for (const slot of this.#slots) slot.interrupt();
+    this.#writer.abandon();
+    for (const slot of this.#slots) slot.abandon();
     this.#regulate();
   }
 
   /** Back-pressure: the source is read only while no slot and not the destination's socket is full. */
   #regulate(): void {
     const full = !this.#writer.ended && (this.#writer.full || this.#slots.some((slot) => slot.full));
-    if (full) this.#source.pause();
+    if (full || this.#stalled) this.#source.pause();
     else if (this.#source.isPaused()) this.#source.resume();
   }
 }
@@ -116,7 +150,10 @@ export class Link {
 class Slot implements Receiver {
   readonly toxic: Toxic;
   next: Receiver;
+  active = false;
   readonly #port: StagePort;
+  /** Chance has a stream of its own, so that a toxic's jitter does not shift the draws. */
+  readonly #draws: Prng;
   #stage: Stage;
   #inputEnded = false;
   #outputEnded = false;
@@ -124,15 +161,17 @@ class Slot implements Receiver {
   constructor(toxic: Toxic, next: Receiver, clock: Clock, prng: Prng, passed: () => void) {
     this.toxic = toxic;
     this.next = next;
+    this.#draws = prng.fork();
     this.#port = {
       clock,
-      prng,
+      prng: prng.fork(),
+      memory: { passedBytes: 0 },
       forward: (chunk) => {
         if (this.#outputEnded) return;
         this.next.receive(chunk);
         passed();
       },
-      end: () => this.close(),
+      end: () => this.#close(),
     };
     this.#stage = this.#start();
   }
@@ -151,49 +190,43 @@ class Slot implements Receiver {
     this.#stage.end();
   }
 
-  /** Passes on what is held and leaves the slot without a working stage: `restart` or removal follows. */
-  interrupt(): void {
-    this.#stage.flush();
-  }
-
   /** Begins anew with the toxic's present attributes and a new draw. */
   restart(): void {
-    this.interrupt();
-    if (!this.#outputEnded) this.#stage = this.#start();
+    if (this.#outputEnded || this.#stage.doomed) return;
+    const waiting = this.#interrupt();
+    this.#stage = this.#start();
+    for (const chunk of waiting) if (!this.#outputEnded) this.#stage.receive(chunk);
+    if (this.#inputEnded && !this.#outputEnded) this.#stage.end();
   }
 
-  close(): void {
+  /** Passes on everything, and the end if it had come or the toxic takes its connections with it. False: it cannot leave. */
+  leave(): boolean {
+    if (!this.#outputEnded && this.#stage.doomed) return false;
+    for (const chunk of this.#interrupt()) this.#port.forward(chunk);
+    if (this.#inputEnded || this.toxic.kind.closesOnRemoval) this.#close();
+    return true;
+  }
+
+  /** Nobody is left to hear it. */
+  abandon(): void {
+    this.#outputEnded = true;
+    this.#stage.stop();
+  }
+
+  #interrupt(): readonly Chunk[] {
+    const { interrupted, waiting } = this.#stage.stop();
+    if (interrupted !== null) this.#port.forward(interrupted);
+    return waiting;
+  }
+
+  #close(): void {
     if (this.#outputEnded) return;
     this.#outputEnded = true;
     this.next.end();
   }
 
   #start(): Stage {
-    const active = this.#port.prng.float() < this.toxic.toxicity;
-    return (active ? this.toxic.kind : NOOP).start(this.#port, this.toxic.attributes);
-  }
-}
-
-/** The end of the line: the destination's socket. */
-class Writer implements Receiver {
-  ended = false;
-  readonly #socket: Socket;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-  }
-
-  get full(): boolean {
-    return this.#socket.writableNeedDrain;
-  }
-
-  receive(chunk: Chunk): void {
-    if (!this.ended) this.#socket.write(chunk.bytes);
-  }
-
-  end(): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.#socket.destroySoon();
+    this.active = this.#draws.float() < this.toxic.toxicity;
+    return (this.active ? this.toxic.kind : NOOP).start(this.#port, this.toxic.attributes);
   }
 }

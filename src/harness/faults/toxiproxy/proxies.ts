@@ -1,6 +1,5 @@
 import { Prng } from "../../../base/prng.ts";
-import type { Clock } from "../../../env/clock.ts";
-import { formatAddress, resolveAddress } from "./address.ts";
+import { boundedClock, type Context } from "./context.ts";
 import { ApiError, missingField, proxyExists, proxyNotFound } from "./errors.ts";
 import { asArray, asObject, booleanField, type JsonObject, stringField } from "./json.ts";
 import { type ProxyJson, type ProxySpec, ToxicProxy } from "./proxy.ts";
@@ -18,16 +17,18 @@ export interface PopulateResult {
 /** All proxies by name. The caller sees to it that one change ends before the next begins. */
 export class Proxies {
   readonly #proxies = new Map<string, ToxicProxy>();
-  readonly #clock: Clock;
+  readonly #context: Context;
   readonly #prng: Prng;
 
-  constructor(clock: Clock, seed: number) {
-    this.#clock = clock;
+  constructor(context: Context, seed: number) {
+    this.#context = { ...context, clock: boundedClock(context.clock) };
     this.#prng = new Prng(seed);
   }
 
-  all(): Readonly<Record<string, ProxyJson>> {
-    return Object.fromEntries([...this.#proxies.values()].map((proxy) => [proxy.name, proxy.json()]));
+  /** By name. */
+  all(): readonly ProxyJson[] {
+    const sorted = [...this.#proxies.values()].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+    return sorted.map((proxy) => proxy.json());
   }
 
   /** Throws 404. */
@@ -59,6 +60,7 @@ export class Proxies {
   async remove(name: string): Promise<void> {
     await this.get(name).stop();
     this.#proxies.delete(name);
+    this.#context.events.add({ kind: "proxy-removed", proxy: name });
   }
 
   /**
@@ -83,11 +85,12 @@ export class Proxies {
     return { proxies: done, error: null };
   }
 
-  /** Every proxy up again and without toxics. Throws 500 at the first that cannot be started. */
+  /** Every proxy up again, without toxics and not stalled. Throws 500 at the first that cannot be started. */
   async reset(): Promise<void> {
     for (const proxy of this.#proxies.values()) {
       await proxy.start();
       proxy.removeAllToxics();
+      proxy.resume();
     }
   }
 
@@ -97,19 +100,15 @@ export class Proxies {
 
   async #replace(request: ProxyRequest): Promise<ToxicProxy> {
     const present = this.#proxies.get(request.name);
-    if (present !== undefined) {
-      const listen = formatAddress(await resolveAddress(request.listen));
-      const same =
-        (listen === present.listen || request.listen === present.listen) && request.upstream === present.upstream;
-      if (same) return present;
-      await present.stop();
-      this.#proxies.delete(request.name);
-    }
+    if (present === undefined) return await this.#add(request);
+    if (!(await present.differs(request))) return present;
+    // It stays, stopped, when the new one cannot be started.
+    await present.stop();
     return await this.#add(request);
   }
 
   async #add(request: ProxyRequest): Promise<ToxicProxy> {
-    const proxy = new ToxicProxy(request, this.#clock, this.#prng.fork());
+    const proxy = new ToxicProxy(request, this.#context, this.#prng.fork());
     if (request.enabled) await proxy.start();
     this.#proxies.set(proxy.name, proxy);
     return proxy;

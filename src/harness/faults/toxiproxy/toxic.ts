@@ -1,5 +1,5 @@
 import { invalidStream, invalidToxicType } from "./errors.ts";
-import { integerField, type JsonObject, numberField, objectField, stringField } from "./json.ts";
+import { floatField, integerField, type JsonObject, objectField, stringField } from "./json.ts";
 import { TOXIC_KINDS } from "./toxics/kinds.ts";
 import type { Attributes, ToxicKind } from "./toxics/stage.ts";
 
@@ -31,10 +31,11 @@ export function createToxic(body: JsonObject, checkName: (name: string) => void)
   const given = {
     name: stringField(body, "name") ?? "",
     type: stringField(body, "type") ?? "",
-    stream: stringField(body, "stream") ?? "",
-    toxicity: numberField(body, "toxicity") ?? 1,
+    stream: stringField(body, "stream") ?? "downstream",
+    toxicity: floatField(body, "toxicity") ?? 1,
   };
-  const stream = given.stream === "" ? "downstream" : given.stream;
+  const attributes = objectField(body, "attributes");
+  const { stream } = given;
   const direction = stream.toLowerCase();
   if (direction !== "upstream" && direction !== "downstream") throw invalidStream();
   const kind = TOXIC_KINDS.get(given.type);
@@ -42,14 +43,20 @@ export function createToxic(body: JsonObject, checkName: (name: string) => void)
   const name = given.name === "" ? `${kind.type}_${stream}` : given.name;
   checkName(name);
   const zero = Object.fromEntries(kind.attributeNames.map((attribute) => [attribute, 0]));
-  return { name, kind, direction, stream, toxicity: given.toxicity, attributes: mergeAttributes(kind, zero, body) };
+  const { merged, refused } = mergeAttributes(kind, zero, attributes);
+  if (refused !== null) throw refused;
+  return { name, kind, direction, stream, toxicity: given.toxicity, attributes: merged };
 }
 
-/** Takes over the attributes that are named and the toxicity; nothing else of a toxic can change. Throws 400 and changes nothing. */
+/**
+ * Takes over the attributes that are named and the toxicity; nothing else of a toxic can change. Throws 400; attributes beside a
+ * refused one are taken over all the same, because the real server decodes in place.
+ */
 export function updateToxic(toxic: Toxic, body: JsonObject): void {
-  const toxicity = numberField(body, "toxicity") ?? toxic.toxicity;
-  toxic.attributes = mergeAttributes(toxic.kind, toxic.attributes, body);
-  toxic.toxicity = toxicity;
+  const { merged, refused } = mergeAttributes(toxic.kind, toxic.attributes, objectField(body, "attributes"));
+  toxic.attributes = merged;
+  if (refused !== null) throw refused;
+  toxic.toxicity = floatField(body, "toxicity") ?? toxic.toxicity;
 }
 
 export function toxicJson(toxic: Toxic): ToxicJson {
@@ -57,8 +64,19 @@ export function toxicJson(toxic: Toxic): ToxicJson {
   return { attributes, name, type: kind.type, stream, toxicity };
 }
 
-function mergeAttributes(kind: ToxicKind, present: Attributes, body: JsonObject): Attributes {
-  const given = objectField(body, "attributes");
-  const merged = kind.attributeNames.map((name) => [name, integerField(given, name) ?? present[name] ?? 0] as const);
-  return Object.fromEntries(merged);
+function mergeAttributes(
+  kind: ToxicKind,
+  present: Attributes,
+  given: JsonObject,
+): { readonly merged: Attributes; readonly refused: unknown } {
+  const merged: Record<string, number> = { ...present };
+  let refused: unknown = null;
+  for (const name of kind.attributeNames) {
+    try {
+      merged[name] = integerField(given, name) ?? merged[name] ?? 0;
+    } catch (error) {
+      refused ??= error;
+    }
+  }
+  return { merged, refused };
 }

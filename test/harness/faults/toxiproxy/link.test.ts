@@ -6,6 +6,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Prng } from "../../../../src/base/prng.ts";
 import type { Clock } from "../../../../src/env/clock.ts";
+import { decodeObject } from "../../../../src/harness/faults/toxiproxy/json.ts";
 import { Link } from "../../../../src/harness/faults/toxiproxy/link.ts";
 import { createToxic, type Toxic, updateToxic } from "../../../../src/harness/faults/toxiproxy/toxic.ts";
 
@@ -83,6 +84,9 @@ const attributes = fc.record({
   latency: fc.integer({ min: 0, max: 300 }),
   jitter: fc.integer({ min: 0, max: 400 }),
   rate: fc.integer({ min: 0, max: 50 }),
+  average_size: fc.integer({ min: -100, max: 3000 }),
+  size_variation: fc.integer({ min: -100, max: 3000 }),
+  delay: fc.integer({ min: 0, max: 1000 }),
 });
 const step = fc.oneof(
   {
@@ -94,7 +98,7 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("add" as const),
-      type: fc.constantFrom("latency", "bandwidth", "noop"),
+      type: fc.constantFrom("latency", "bandwidth", "noop", "slicer", "slow_close"),
       toxicity: fc.constantFrom(0, 0.5, 1),
       attributes,
     }),
@@ -111,9 +115,20 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("remove" as const), which: fc.nat(20) }) },
 );
 
+const toxic = (body: object): Toxic => createToxic(decodeObject(JSON.stringify(body)), () => undefined);
+
 function start(seed: number): { link: Link; clock: ManualClock; source: FakeSocket; destination: FakeSocket } {
   const [source, destination, clock] = [new FakeSocket(), new FakeSocket(), new ManualClock()];
-  return { link: new Link(source.socket, destination.socket, [], clock, new Prng(seed)), clock, source, destination };
+  const link = new Link({
+    source: source.socket,
+    destination: destination.socket,
+    toxics: [],
+    resets: false,
+    stalled: false,
+    clock,
+    prng: new Prng(seed),
+  });
+  return { link, clock, source, destination };
 }
 
 test("whatever comes, changes and goes, every byte arrives once, in order, and the end comes last", () => {
@@ -137,11 +152,11 @@ test("whatever comes, changes and goes, every byte arrives once, in order, and t
       if (each.kind === "send" && !ended) send(each.size);
       else if (each.kind === "pass") clock.pass(each.ms);
       else if (each.kind === "add") {
-        const toxic = createToxic({ ...each, name: `t${index}` }, () => undefined);
-        toxics.push(toxic);
-        link.add(toxic);
+        const added = toxic({ ...each, name: `t${index}` });
+        toxics.push(added);
+        link.add(added);
       } else if (each.kind === "update" && chosen !== undefined) {
-        updateToxic(chosen, each as object as Record<string, unknown>);
+        updateToxic(chosen, decodeObject(JSON.stringify(each)));
         link.update(chosen);
       } else if (each.kind === "remove" && chosen !== undefined) {
         toxics.splice(toxics.indexOf(chosen), 1);
@@ -151,7 +166,7 @@ test("whatever comes, changes and goes, every byte arrives once, in order, and t
       assert.ok(got.equals(Buffer.concat(sent).subarray(0, got.length)), "a prefix of what was sent");
     });
     if (!ended) source.emit("end");
-    for (const toxic of toxics) link.remove(toxic);
+    for (const left of toxics) link.remove(left);
     assert.ok(Buffer.concat(destination.written).equals(Buffer.concat(sent)));
     assert.equal(destination.ending, true);
     assert.equal(source.isPaused(), false);
@@ -161,7 +176,7 @@ test("whatever comes, changes and goes, every byte arrives once, in order, and t
 
 test("a latency stage holds at most its queue before the source is paused, and lets go of it again", () => {
   const { link, clock, source, destination } = start(1);
-  link.add(createToxic({ type: "latency", attributes: { latency: 1000 } }, () => undefined));
+  link.add(toxic({ type: "latency", attributes: { latency: 1000 } }));
   for (let i = 0; i < 1024; i++) {
     assert.equal(source.isPaused(), false);
     source.emit("data", Buffer.alloc(10));
@@ -176,7 +191,7 @@ test("a latency stage holds at most its queue before the source is paused, and l
 
 test("bandwidth is exact in the long run: 100 KB/s carry 50 kB in five pieces over half a second", () => {
   const { link, clock, source, destination } = start(1);
-  link.add(createToxic({ type: "bandwidth", attributes: { rate: 100 } }, () => undefined));
+  link.add(toxic({ type: "bandwidth", attributes: { rate: 100 } }));
   source.emit("data", Buffer.alloc(25_000));
   source.emit("data", Buffer.alloc(25_000));
   const arrived: number[] = [];
@@ -193,7 +208,7 @@ test("bandwidth is exact in the long run: 100 KB/s carry 50 kB in five pieces ov
 test("jitter stays within its bounds, never reorders, and repeats with its seed", () => {
   const arrivals = (seed: number): string => {
     const { link, clock, source, destination } = start(seed);
-    link.add(createToxic({ type: "latency", attributes: { latency: 100, jitter: 50 } }, () => undefined));
+    link.add(toxic({ type: "latency", attributes: { latency: 100, jitter: 50 } }));
     const times: number[] = [];
     for (let i = 0; i < 50; i++) source.emit("data", Buffer.from([i]));
     for (let ms = 1; ms <= 150; ms++) {
@@ -214,7 +229,7 @@ test("jitter stays within its bounds, never reorders, and repeats with its seed"
 
 test("a stalled link whose destination is gone collects nothing", () => {
   const { link, source, destination } = start(1);
-  link.add(createToxic({ type: "bandwidth", attributes: { rate: 0 } }, () => undefined));
+  link.add(toxic({ type: "bandwidth", attributes: { rate: 0 } }));
   source.emit("data", Buffer.alloc(70_000));
   assert.equal(source.isPaused(), true);
   destination.emit("close");

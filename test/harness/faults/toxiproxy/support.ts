@@ -4,12 +4,16 @@ import type { TestContext } from "node:test";
 import { nodeClock } from "../../../../src/env/node/clock.ts";
 import { createApi } from "../../../../src/harness/faults/toxiproxy/api.ts";
 import { ToxiproxyClient } from "../../../../src/harness/faults/toxiproxy/client.ts";
+import { EventLog } from "../../../../src/harness/faults/toxiproxy/events.ts";
+import { Metrics } from "../../../../src/harness/faults/toxiproxy/metrics.ts";
 import { Proxies } from "../../../../src/harness/faults/toxiproxy/proxies.ts";
 
 /** A Toxiproxy inside the test's process. */
 export async function startToxiproxy(t: TestContext): Promise<ToxiproxyClient> {
-  const proxies = new Proxies(nodeClock, 7);
-  const api = createApi(proxies);
+  const events = new EventLog(nodeClock);
+  const metrics = new Metrics({ proxy: false, runtime: false });
+  const proxies = new Proxies({ clock: nodeClock, events, metrics }, 7);
+  const api = createApi({ proxies, events, metrics });
   api.listen(0, "127.0.0.1");
   await once(api, "listening");
   t.after(async () => {

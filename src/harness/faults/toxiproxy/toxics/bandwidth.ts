@@ -1,5 +1,13 @@
 import type { Timer } from "../../../../env/clock.ts";
-import type { Attributes, Chunk, Stage, StagePort, ToxicKind } from "./stage.ts";
+import {
+  type Attributes,
+  type Chunk,
+  type Held,
+  NOTHING_HELD,
+  type Stage,
+  type StagePort,
+  type ToxicKind,
+} from "./stage.ts";
 
 /** Little is held back here: what the line cannot take waits in the kernel's buffers and at the sender. */
 const QUEUE_MAX_BYTES: number = 64 * 1024;
@@ -13,7 +21,6 @@ const PIECE_MS = 100;
 export const BANDWIDTH: ToxicKind = {
   type: "bandwidth",
   attributeNames: ["rate"],
-  closesOnRemoval: false,
   start: (port, attributes) => new BandwidthStage(port, attributes),
 };
 
@@ -48,13 +55,12 @@ class BandwidthStage implements Stage {
     if (this.#queue.length === 0) this.#port.end();
   }
 
-  flush(): void {
+  stop(): Held {
     this.#timer?.cancel();
     this.#timer = null;
-    for (const chunk of this.#queue) this.#port.forward(chunk);
-    this.#queue.length = 0;
+    const [interrupted, ...waiting] = this.#queue.splice(0);
     this.#heldBytes = 0;
-    if (this.#ended) this.#port.end();
+    return interrupted === undefined ? NOTHING_HELD : { interrupted, waiting };
   }
 
   #sendNext(): void {

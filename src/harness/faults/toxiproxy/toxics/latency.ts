@@ -1,5 +1,13 @@
 import type { Timer } from "../../../../env/clock.ts";
-import type { Attributes, Chunk, Stage, StagePort, ToxicKind } from "./stage.ts";
+import {
+  type Attributes,
+  type Chunk,
+  type Held,
+  NOTHING_HELD,
+  type Stage,
+  type StagePort,
+  type ToxicKind,
+} from "./stage.ts";
 
 /** With chunks of at most 32 KiB: 32 MiB in flight on one direction, so that delay alone does not cap the bandwidth. */
 const QUEUE_MAX_CHUNKS = 1024;
@@ -11,16 +19,19 @@ const QUEUE_MAX_CHUNKS = 1024;
 export const LATENCY: ToxicKind = {
   type: "latency",
   attributeNames: ["latency", "jitter"],
-  closesOnRemoval: false,
   start: (port, attributes) => new LatencyStage(port, attributes),
 };
+
+interface Delayed {
+  readonly chunk: Chunk;
+  readonly dueMs: number;
+}
 
 class LatencyStage implements Stage {
   readonly #port: StagePort;
   readonly #latencyMs: number;
   readonly #jitterMs: number;
-  /** Chunks with the time they are due as their new read time, so that two latencies in a row add up. */
-  #queue: Chunk[] = [];
+  #queue: Delayed[] = [];
   #head = 0;
   #lastDueMs = Number.NEGATIVE_INFINITY;
   #ended = false;
@@ -38,7 +49,7 @@ class LatencyStage implements Stage {
 
   receive(chunk: Chunk): void {
     this.#lastDueMs = Math.max(this.#lastDueMs, chunk.readAtMs + this.#drawDelayMs());
-    this.#queue.push({ bytes: chunk.bytes, readAtMs: this.#lastDueMs });
+    this.#queue.push({ chunk, dueMs: this.#lastDueMs });
     this.#release();
   }
 
@@ -47,13 +58,13 @@ class LatencyStage implements Stage {
     this.#release();
   }
 
-  flush(): void {
+  stop(): Held {
     this.#timer?.cancel();
     this.#timer = null;
-    for (const chunk of this.#queue.slice(this.#head)) this.#port.forward(chunk);
+    const [interrupted, ...waiting] = this.#queue.slice(this.#head).map(({ chunk }) => chunk);
     this.#queue = [];
     this.#head = 0;
-    if (this.#ended) this.#port.end();
+    return interrupted === undefined ? NOTHING_HELD : { interrupted, waiting };
   }
 
   #drawDelayMs(): number {
@@ -66,9 +77,10 @@ class LatencyStage implements Stage {
     if (this.#timer !== null) return;
     const nowMs = this.#port.clock.monotonicMs();
     let next = this.#queue[this.#head];
-    while (next !== undefined && next.readAtMs <= nowMs) {
+    while (next !== undefined && next.dueMs <= nowMs) {
       this.#head++;
-      this.#port.forward(next);
+      // The time it was due is its new read time, so that two latencies in a row add up.
+      this.#port.forward({ bytes: next.chunk.bytes, readAtMs: next.dueMs });
       next = this.#queue[this.#head];
     }
     if (this.#head > QUEUE_MAX_CHUNKS || next === undefined) {
@@ -79,7 +91,7 @@ class LatencyStage implements Stage {
       if (this.#ended) this.#port.end();
       return;
     }
-    this.#timer = this.#port.clock.after(Math.ceil(next.readAtMs - nowMs), () => {
+    this.#timer = this.#port.clock.after(Math.ceil(next.dueMs - nowMs), () => {
       this.#timer = null;
       this.#release();
     });

@@ -1,10 +1,9 @@
-import type { Chunk, Stage, StagePort, ToxicKind } from "./stage.ts";
+import { type Chunk, type Held, NOTHING_HELD, type Stage, type StagePort, type ToxicKind } from "./stage.ts";
 
 /** Lets everything pass: also what a toxic is on the connections its toxicity spares. */
 export const NOOP: ToxicKind = {
   type: "noop",
   attributeNames: [],
-  closesOnRemoval: false,
   start: (port) => new NoopStage(port),
 };
 
@@ -24,5 +23,7 @@ class NoopStage implements Stage {
     this.#port.end();
   }
 
-  flush(): void {}
+  stop(): Held {
+    return NOTHING_HELD;
+  }
 }

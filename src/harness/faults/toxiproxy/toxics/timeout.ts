@@ -1,5 +1,13 @@
 import type { Timer } from "../../../../env/clock.ts";
-import type { Attributes, Chunk, Stage, StagePort, ToxicKind } from "./stage.ts";
+import {
+  type Attributes,
+  type Chunk,
+  type Held,
+  NOTHING_HELD,
+  type Stage,
+  type StagePort,
+  type ToxicKind,
+} from "./stage.ts";
 
 /**
  * Drops all data. With `timeout` > 0 the connection ends after that many ms without data; 0 swallows for ever. Ending on removal
@@ -29,13 +37,14 @@ class TimeoutStage implements Stage {
   }
 
   end(): void {
-    this.flush();
+    this.stop();
     this.#port.end();
   }
 
-  flush(): void {
+  stop(): Held {
     this.#timer?.cancel();
     this.#timer = null;
+    return NOTHING_HELD;
   }
 
   #restartTimer(): void {
