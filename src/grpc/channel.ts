@@ -18,6 +18,8 @@ export interface ChannelOptions {
   readonly clock: Clock;
   readonly prng: Prng;
   readonly authority?: string;
+  /** As `ConnectionOptions.scheme`. */
+  readonly scheme?: "http" | "https";
   readonly maxResponseBytes?: number;
   /** A dialled server that has not said hello by then is given up. Default 5 s. */
   readonly dialTimeoutMs?: number;
@@ -107,10 +109,11 @@ export class GrpcChannel {
   }
 
   #dial(): GrpcConnection {
-    const { network, address, clock, prng, authority, maxResponseBytes } = this.#options;
+    const { network, address, clock, prng, authority, scheme, maxResponseBytes } = this.#options;
     const connection = new GrpcConnection(network.connect(address), {
       clock,
       ...(authority === undefined ? {} : { authority }),
+      ...(scheme === undefined ? {} : { scheme }),
       ...(maxResponseBytes === undefined ? {} : { maxResponseBytes }),
     });
     this.#connection = connection;

@@ -1,18 +1,53 @@
-/** @grpc/grpc-js on one end, ours on the other, over TCP; and ours on both. The same claims hold for every pairing. */
+/** @grpc/grpc-js on one end, ours on the other; and ours on both. The same claims hold for every pairing, over TCP and over TLS. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import grpc from "@grpc/grpc-js";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { nodeStreams } from "../../src/env/node/streams.ts";
-import type { StreamListener } from "../../src/env/streams.ts";
+import { tlsStreams } from "../../src/env/node/streams-tls.ts";
+import type { StreamListener, StreamNetwork } from "../../src/env/streams.ts";
 import { SILENT } from "../../src/env/trace.ts";
 import { type ClientStream, GrpcConnection } from "../../src/grpc/connection.ts";
 import { GrpcServer } from "../../src/grpc/server.ts";
 import { GrpcError, StatusCode } from "../../src/grpc/status.ts";
+import { CA, CLIENT, SERVER } from "../support/tls.ts";
 import { CHAT, ECHO, EXPAND } from "./echo.ts";
 
 const MB = 1024 * 1024;
 const ERROR_TEXT = "key „ключ“ not found: 100 %\n🔑";
+
+/** How both ends are connected: for ours, and the same for theirs. */
+interface Wire {
+  readonly name: string;
+  readonly network: StreamNetwork;
+  readonly scheme: "http" | "https";
+  serverCredentials(): grpc.ServerCredentials;
+  channelCredentials(): grpc.ChannelCredentials;
+}
+
+const TCP: Wire = {
+  name: "TCP",
+  network: nodeStreams,
+  scheme: "http",
+  serverCredentials: () => grpc.ServerCredentials.createInsecure(),
+  channelCredentials: () => grpc.credentials.createInsecure(),
+};
+
+/** Both ends prove who they are. */
+const TLS: Wire = {
+  name: "TLS",
+  network: {
+    listen: (address, accept) => tlsStreams({ ...SERVER, ca: CA, requireClientCert: true }).listen(address, accept),
+    connect: (address) => tlsStreams({ ...CLIENT, ca: CA }).connect(address),
+  },
+  scheme: "https",
+  serverCredentials() {
+    const pair = { private_key: Buffer.from(SERVER.key), cert_chain: Buffer.from(SERVER.cert) };
+    return grpc.ServerCredentials.createSsl(Buffer.from(CA), [pair], true);
+  },
+  channelCredentials: () =>
+    grpc.credentials.createSsl(Buffer.from(CA), Buffer.from(CLIENT.key), Buffer.from(CLIENT.cert)),
+};
 
 /** What both servers do: echo; "fail" fails; "silent" never answers; Expand counts down; Chat echoes until it is told "fail". */
 interface Running {
@@ -22,7 +57,7 @@ interface Running {
   stop(): Promise<void>;
 }
 
-async function startOurs(): Promise<Running> {
+async function startOurs(wire: Wire): Promise<Running> {
   let over = 0;
   const server = new GrpcServer({ trace: SILENT, clock: nodeClock, maxRequestBytes: 16 * MB });
   server.unary(ECHO, (request, call) => {
@@ -55,7 +90,7 @@ async function startOurs(): Promise<Running> {
       cancelled: () => over++,
     });
   });
-  const listener: StreamListener = await nodeStreams.listen({ host: "127.0.0.1", port: 0 }, (s) => server.accept(s));
+  const listener: StreamListener = await wire.network.listen({ host: "127.0.0.1", port: 0 }, (s) => server.accept(s));
   return {
     port: listener.address.port,
     over: () => over,
@@ -75,7 +110,7 @@ const identity = {
 
 type Bytes = Uint8Array;
 
-async function startTheirs(): Promise<Running> {
+async function startTheirs(wire: Wire): Promise<Running> {
   let over = 0;
   const server = new grpc.Server({ "grpc.max_receive_message_length": 16 * MB });
   const failure = (code: number): Partial<grpc.ServiceError> => ({ code, details: ERROR_TEXT });
@@ -112,7 +147,7 @@ async function startTheirs(): Promise<Running> {
     },
   );
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync("127.0.0.1:0", wire.serverCredentials(), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(error);
     });
@@ -149,8 +184,9 @@ function failureOf(error: GrpcError | grpc.ServiceError): Failure {
     : { code: error.code, text: error.details };
 }
 
-function connectOurs(port: number): Client {
-  const connection = new GrpcConnection(nodeStreams.connect({ host: "127.0.0.1", port }), { clock: nodeClock });
+function connectOurs(wire: Wire, port: number): Client {
+  const stream = wire.network.connect({ host: "127.0.0.1", port });
+  const connection = new GrpcConnection(stream, { clock: nodeClock, scheme: wire.scheme });
   return {
     unary: (request, { timeoutMs, token }) =>
       new Promise((resolve, reject) => {
@@ -183,10 +219,11 @@ function connectOurs(port: number): Client {
   };
 }
 
-function connectTheirs(port: number): Client {
-  const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+function connectTheirs(wire: Wire, port: number): Client {
+  const client = new grpc.Client(`127.0.0.1:${port}`, wire.channelCredentials(), {
     "grpc.max_receive_message_length": 16 * MB,
     "grpc.use_local_subchannel_pool": 1,
+    "grpc.ssl_target_name_override": "localhost",
   });
   const { requestSerialize, responseDeserialize } = identity;
   return {
@@ -234,13 +271,15 @@ const PAIRINGS = [
   { name: "our client, our server", start: startOurs, connect: connectOurs },
 ] as const;
 
-for (const { name, start, connect } of PAIRINGS) {
-  describe(name, () => {
+for (const [wire, { name, start, connect }] of [TCP, TLS].flatMap((wire) =>
+  PAIRINGS.map((pairing) => [wire, pairing] as const),
+)) {
+  describe(`${name}, over ${wire.name}`, () => {
     let server: Running;
     let client: Client;
     before(async () => {
-      server = await start();
-      client = connect(server.port);
+      server = await start(wire);
+      client = connect(wire, server.port);
     });
     after(async () => {
       client.stop();
