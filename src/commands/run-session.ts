@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Prng } from "../base/prng.ts";
 import { nodeClock } from "../env/node/clock.ts";
+import { makeDirectories } from "../env/node/directories.ts";
 import type { Cluster } from "../harness/cluster/cluster.ts";
 import { inspectEnvironment, type MachineEnvironment } from "../harness/cluster/environment.ts";
 import { LaunchError, launchCluster } from "../harness/cluster/launch.ts";
@@ -111,7 +112,7 @@ export class RunSession {
       this.#folder = join(reportsDir, run);
       if (existsSync(this.#folder)) continue;
       try {
-        mkdirSync(reportsDir, { recursive: true });
+        makeDirectories(reportsDir);
         mkdirSync(this.#folder);
         return run;
       } catch (error) {

@@ -1,5 +1,6 @@
 /** Writes on their way through the log: each is answered once, when its entry is applied here or when its time is up. */
 import { assert } from "../base/assert.ts";
+import { equalBytes } from "../base/bytes.ts";
 import type { MemberId } from "../base/ids.ts";
 import { InternalRaftRequest, RequestHeader } from "../proto/gen/etcdserverpb.ts";
 import type { Outcome } from "./apply/applier.ts";
@@ -86,11 +87,15 @@ export class Proposals {
     return { id, data };
   }
 
-  /** An entry was applied: answers if it was proposed here, in this life, and still waits. */
-  applied(requestId: bigint, outcome: Outcome): void {
+  /**
+   * An entry was applied: answers if it was proposed here, in this life, and still waits. Another member may share the 16 bits of
+   * this one's id and so give out the same request ids: only the bytes tell whose entry it is.
+   */
+  applied(requestId: bigint, data: Uint8Array, outcome: Outcome): void {
     if (requestId >> SUFFIX_BITS !== this.#prefix) return;
-    const pending = this.#take(Number(BigInt.asUintN(Number(SUFFIX_BITS), requestId)));
-    pending?.answer(outcome);
+    const id = Number(BigInt.asUintN(Number(SUFFIX_BITS), requestId));
+    const pending = this.#pending.get(id);
+    if (pending !== undefined && equalBytes(pending.data, data)) this.#takeKnown(id).answer(outcome);
   }
 
   /** The core found nobody to take it. A leader that refuses is full; without one it waits for the next. */

@@ -462,7 +462,7 @@ export class Member {
     const command = InternalRaftRequest.decode(entry.data);
     const { outcome, events } = this.#applier.apply(command);
     if (events.length > 0) this.watches.publish(events, this.#store.revision);
-    if (command.header !== null) this.#proposals.applied(command.header.id, outcome);
+    if (command.header !== null) this.#proposals.applied(command.header.id, entry.data, outcome);
   }
 
   /** Watchers that read history, a slice at a time: requests go on in between. */

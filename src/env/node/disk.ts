@@ -5,9 +5,10 @@
  *   const disk = nodeDisk(path)                 the Disk of env/disk.ts, names relative to path
  */
 import { execFile } from "node:child_process";
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, link, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Disk, DiskFile } from "../disk.ts";
+import { makeDirectories } from "./directories.ts";
 
 /** Only the owner may look into a data directory. */
 const DIRECTORY_MODE = 0o700;
@@ -17,7 +18,7 @@ const LOCK_NAME = "lock";
 export function nodeDisk(root: string): Disk {
   return {
     async makeDirectory(name) {
-      await mkdir(join(root, name), { recursive: true, mode: DIRECTORY_MODE });
+      makeDirectories(join(root, name), DIRECTORY_MODE);
     },
     async list(directory) {
       try {
@@ -105,7 +106,7 @@ export interface DirectoryLock {
  * so that a lock left by a killed process is taken over even when its pid has been given out again.
  */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
-  await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+  makeDirectories(path, DIRECTORY_MODE);
   const lock = join(path, LOCK_NAME);
   const own = `${lock}.${process.pid}`;
   const mine = `${process.pid} ${(await startOf(process.pid)) ?? "unknown"}\n`;
