@@ -14,7 +14,8 @@ import {
 import { Deadlines } from "./deadlines.ts";
 import { ErrorCode } from "./frames.ts";
 import { isMetadata, type ResponseHead, readResponseHead } from "./heads.ts";
-import { Http2Connection, type Http2Owner } from "./http2.ts";
+import { Http2Connection } from "./http2.ts";
+import type { Http2Owner } from "./http2-owner.ts";
 import { MessageReader } from "./messages.ts";
 import { MESSAGE_PREFIX_BYTES } from "./output.ts";
 import { codeOfHttpStatus, codeOfReset, decodeMessage, GrpcError, StatusCode } from "./status.ts";
@@ -187,7 +188,7 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
   }
 
   #open(call: ClientRpc): void {
-    const id = this.#http2.nextStreamId();
+    const id = this.#http2.streams.ids.next();
     if (id === 0) {
       // Stream ids are used up: this connection ends like one that was asked to go away.
       this.#draining = true;
@@ -195,7 +196,7 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
       return;
     }
     call.id = id;
-    this.#http2.attach(call);
+    this.#http2.streams.attach(call);
     this.#http2.headers(call, this.#requestBlock(call), false);
   }
 
@@ -383,7 +384,8 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
     call.finished = true;
     this.#deadlines.remove(call);
     if (!call.opened) this.#waiting.delete(call);
-    else if (!call.detached && !(call.remoteClosed && call.localClosed)) this.#http2.reset(call, ErrorCode.CANCEL);
+    else if (!call.detached && !(call.remoteClosed && call.localClosed))
+      this.#http2.streams.reset(call, ErrorCode.CANCEL);
     if (call.done !== null) this.#answer(call, call.done, error);
     else call.handler?.closed(error);
   }
@@ -412,7 +414,7 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
 
   /** END_STREAM was sent; the answer is still to come. */
   sent(call: ClientRpc): void {
-    this.#http2.localEnd(call);
+    this.#http2.streams.localEnd(call);
   }
 
   trailers(): Uint8Array {

@@ -1,6 +1,7 @@
+import { ConnectionError, ErrorCode } from "./frames.ts";
 import type { Http2Stream } from "./http2-stream.ts";
 import { MESSAGE_PREFIX_BYTES, type Output } from "./output.ts";
-import type { PeerSettings } from "./settings.ts";
+import { type PeerSettings, WINDOW_MAX_BYTES } from "./settings.ts";
 
 /**
  * While more than this waits for the kernel, DATA stays in the queues of its streams. It lies above every byte stream's
@@ -72,9 +73,33 @@ export class Sender<S extends Http2Stream> {
     if (stream.queue === null) this.#finish(stream);
   }
 
-  /** A window has grown or the stream may send again. */
-  resume(stream: S): void {
+  /** The peer lets us send `increment` more bytes over all streams. */
+  grow(increment: number): void {
+    this.connectionWindow += increment;
+    if (this.connectionWindow > WINDOW_MAX_BYTES) {
+      throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window overflows");
+    }
+    this.pump();
+  }
+
+  /** The same on one stream. False: more than a window may be. */
+  growStream(stream: S, increment: number): boolean {
+    stream.sendWindow += increment;
+    if (stream.sendWindow > WINDOW_MAX_BYTES) return false;
     if (stream.queue !== null) this.#ready.add(stream);
+    this.pump();
+    return true;
+  }
+
+  /** The initial window has changed, and with it those of open streams: they may become negative (RFC 9113, section 6.9.2). */
+  adjust(streams: Iterable<S>, growth: number): void {
+    for (const stream of streams) {
+      stream.sendWindow += growth;
+      if (stream.sendWindow > WINDOW_MAX_BYTES) {
+        throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "a stream's window overflows");
+      }
+      if (growth > 0 && stream.queue !== null) this.#ready.add(stream);
+    }
   }
 
   /** The stream is gone and with it what it had to send. */

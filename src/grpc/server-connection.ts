@@ -7,7 +7,8 @@ import type { Deadlines } from "./deadlines.ts";
 import { ErrorCode } from "./frames.ts";
 import { type RequestHead, readRequestHead } from "./heads.ts";
 import type { Http1Handler, Http1Response } from "./http1.ts";
-import { Http2Connection, type Http2Owner } from "./http2.ts";
+import { Http2Connection } from "./http2.ts";
+import type { Http2Owner } from "./http2-owner.ts";
 import { MessageReader } from "./messages.ts";
 import { MESSAGE_PREFIX_BYTES } from "./output.ts";
 import { plainRequest, plainResponse } from "./plain.ts";
@@ -268,7 +269,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     if (!more && call.route?.kind === "stream" && call.queuedBytes > this.#options.connectionQueueBytes) {
       // A handler that does not wait for `drained` must not fill the memory.
       this.#options.trace.warn("a stream's queue overflowed", { method: call.head?.path ?? "", remote: this.remote });
-      this.http2.reset(call, ErrorCode.ENHANCE_YOUR_CALM);
+      this.http2.streams.reset(call, ErrorCode.ENHANCE_YOUR_CALM);
       this.#cancelled(call);
     }
     return more;
@@ -297,7 +298,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
   }
 
   sent(call: ServerRpc): void {
-    this.http2.localEnd(call);
+    this.http2.streams.localEnd(call);
   }
 
   drained(call: ServerRpc): void {
@@ -377,7 +378,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
   // ------------------------------------------------------------------------------------------------------- endings
 
   #malformed(call: ServerRpc): void {
-    this.http2.reset(call, ErrorCode.PROTOCOL_ERROR);
+    this.http2.streams.reset(call, ErrorCode.PROTOCOL_ERROR);
     this.#cancelled(call);
   }
 
