@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts";
-import { CodecError, type Method } from "../base/codec.ts";
+import type { Method } from "../base/codec.ts";
 import type { Clock } from "../env/clock.ts";
 import type { ByteStream } from "../env/streams.ts";
 import {
@@ -13,13 +13,13 @@ import {
 } from "./client-call.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ErrorCode } from "./frames.ts";
-import { isMetadata, type ResponseHead, readResponseHead } from "./heads.ts";
+import { type ResponseHead, readResponseHead } from "./heads.ts";
 import { Http2Connection } from "./http2.ts";
 import type { Http2Owner } from "./http2-owner.ts";
-import { MessageReader } from "./messages.ts";
 import { MESSAGE_PREFIX_BYTES } from "./output.ts";
-import { codeOfHttpStatus, codeOfReset, decodeMessage, GrpcError, StatusCode } from "./status.ts";
-import { formatTimeout } from "./timeout.ts";
+import { RequestBlocks } from "./request-blocks.ts";
+import { answer, type ResponseSink, Responses } from "./responses.ts";
+import { codeOfReset, GrpcError, StatusCode } from "./status.ts";
 
 export type { CallOptions, ClientCall, ClientStream, ClientStreamHandler, UnaryDone } from "./client-call.ts";
 
@@ -37,27 +37,18 @@ export interface ConnectionOptions {
   readonly streamQueueBytes?: number;
 }
 
-interface CachedRequest {
-  readonly timeoutMs: number;
-  readonly block: Buffer;
-  readonly generation: number;
-}
-
-/** So many distinct time-outs enter the compression table; after that they travel as literals and push nothing out of it. */
-const INDEXED_TIMEOUTS_MAX = 8;
 const PINGS_MAX = 64;
 
 /**
  * The client's half of one HTTP/2 connection, never re-dialled. Calls may start at once; they leave when the server's settings
  * have arrived, so that a call on a connection that never came up is known not to have reached anybody.
  */
-export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, ClientCallOwner {
+export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, ClientCallOwner, ResponseSink {
   readonly #http2: Http2Connection<ClientRpc, ResponseHead>;
   readonly #options: ConnectionOptions;
   readonly #deadlines: Deadlines;
-  readonly #authority: string;
-  readonly #blocks = new Map<Method<unknown, unknown>, CachedRequest>();
-  readonly #timeouts = new Set<string>();
+  readonly #blocks: RequestBlocks;
+  readonly #responses: Responses;
   readonly #pings: ((error: Error | null) => void)[] = [];
   readonly #onReady: (() => void)[] = [];
   readonly #onClosed: ((error: Error | null) => void)[] = [];
@@ -68,7 +59,6 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
 
   constructor(stream: ByteStream, options: ConnectionOptions) {
     this.#options = options;
-    this.#authority = options.authority ?? stream.remote;
     this.#deadlines = new Deadlines(options.clock);
     this.#http2 = new Http2Connection<ClientRpc, ResponseHead>(stream, this, {
       clock: options.clock,
@@ -77,6 +67,8 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
       streamQueueBytes: options.streamQueueBytes ?? 1024 * 1024,
     });
     const http2 = this.#http2;
+    this.#blocks = new RequestBlocks(http2.encoder, options.scheme ?? "http", options.authority ?? stream.remote);
+    this.#responses = new Responses(options.maxResponseBytes ?? 64 * 1024 * 1024, this);
     stream.handle({
       data: (bytes) =>
         http2.data(Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)),
@@ -197,7 +189,7 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
     }
     call.id = id;
     this.#http2.streams.attach(call);
-    this.#http2.headers(call, this.#requestBlock(call), false);
+    this.#http2.headers(call, this.#blocks.block(call), false);
   }
 
   #openWaiting(): void {
@@ -226,41 +218,6 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
     else call.blocked = true;
   }
 
-  #requestBlock(call: ClientRpc): Buffer {
-    const timeoutMs = call.options.timeoutMs ?? -1;
-    const plain = call.options.metadata === undefined;
-    const cached = plain ? this.#blocks.get(call.method) : undefined;
-    const generation = this.#http2.encoder.generation;
-    if (cached !== undefined && cached.generation === generation && cached.timeoutMs === timeoutMs) return cached.block;
-    const block = this.#encodeRequest(call, timeoutMs);
-    if (plain && generation === this.#http2.encoder.generation) {
-      this.#blocks.set(call.method, { timeoutMs, block, generation });
-    }
-    return block;
-  }
-
-  #encodeRequest(call: ClientRpc, timeoutMs: number): Buffer {
-    const encoder = this.#http2.encoder;
-    encoder.field(":method", "POST", "index");
-    encoder.field(":scheme", this.#options.scheme ?? "http", "index");
-    encoder.field(":path", call.method.path, "index");
-    encoder.field(":authority", this.#authority, "index");
-    encoder.field("te", "trailers", "index");
-    encoder.field("content-type", "application/grpc", "index");
-    encoder.field("user-agent", "grpc-ts-faultline/0.1", "index");
-    if (timeoutMs >= 0) {
-      const text = formatTimeout(timeoutMs);
-      const indexed = this.#timeouts.has(text) || this.#timeouts.size < INDEXED_TIMEOUTS_MAX;
-      if (indexed) this.#timeouts.add(text);
-      encoder.field("grpc-timeout", text, indexed ? "index" : "plain");
-    }
-    for (const [name, value] of call.options.metadata ?? []) {
-      assert(isMetadata(name, value), "metadata is made of what gRPC allows", { name });
-      encoder.field(name, value, "plain");
-    }
-    return encoder.finish();
-  }
-
   sendRequest(call: ClientRpc, bytes: Uint8Array, last: boolean): boolean {
     if (call.opened) return call.detached ? true : this.#http2.sender.send(call, bytes, last);
     call.early ??= [];
@@ -286,94 +243,15 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
   }
 
   head(call: ClientRpc, head: ResponseHead): void {
-    if (head.malformed || head.tooLarge) {
-      this.#broken(call, head.tooLarge ? "the response's header fields are too large" : "malformed response header");
-    } else if (call.head !== null) {
-      if (head.httpStatus !== null || !call.remoteClosed) this.#broken(call, "a second response header");
-      else this.#ended(call, head);
-    } else if (head.httpStatus === null) {
-      this.#broken(call, "the response starts with trailers");
-    } else if (head.httpStatus < 200) {
-      if (call.remoteClosed) this.#broken(call, "the response ends with an interim status");
-    } else if (!head.grpc) {
-      const text = `not a gRPC response: HTTP status ${head.httpStatus}`;
-      this.finish(call, new GrpcError(codeOfHttpStatus(head.httpStatus), text));
-    } else if (call.remoteClosed) {
-      this.#ended(call, head);
-    } else {
-      call.head = head;
-    }
+    this.#responses.head(call, head);
   }
 
   data(call: ClientRpc, bytes: Buffer, start: number, end: number): void {
-    if (call.finished) return;
-    if (call.head === null) {
-      this.#broken(call, "DATA before the response header");
-      return;
-    }
-    if (start < end) this.#body(call, bytes, start, end);
-    if (call.remoteClosed && !call.finished) this.#broken(call, "the response ends without a status");
-  }
-
-  #body(call: ClientRpc, bytes: Buffer, start: number, end: number): void {
-    const length = end - start - MESSAGE_PREFIX_BYTES;
-    const whole = call.reader === null && length >= 0 && bytes[start] === 0 && bytes.readUInt32BE(start + 1) === length;
-    try {
-      if (whole && length <= this.#maxResponseBytes) {
-        this.received(call, bytes.subarray(start + MESSAGE_PREFIX_BYTES, end));
-        return;
-      }
-      call.reader ??= new MessageReader(this.#maxResponseBytes);
-      call.reader.push(bytes, start, end, call);
-    } catch (error) {
-      if (!(error instanceof GrpcError)) throw error;
-      this.finish(call, error);
-    }
-  }
-
-  get #maxResponseBytes(): number {
-    return this.#options.maxResponseBytes ?? 64 * 1024 * 1024;
+    this.#responses.data(call, bytes, start, end);
   }
 
   received(call: ClientRpc, bytes: Uint8Array): void {
-    if (call.finished) return;
-    if (call.handler !== null) {
-      const response = this.#decode(call, bytes);
-      if (!call.finished) call.handler.message(response);
-    } else if (call.response === null) {
-      call.response = bytes;
-    } else {
-      this.#broken(call, "more than one response message");
-    }
-  }
-
-  #decode(call: ClientRpc, bytes: Uint8Array): unknown {
-    try {
-      return call.method.response.decode(bytes);
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error;
-      this.finish(call, new GrpcError(StatusCode.INTERNAL, `malformed response: ${error.message}`));
-      return null;
-    }
-  }
-
-  /** The status has arrived. */
-  #ended(call: ClientRpc, head: ResponseHead): void {
-    if (head.grpcStatus === null) {
-      this.#broken(call, "the response has no status");
-    } else if (head.grpcStatus !== StatusCode.OK) {
-      this.finish(call, new GrpcError(head.grpcStatus, decodeMessage(head.grpcMessage)));
-    } else if (call.reader?.partial) {
-      this.#broken(call, "the response ends inside a message");
-    } else if (call.done !== null && call.response === null) {
-      this.#broken(call, "the response message is missing");
-    } else {
-      this.finish(call, null);
-    }
-  }
-
-  #broken(call: ClientRpc, message: string): void {
-    this.finish(call, new GrpcError(StatusCode.INTERNAL, message));
+    this.#responses.received(call, bytes);
   }
 
   // ---------------------------------------------------------------------------------------------------------- endings
@@ -386,24 +264,8 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
     if (!call.opened) this.#waiting.delete(call);
     else if (!call.detached && !(call.remoteClosed && call.localClosed))
       this.#http2.streams.reset(call, ErrorCode.CANCEL);
-    if (call.done !== null) this.#answer(call, call.done, error);
+    if (call.done !== null) answer(call, call.done, error);
     else call.handler?.closed(error);
-  }
-
-  #answer(call: ClientRpc, done: UnaryDone<unknown>, error: GrpcError | null): void {
-    if (error !== null || call.response === null) {
-      done(error, null);
-      return;
-    }
-    let response: unknown;
-    try {
-      response = call.method.response.decode(call.response);
-    } catch (cause) {
-      if (!(cause instanceof CodecError)) throw cause;
-      done(new GrpcError(StatusCode.INTERNAL, `malformed response: ${cause.message}`), null);
-      return;
-    }
-    done(null, response);
   }
 
   reset(call: ClientRpc, code: number, byPeer: boolean): void {

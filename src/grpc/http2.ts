@@ -1,3 +1,4 @@
+import type { Timer } from "../env/clock.ts";
 import type { ByteStream } from "../env/streams.ts";
 import { FloodGuard } from "./flood.ts";
 import {
@@ -28,6 +29,8 @@ import { applySettings, defaultSettings, encodeSettings, type PeerSettings, Sett
 
 /** What we announce. Frames stay at the smallest maximum: larger ones would only be gathered from several reads. */
 const FRAME_MAX_BYTES = 16_384;
+/** How long a peer may take to acknowledge our settings (RFC 9113, section 6.5.3); a client's dialling is part of it. */
+const SETTINGS_ACK_MS = 20_000;
 const CONTROL_BURST = 1_000;
 const CONTROL_PER_SECOND = 200;
 
@@ -50,6 +53,8 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
   readonly #parser: FrameParser;
   readonly #control: FloodGuard;
   #settingsSeen = false;
+  /** Runs until the peer has acknowledged our settings. */
+  #ackTimer: Timer | null = null;
   #closed = false;
   #readPaused = false;
 
@@ -78,15 +83,9 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
       ]),
     );
     this.output.windowUpdate(0, CONNECTION_WINDOW_BYTES - 65_535);
-  }
-
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
-  /** The peer's SETTINGS have arrived. */
-  get settled(): boolean {
-    return this.#settingsSeen;
+    this.#ackTimer = this.#options.clock.after(SETTINGS_ACK_MS, () => {
+      this.fail(new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, "our settings were not acknowledged"));
+    });
   }
 
   // ------------------------------------------------------------------------------------------------- the byte stream
@@ -129,6 +128,7 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
   disconnected(error: Error | null): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#ackTimer?.cancel();
     this.output.close();
     this.#owner.closed(error);
   }
@@ -163,6 +163,7 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
     if (this.#closed) return;
     this.output.flush();
     this.#closed = true;
+    this.#ackTimer?.cancel();
     this.output.close();
     this.#stream.end();
     this.#owner.closed(error);
@@ -281,6 +282,7 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
     this.#countControl();
     if ((flags & Flag.ACK) !== 0) {
       if (start !== end) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "a SETTINGS acknowledgement is empty");
+      this.#ackTimer?.cancel();
       return;
     }
     const windowBefore = this.peer.initialWindowBytes;

@@ -6,14 +6,15 @@ import type { Trace } from "../env/trace.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { ErrorCode } from "./frames.ts";
 import { type RequestHead, readRequestHead } from "./heads.ts";
-import type { Http1Handler, Http1Response } from "./http1.ts";
+import type { Http1Handler } from "./http1.ts";
 import { Http2Connection } from "./http2.ts";
 import type { Http2Owner } from "./http2-owner.ts";
 import { MessageReader } from "./messages.ts";
 import { MESSAGE_PREFIX_BYTES } from "./output.ts";
-import { plainRequest, plainResponse } from "./plain.ts";
+import { PlainCalls } from "./plain.ts";
+import { ResponseBlocks } from "./response-blocks.ts";
 import { type CallOwner, type Route, ServerRpc } from "./server-call.ts";
-import { encodeMessage, GrpcError, StatusCode } from "./status.ts";
+import { GrpcError, StatusCode } from "./status.ts";
 
 export interface ServerConnectionOptions {
   readonly trace: Trace;
@@ -28,19 +29,13 @@ export interface ServerConnectionOptions {
   readonly connectionQueueBytes: number;
 }
 
-/** A header block that is written once and sent many times, until the encoder's table changes. */
-interface CachedBlock {
-  block: Buffer;
-  generation: number;
-}
-
 /** The gRPC server's half of one HTTP/2 connection: from header blocks and DATA to handlers and back. */
 export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, CallOwner {
   readonly remote: string;
   readonly http2: Http2Connection<ServerRpc, RequestHead>;
   readonly #options: ServerConnectionOptions;
-  readonly #headBlock: CachedBlock = { block: Buffer.alloc(0), generation: -1 };
-  readonly #okBlock: CachedBlock = { block: Buffer.alloc(0), generation: -1 };
+  readonly #blocks: ResponseBlocks;
+  readonly #plain: PlainCalls;
   #draining = false;
   /** Of incomplete requests, over all calls. */
   #heldBytes = 0;
@@ -54,6 +49,8 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
       maxConcurrentStreams: options.maxConcurrentStreams,
       streamQueueBytes: options.streamQueueBytes,
     });
+    this.#plain = new PlainCalls(this.http2, options);
+    this.#blocks = new ResponseBlocks(this.http2.encoder);
     this.http2.start();
   }
 
@@ -86,18 +83,18 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     if (head.malformed || head.trailers) {
       this.#malformed(call);
     } else if (head.tooLarge) {
-      this.#answerPlain(call, { status: 431, body: "header fields too large" });
+      this.#plain.answer(call, { status: 431, body: "header fields too large" });
     } else if (head.grpc) {
       this.#startCall(call, head);
     } else if (this.#options.http1 === null) {
-      this.#answerPlain(call, { status: 415, body: "this server speaks application/grpc" });
+      this.#plain.answer(call, { status: 415, body: "this server speaks application/grpc" });
     }
     if (call.remoteClosed && !call.detached) this.#requestEnded(call);
   }
 
   #startCall(call: ServerRpc, head: RequestHead): void {
     if (head.method !== "POST") {
-      this.#answerPlain(call, { status: 405, body: "gRPC calls are POST requests" });
+      this.#plain.answer(call, { status: 405, body: "gRPC calls are POST requests" });
       return;
     }
     const route = this.#options.routes.get(head.path);
@@ -110,12 +107,9 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
       return;
     }
     call.route = route;
-    if (route.kind === "stream") this.#startStream(call, route, head.timeoutMs);
-  }
-
-  #startStream(call: ServerRpc, route: Route & { kind: "stream" }, timeoutMs: number | null): void {
-    if (timeoutMs !== null) this.#options.deadlines.add(call, timeoutMs);
-    this.#run(call, () => route.handler(call));
+    // The time runs while the request is still on its way, too.
+    if (head.timeoutMs !== null) this.#options.deadlines.add(call, head.timeoutMs);
+    if (route.kind === "stream") this.#run(call, () => route.handler(call));
   }
 
   data(call: ServerRpc, bytes: Buffer, start: number, end: number): void {
@@ -123,7 +117,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     const route = call.route;
     const length = end - start - MESSAGE_PREFIX_BYTES;
     if (route === null) {
-      this.#plainData(call, bytes, start, end);
+      if (this.#plain.data(call, bytes, start, end)) this.#hold(call, call.bodyBytes);
     } else if (
       call.reader === null &&
       route.kind === "unary" &&
@@ -187,7 +181,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     if (call.finished) return;
     const route = call.route;
     if (route === null) {
-      this.#runPlain(call, head);
+      this.#plain.run(call, head);
       return;
     }
     if (call.reader?.partial) {
@@ -223,8 +217,6 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
   }
 
   #answerLater(call: ServerRpc, route: Route, response: Promise<unknown>): void {
-    const timeoutMs = call.timeoutMs;
-    if (timeoutMs !== null) this.#options.deadlines.add(call, timeoutMs);
     response.then(
       (value) => this.#run(call, () => this.#answer(call, route, value)),
       (error) => this.#failed(call, error),
@@ -263,7 +255,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     if (call.detached) return true;
     if (!call.headSent) {
       call.headSent = true;
-      this.http2.headers(call, this.#cached(this.#headBlock, RESPONSE_HEAD), false);
+      this.http2.headers(call, this.#blocks.head(), false);
     }
     const more = this.http2.sender.send(call, bytes, false);
     if (!more && call.route?.kind === "stream" && call.queuedBytes > this.#options.connectionQueueBytes) {
@@ -285,16 +277,8 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     this.http2.sender.end(call, "trailers");
   }
 
-  /** Trailers, or a whole trailers-only response when nothing has been sent. */
   trailers(call: ServerRpc): Uint8Array {
-    if (call.error === null && call.headSent) return this.#cached(this.#okBlock, OK_TRAILERS);
-    const encoder = this.http2.encoder;
-    if (!call.headSent) for (const [name, value] of RESPONSE_HEAD) encoder.field(name, value, "index");
-    encoder.field("grpc-status", String(call.error?.code ?? StatusCode.OK), "index");
-    if (call.error !== null && call.error.message !== "") {
-      encoder.field("grpc-message", encodeMessage(call.error.message), "plain");
-    }
-    return encoder.finish();
+    return this.#blocks.trailers(call.error, call.headSent);
   }
 
   sent(call: ServerRpc): void {
@@ -308,71 +292,6 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
 
   resumeCredit(call: ServerRpc): void {
     if (!call.detached) this.http2.resumeCredit(call);
-  }
-
-  #cached(cache: CachedBlock, fields: readonly (readonly [string, string])[]): Buffer {
-    const encoder = this.http2.encoder;
-    if (cache.generation === encoder.generation) return cache.block;
-    const generation = encoder.generation;
-    for (const [name, value] of fields) encoder.field(name, value, "index");
-    const block = encoder.finish();
-    if (generation === encoder.generation) {
-      cache.block = block;
-      cache.generation = generation;
-    }
-    return block;
-  }
-
-  // ---------------------------------------------------------------------------------------------- plain HTTP requests
-
-  #plainData(call: ServerRpc, bytes: Buffer, start: number, end: number): void {
-    if (call.finished || start === end) return;
-    if (call.bodyBytes > this.#options.maxRequestBytes) {
-      this.#answerPlain(call, { status: 413, body: "request body too large" });
-      return;
-    }
-    call.body ??= [];
-    call.body.push(bytes.subarray(start, end));
-    this.#hold(call, call.bodyBytes);
-  }
-
-  #runPlain(call: ServerRpc, head: RequestHead): void {
-    const handler = this.#options.http1;
-    if (handler === null) return;
-    let response: Http1Response | Promise<Http1Response>;
-    try {
-      response = handler(plainRequest(head, call.body ?? []));
-    } catch (error) {
-      this.#plainFailed(call, error);
-      return;
-    }
-    if (!(response instanceof Promise)) {
-      this.#answerPlain(call, response);
-      return;
-    }
-    response.then(
-      (value) => this.#answerPlain(call, value),
-      (error) => this.#plainFailed(call, error),
-    );
-  }
-
-  #plainFailed(call: ServerRpc, error: unknown): void {
-    if (error instanceof AssertionError) throw error;
-    this.#options.trace.error("an HTTP handler failed", { path: call.head?.path ?? "", error: String(error) });
-    this.#answerPlain(call, { status: 500, body: "internal error" });
-  }
-
-  #answerPlain(call: ServerRpc, response: Http1Response): void {
-    if (call.finished) return;
-    call.finished = true;
-    if (call.detached) return;
-    const { fields, body } = plainResponse(response);
-    for (const [name, value] of fields) this.http2.encoder.field(name, value, "plain");
-    const bodiless = body.length === 0 || call.head?.method === "HEAD";
-    call.headSent = true;
-    call.framed = false;
-    this.http2.headers(call, this.http2.encoder.finish(), bodiless);
-    if (!bodiless) this.http2.sender.send(call, body, true);
   }
 
   // ------------------------------------------------------------------------------------------------------- endings
@@ -428,9 +347,3 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     if (this.#draining && this.http2.streams.size === 0) this.http2.close(null);
   }
 }
-
-const RESPONSE_HEAD: readonly (readonly [string, string])[] = [
-  [":status", "200"],
-  ["content-type", "application/grpc"],
-];
-const OK_TRAILERS: readonly (readonly [string, string])[] = [["grpc-status", "0"]];

@@ -14,6 +14,7 @@ import { GrpcServer } from "../../src/grpc/server.ts";
 import { type GrpcError, StatusCode } from "../../src/grpc/status.ts";
 import { MemoryNetwork, MemoryStream } from "../support/streams.ts";
 import { CHAT, ECHO } from "./echo.ts";
+import { ManualClock } from "./manual-clock.ts";
 import { message, RawPeer } from "./raw-peer.ts";
 
 interface Rig {
@@ -76,6 +77,19 @@ describe("a client's call", () => {
     peer.stream.end();
     await fails(ended, StatusCode.UNAVAILABLE, false);
     await fails(call(connection), StatusCode.UNAVAILABLE, false);
+  });
+
+  it("was not reached when its server let 20 s pass without a word", async () => {
+    const clock = new ManualClock();
+    const [near, far] = MemoryStream.pair();
+    const connection = new GrpcConnection(near, { clock });
+    const peer = new RawPeer(far);
+    peer.skipPreface = true;
+    const ended = call(connection);
+    clock.advance(20_000);
+    await fails(ended, StatusCode.UNAVAILABLE, false);
+    assert.equal(connection.state, "closed");
+    await peer.end();
   });
 
   it("may have been reached when the connection broke behind it", async () => {

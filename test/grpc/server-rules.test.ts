@@ -8,6 +8,7 @@ import { GrpcServer, type GrpcServerOptions, type ServerStream } from "../../src
 import { GrpcError, StatusCode } from "../../src/grpc/status.ts";
 import { MemoryStream } from "../support/streams.ts";
 import { CHAT, ECHO, EXPAND } from "./echo.ts";
+import { ManualClock } from "./manual-clock.ts";
 import { message, nameOf, RawPeer, REQUEST } from "./raw-peer.ts";
 
 interface Rig {
@@ -147,6 +148,20 @@ describe("a unary call", () => {
     peer.send(FrameType.DATA, 0, 1, Buffer.from([0, 0, 0, 0, 101, 1]));
     assert.equal((await status(peer, 1)).code, "8");
     assert.equal(nameOf(await peer.reset(1)), "NO_ERROR");
+  });
+
+  it("ends at its deadline though its request never comes to an end", async () => {
+    const { peer } = rig();
+    peer.headers(1, [...REQUEST, "grpc-timeout", "20m"], false);
+    peer.headers(3, [...REQUEST, "grpc-timeout", "30m"], false);
+    peer.send(FrameType.DATA, 0, 3, message("half").subarray(0, 7));
+    for (const streamId of [1, 3]) {
+      assert.equal((await status(peer, streamId)).code, String(StatusCode.DEADLINE_EXCEEDED));
+      assert.equal(nameOf(await peer.reset(streamId)), "NO_ERROR");
+    }
+    // The rest may still be on its way: it harms nobody.
+    peer.send(FrameType.DATA, Flag.END_STREAM, 3, message("half").subarray(7));
+    await peer.settle();
   });
 
   it("to an unknown method ends with UNIMPLEMENTED", async () => {
@@ -422,6 +437,21 @@ describe("a connection ends with GOAWAY when the client", () => {
       await peer.end();
     });
   }
+
+  it("never acknowledges our settings", async () => {
+    const clock = new ManualClock();
+    const [acknowledging, silent] = [rig({ clock }).peer, rig({ clock }).peer];
+    acknowledging.send(FrameType.SETTINGS, Flag.ACK, 0);
+    await acknowledging.settle();
+    await silent.settle();
+    clock.advance(19_999);
+    await silent.settle();
+    clock.advance(1);
+    assert.equal(nameOf(await silent.goaway()), "SETTINGS_TIMEOUT");
+    await silent.end();
+    await acknowledging.settle();
+    assert.equal(acknowledging.closed, false);
+  });
 
   it("does not start with SETTINGS", async () => {
     const server = new GrpcServer({ trace: SILENT, clock: nodeClock });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Clock } from "../../src/env/clock.ts";
 import { Deadlines, Expiring } from "../../src/grpc/deadlines.ts";
 import { decodeMessage, encodeMessage } from "../../src/grpc/status.ts";
 import { formatTimeout, parseTimeout } from "../../src/grpc/timeout.ts";
+import { ManualClock } from "./manual-clock.ts";
 
 describe("grpc-message", () => {
   it("gives back any text, and is visible ASCII on the wire", () => {
@@ -54,37 +54,6 @@ describe("grpc-timeout", () => {
     for (const [text, expected] of cases) assert.equal(parseTimeout(text), expected, text);
   });
 });
-
-/** A clock that a test turns by hand. */
-class ManualClock implements Clock {
-  nowMs = 0;
-  readonly #timers = new Set<{ readonly atMs: number; readonly action: () => void }>();
-  started = 0;
-
-  monotonicMs(): number {
-    return this.nowMs;
-  }
-  wallMs(): number {
-    return this.nowMs;
-  }
-  after(delayMs: number, action: () => void): { cancel(): void } {
-    const timer = { atMs: this.nowMs + delayMs, action };
-    this.started++;
-    this.#timers.add(timer);
-    return { cancel: () => this.#timers.delete(timer) };
-  }
-  advance(ms: number): void {
-    const endMs = this.nowMs + ms;
-    for (;;) {
-      const next = [...this.#timers].sort((a, b) => a.atMs - b.atMs)[0];
-      if (next === undefined || next.atMs > endMs) break;
-      this.nowMs = Math.max(this.nowMs, next.atMs);
-      this.#timers.delete(next);
-      next.action();
-    }
-    this.nowMs = endMs;
-  }
-}
 
 class Item extends Expiring {
   readonly #clock: ManualClock;
