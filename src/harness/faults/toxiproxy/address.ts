@@ -18,7 +18,9 @@ export function parseAddress(text: string): Address {
     const reason = text.includes(":") ? "too many colons in address" : "missing port in address";
     throw systemError(`address ${text}: ${reason}`);
   }
-  const port = match[3] === "" ? 0 : Number(match[3]);
+  // Names of services are not looked up.
+  if (!/^\d*$/.test(match[3] ?? "")) throw systemError(`lookup tcp/${match[3]}: unknown port`);
+  const port = Number(match[3]);
   if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) throw systemError(`address ${match[3]}: invalid port`);
   return { host: match[1] ?? match[2] ?? "", port };
 }

@@ -5,7 +5,7 @@ import { ApiError, badRequestBody } from "./errors.ts";
 import type { EventLog } from "./events.ts";
 import { decodeFirst, decodeObject, encode } from "./json.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Proxies } from "./proxies.ts";
+import type { PopulateResult, Proxies } from "./proxies.ts";
 import type { ProxyJson } from "./proxy.ts";
 
 /** Its own version of the 2.12 line's behaviour. */
@@ -20,6 +20,7 @@ const TEXT_TYPE = "text/plain; charset=utf-8";
 interface Reply {
   readonly status: number;
   readonly type?: string;
+  readonly nosniff?: boolean;
   readonly body?: string;
 }
 
@@ -151,13 +152,23 @@ function byName(proxies: readonly ProxyJson[]): string {
   return `{${proxies.map((proxy) => `${encode(proxy.name)}:${encode(proxy)}`).join(",")}}`;
 }
 
+/** Refusals look unlike those of other requests: as JSON, with what was done before. */
 async function populate({ proxies }: Served, { body }: Request): Promise<Reply> {
-  const result = await proxies.populate(decodeFirst(body));
+  const result = await populateOrError(proxies, body);
   // Go writes a list that was never appended to as null.
   const done = result.proxies.length === 0 ? null : result.proxies;
   if (result.error === null) return json(201, { proxies: done });
   const { message, status } = result.error;
   return json(status, { error: message, status, proxies: done });
+}
+
+async function populateOrError(proxies: Proxies, body: string): Promise<PopulateResult> {
+  try {
+    return await proxies.populate(decodeFirst(body));
+  } catch (error) {
+    if (error instanceof ApiError) return { proxies: [], error };
+    throw error;
+  }
 }
 
 /** The real server's HTTP surface, and our own under /x/. Changes are made one at a time, in the order in which requests are complete. */
@@ -208,11 +219,16 @@ async function answer(
   }
 }
 
-const plainError = (status: number, text: string): Reply => ({ status, type: TEXT_TYPE, body: `${text}\n` });
+const plainError = (status: number, text: string): Reply => ({
+  status,
+  type: TEXT_TYPE,
+  nosniff: true,
+  body: `${text}\n`,
+});
 
 function send(response: ServerResponse, reply: Reply): void {
   response.statusCode = reply.status;
-  if (reply.type === TEXT_TYPE) response.setHeader("x-content-type-options", "nosniff");
+  if (reply.nosniff === true) response.setHeader("x-content-type-options", "nosniff");
   if (reply.type !== undefined) response.setHeader("content-type", reply.type);
   response.end(reply.body ?? "");
 }

@@ -1,4 +1,5 @@
 import { Toxiproxy } from "toxiproxy-node-client";
+import type { EventsPage } from "./events.ts";
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -17,7 +18,13 @@ export interface ProxyState extends ProxySpec {
 export type ToxicSettings =
   | { readonly type: "latency"; readonly attributes: { readonly latency: number; readonly jitter: number } }
   | { readonly type: "bandwidth"; readonly attributes: { readonly rate: number } }
-  | { readonly type: "timeout"; readonly attributes: { readonly timeout: number } };
+  | { readonly type: "timeout" | "reset_peer"; readonly attributes: { readonly timeout: number } }
+  | { readonly type: "slow_close"; readonly attributes: { readonly delay: number } }
+  | { readonly type: "limit_data"; readonly attributes: { readonly bytes: number } }
+  | {
+      readonly type: "slicer";
+      readonly attributes: { readonly average_size: number; readonly size_variation: number; readonly delay: number };
+    };
 
 export type ToxicSpec = ToxicSettings & {
   readonly name: string;
@@ -102,9 +109,28 @@ export class ToxiproxyClient {
     }
   }
 
-  /** Every proxy up, every toxic gone. */
+  /** Every proxy up, every toxic gone, nothing stalled. */
   async reset(): Promise<void> {
     await this.#toxiproxy.reset();
+  }
+
+  /** Ours only (the real server answers 404): sockets stay open and stand still, new ones wait, until `resume`. */
+  async stall(proxy: string): Promise<void> {
+    await this.#toxiproxy.api.post(this.#stallUrl(proxy));
+  }
+
+  /** Everything goes on where it stood; no byte was lost. */
+  async resume(proxy: string): Promise<void> {
+    await this.#toxiproxy.api.delete(this.#stallUrl(proxy));
+  }
+
+  /** Ours only (the real server answers 404): what happened after the event numbered `after`. */
+  async events(after = 0): Promise<EventsPage> {
+    return (await this.#toxiproxy.api.get<EventsPage>(`${this.url}/x/events?after=${after}`)).data;
+  }
+
+  #stallUrl(proxy: string): string {
+    return `${this.url}/x/proxies/${encodeURIComponent(proxy)}/stall`;
   }
 }
 

@@ -6,9 +6,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Prng } from "../../../../src/base/prng.ts";
 import type { Clock } from "../../../../src/env/clock.ts";
-import { decodeObject } from "../../../../src/harness/faults/toxiproxy/json.ts";
+import { decodeFirst, decodeObject } from "../../../../src/harness/faults/toxiproxy/json.ts";
 import { Link } from "../../../../src/harness/faults/toxiproxy/link.ts";
 import { createToxic, type Toxic, updateToxic } from "../../../../src/harness/faults/toxiproxy/toxic.ts";
+import { pieceEnds } from "../../../../src/harness/faults/toxiproxy/toxics/slicer.ts";
 
 /** Time that passes only when the test says so. */
 class ManualClock implements Clock {
@@ -237,4 +238,45 @@ test("a stalled link whose destination is gone collects nothing", () => {
   source.emit("data", Buffer.alloc(70_000));
   assert.equal(source.isPaused(), false);
   assert.equal(destination.written.length, 0);
+});
+
+test("a slicer's pieces cover the chunk, none above average plus variation, none empty", () => {
+  const size = fc.integer({ min: -100, max: 5000 });
+  const property = fc.property(
+    fc.integer({ min: 1, max: 40_000 }),
+    size,
+    size,
+    fc.nat(),
+    (length, average, vary, seed) => {
+      const ends = pieceEnds(length, average, vary, new Prng(seed));
+      assert.equal(ends.at(-1), length);
+      ends.forEach((end, i) => {
+        const piece = end - (ends[i - 1] ?? 0);
+        assert.ok(piece >= 1 && piece <= Math.max(1, average + vary));
+      });
+    },
+  );
+  fc.assert(property, { numRuns: 200 });
+});
+
+test("request bodies mean what JSON.parse says, also with something behind them, and cut short they are refused", () => {
+  const plain = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(plain);
+    if (typeof value !== "object" || value === null) return value;
+    // A number keeps the text it was written as.
+    if (Object.getPrototypeOf(value) !== Object.prototype) return Number((value as { text: string }).text);
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]));
+  };
+  const property = fc.property(
+    fc.json({ maxDepth: 4 }),
+    fc.constantFrom("", " ", "\n{", "]}", ' "x'),
+    fc.nat(),
+    (text, more, cut) => {
+      const spaced = JSON.stringify(JSON.parse(text), null, cut % 3);
+      assert.deepEqual(plain(decodeFirst(spaced + more)), JSON.parse(text));
+      const short = spaced.slice(0, cut % spaced.length);
+      if (/^[[{"]/.test(short)) assert.throws(() => decodeFirst(short), { status: 400 });
+    },
+  );
+  fc.assert(property, { numRuns: 500 });
 });
