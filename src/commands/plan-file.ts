@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Plan } from "../harness/model.ts";
+import type { Plan, Target } from "../harness/model.ts";
 import { PlanError, parsePlan } from "../harness/plan/plan.ts";
 import { CommandError } from "./exit.ts";
 import { PACKAGE_FOLDER } from "./package.ts";
@@ -9,8 +9,14 @@ import { PACKAGE_FOLDER } from "./package.ts";
 /** Six digits: a seed that can be read out. */
 const SEED_BOUND = 1_000_000;
 
-/** A plan from a file, or by name from the plans that ship with the package. `seed` wins over the plan's own. */
-export function loadPlan(argument: string, seed: number | null): Plan {
+/** What a command line says about a plan; null leaves it to the plan. */
+export interface PlanOverrides {
+  readonly target: Target | null;
+  readonly seed: number | null;
+}
+
+/** A plan from a file, or by name from the plans that ship with the package. What is set in `overrides` wins over the plan's own. */
+export function loadPlan(argument: string, overrides: PlanOverrides): Plan {
   const shipped = join(PACKAGE_FOLDER, "workloads", `${argument}.yaml`);
   const file = !existsSync(argument) && /^[\w-]+$/.test(argument) && existsSync(shipped) ? shipped : argument;
   let text: string;
@@ -23,7 +29,7 @@ export function loadPlan(argument: string, seed: number | null): Plan {
   }
   try {
     const plan = parsePlan(text, file, () => randomInt(SEED_BOUND));
-    return seed === null ? plan : { ...plan, seed };
+    return { ...plan, target: overrides.target ?? plan.target, seed: overrides.seed ?? plan.seed };
   } catch (error) {
     if (error instanceof PlanError) throw new CommandError(error.message);
     throw error;

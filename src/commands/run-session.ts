@@ -6,7 +6,9 @@ import { makeDirectories } from "../env/node/directories.ts";
 import type { Cluster } from "../harness/cluster/cluster.ts";
 import { inspectEnvironment, type MachineEnvironment } from "../harness/cluster/environment.ts";
 import { LaunchError, launchCluster } from "../harness/cluster/launch.ts";
+import { findProgram } from "../harness/cluster/programs.ts";
 import { sweep } from "../harness/cluster/sweep.ts";
+import { type Program, programLabel, TargetError } from "../harness/cluster/targets.ts";
 import { EMBEDDED_TOXIPROXY } from "../harness/faults/toxiproxy/program.ts";
 import { RUN_FILES, writeEvents, writePlan, writeSamples } from "../harness/history/run-files.ts";
 import { samplesOf } from "../harness/history/samples.ts";
@@ -22,8 +24,8 @@ import { type LoadResult, runLoad, sayEvent } from "./run-load.ts";
 
 export interface SessionOptions {
   readonly plan: Plan;
-  /** As the person wrote it: stands in the command that repeats the run. */
-  readonly planArgument: string;
+  /** Of the command that repeats the run. */
+  readonly repeatArguments: readonly string[];
   readonly reportsDir: string;
   readonly keep: boolean;
   readonly progress: Progress;
@@ -53,16 +55,17 @@ export class RunSession {
   async run(): Promise<SessionResult> {
     const { plan, progress, reportsDir, interrupt, keep } = this.#options;
     for (const line of await sweep(reportsDir)) progress.say(`swept up: ${line}`);
+    const program = await this.#findProgram();
     const run = this.#makeFolder();
     writePlan(this.#folder, plan);
     const machine = inspectEnvironment(join(this.#folder, RUN_FILES.data));
-    progress.say(`${run}: launching ${plan.members} members, seed ${plan.seed}`);
+    progress.say(`${run}: launching ${plan.members} members of ${programLabel(program)}, seed ${plan.seed}`);
     const prng = new Prng(plan.seed);
     let load: LoadResult;
     let environment: Samples["environment"];
     try {
-      const cluster = await this.#launch(prng);
-      environment = this.#environment(machine, cluster);
+      const cluster = await this.#launch(program, prng);
+      environment = this.#environment(machine, program, cluster);
       load = await runLoad({
         plan,
         cluster,
@@ -125,12 +128,26 @@ export class RunSession {
     }
   }
 
-  async #launch(prng: Prng): Promise<Cluster> {
+  /** Before anything is made: a target that cannot be had leaves no run behind. */
+  async #findProgram(): Promise<Program> {
+    const { plan, progress, interrupt } = this.#options;
+    try {
+      return await findProgram(plan.target, {
+        environment: process.env,
+        say: (text) => progress.say(text),
+        signal: interrupt.signal,
+      });
+    } catch (error) {
+      throw this.#explained(error);
+    }
+  }
+
+  async #launch(program: Program, prng: Prng): Promise<Cluster> {
     const { plan, interrupt, keep } = this.#options;
     const cluster = await launchCluster({
       members: plan.members,
       runDir: this.#folder,
-      target: plan.target,
+      target: program,
       proxy: EMBEDDED_TOXIPROXY,
       seed: prng.uint32(),
       keepData: keep,
@@ -147,17 +164,17 @@ export class RunSession {
     return cluster;
   }
 
-  #environment(machine: MachineEnvironment, cluster: Cluster): Samples["environment"] {
+  #environment(machine: MachineEnvironment, program: Program, cluster: Cluster): Samples["environment"] {
     return {
       ...machine,
       faultlineVersion: faultlineVersion(),
-      target: `etcd-ts, ${cluster.members.length} members, processes`,
+      target: `${programLabel(program)}, ${cluster.members.length} members, processes`,
       proxy: cluster.proxyVersion,
     };
   }
 
   async #writeRecords(run: string, load: LoadResult, environment: Samples["environment"]): Promise<Samples> {
-    const { plan, planArgument } = this.#options;
+    const { plan, repeatArguments } = this.#options;
     const { driver, cpu, unsent } = load;
     const events = this.#events.sort((a, b) => a.atNs - b.atNs);
     const header = {
@@ -173,7 +190,7 @@ export class RunSession {
     const samples = samplesOf(
       {
         run,
-        command: `node ${relative(".", process.argv[1] ?? "")} run ${planArgument} --seed ${plan.seed}`,
+        command: `node ${relative(".", process.argv[1] ?? "")} ${repeatArguments.join(" ")}`,
         startedAt: this.#startedAt.toISOString(),
         durationNs: this.#nowNs(),
         environment,
@@ -195,7 +212,7 @@ export class RunSession {
         "interrupted before there was anything to report",
         interrupt.by === "SIGINT" ? EXIT.interrupted : EXIT.terminated,
       );
-    if (error instanceof LaunchError || error instanceof LoadError)
+    if (error instanceof TargetError || error instanceof LaunchError || error instanceof LoadError)
       return new CommandError(error.message, EXIT.environment);
     return error;
   }

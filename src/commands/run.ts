@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { parseTarget, TARGET_FORMS } from "../harness/plan/target.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { Interrupt } from "./interrupt.ts";
 import { loadPlan } from "./plan-file.ts";
@@ -7,6 +8,7 @@ import { RunSession } from "./run-session.ts";
 import { summaryText } from "./summary.ts";
 
 interface RunOptions {
+  readonly target?: string;
   readonly seed?: number;
   readonly out: string;
   readonly keep?: true;
@@ -19,6 +21,7 @@ export function addRun(program: Command, exit: (code: number) => void): void {
     .command("run")
     .description("launch a cluster, load it, break it, check it and write a report")
     .argument("<plan>", "a plan file, or the name of one that ships: quickstart")
+    .option("--target <target>", `${TARGET_FORMS}: wins over the plan's`, checkTarget)
     .option("--seed <n>", "repeat a run: wins over the plan's seed", parseSeed)
     .option("--out <dir>", "where the run's folder goes", "reports")
     .option("--keep", "keep the members' data after a pass")
@@ -27,12 +30,19 @@ export function addRun(program: Command, exit: (code: number) => void): void {
 }
 
 async function run(planArgument: string, options: RunOptions): Promise<number> {
-  const plan = loadPlan(planArgument, options.seed ?? null);
+  const target = options.target === undefined ? null : parseTarget(options.target);
+  const plan = loadPlan(planArgument, { target, seed: options.seed ?? null });
   const progress = new Progress();
   const interrupt = new Interrupt((signal) => progress.say(`${signal}: healing, stopping, writing down what there is`));
   const session = new RunSession({
     plan,
-    planArgument,
+    repeatArguments: [
+      "run",
+      planArgument,
+      ...(target === null ? [] : ["--target", options.target as string]),
+      "--seed",
+      String(plan.seed),
+    ],
     reportsDir: options.out,
     keep: options.keep === true,
     progress,
@@ -55,6 +65,11 @@ async function run(planArgument: string, options: RunOptions): Promise<number> {
   } finally {
     interrupt.close();
   }
+}
+
+function checkTarget(text: string): string {
+  if (parseTarget(text) === null) throw new InvalidArgumentError(`a target is ${TARGET_FORMS}.`);
+  return text;
 }
 
 function parseSeed(text: string): number {

@@ -28,10 +28,15 @@ export interface Plan {
   readonly checks: readonly CheckName[];
 }
 
-/** `ts` is this package's own server. Go etcd, mutants and endpoints join with the issues that need them. */
-export interface Target {
-  readonly kind: "ts";
-}
+/** `ts` is this package's own server. Mutants and endpoints join with the issues that need them. */
+export type Target = { readonly kind: "ts" } | { readonly kind: "etcd"; readonly source: EtcdSource };
+
+/** Which Go etcd. */
+export type EtcdSource =
+  /** A path, or a name looked up on the PATH. */
+  | { readonly kind: "binary"; readonly binary: string }
+  /** A release, "3.7.3". */
+  | { readonly kind: "version"; readonly version: string };
 
 export interface KeySpace {
   readonly prefix: string;

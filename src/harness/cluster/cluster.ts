@@ -26,7 +26,7 @@ export interface Cluster {
   servesLinearizable(member: string, timeoutMs: number): Promise<boolean>;
   /** CPU seconds of each member's process since it started; null where they cannot be read. A restart begins at 0 again. */
   cpuSeconds(): Promise<Readonly<Record<string, number | null>>>;
-  /** A member's process ended; also the proxy's, as "toxiproxy", which always counts as a crash. */
+  /** A member's process ended; also the proxy's as "toxiproxy" and the peer dialer's as "peer-dialer", which always count as crashes. */
   onExit(listener: (exit: MemberExit) => void): void;
   /** A member's process was started again. */
   onStart(listener: (member: string, pid: number) => void): void;

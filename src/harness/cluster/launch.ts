@@ -1,15 +1,15 @@
 import { mkdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { Prng } from "../../base/prng.ts";
-import type { Target } from "../model.ts";
 import type { Cluster } from "./cluster.ts";
-import { createProxies, localUrl, type ProxyControl, type ProxyProgram, reserveAddresses } from "./network.ts";
+import { dialerAnswers, startDialer } from "./dialer.ts";
+import { createProxies, localUrl, type ProxyProgram, reserveAddresses } from "./network.ts";
 import { Ports } from "./ports.ts";
 import { MemberProbe, type MemberStatus } from "./probe.ts";
 import { logTail, ManagedProcess } from "./process.ts";
 import { memberLogFile, PROXY_NAME, ProcessCluster } from "./process-cluster.ts";
 import { ProcessRegistry } from "./registry.ts";
-import { memberDataDir } from "./targets.ts";
+import { memberDataDir, needsDialer, type Program } from "./targets.ts";
 
 const READY_LIMIT_MS = 30_000;
 const POLL_MS = 25;
@@ -19,7 +19,8 @@ export interface LaunchOptions {
   readonly members: number;
   /** The run's own folder: gets data/, logs/ and, while it runs, processes.json. */
   readonly runDir: string;
-  readonly target: Target;
+  /** `findProgram` makes it from a plan's target. */
+  readonly target: Program;
   /** The server between the members, as faults/toxiproxy/program.ts describes it. */
   readonly proxy: ProxyProgram;
   readonly seed: number;
@@ -35,8 +36,8 @@ export class LaunchError extends Error {
 }
 
 /**
- * Starts the proxy with one proxy for each member's clients and one for each ordered pair of members, then the members n1 to nN,
- * and waits until all serve through their proxies under one leader. When it rejects (LaunchError, or the signal's reason),
+ * Starts the proxy with one proxy for each member's clients and one for each ordered pair of members, the peer dialer if the target
+ * needs one, then the members n1 to nN, and waits until all serve through their proxies under one leader. When it rejects (LaunchError, or the signal's reason),
  * nothing is left running.
  */
 export async function launchCluster(options: LaunchOptions): Promise<Cluster> {
@@ -44,7 +45,7 @@ export async function launchCluster(options: LaunchOptions): Promise<Cluster> {
   const { runDir, members } = options;
   const registry = new ProcessRegistry(runDir, options);
   const ports = new Ports();
-  let proxy: ManagedProcess | null = null;
+  const between: ManagedProcess[] = [];
   let cluster: ProcessCluster | null = null;
   try {
     const addresses = await reserveAddresses(members, ports);
@@ -52,12 +53,20 @@ export async function launchCluster(options: LaunchOptions): Promise<Cluster> {
     const proxyPort = await ports.reserve();
     const proxyUrl = localUrl(proxyPort);
     await ports.release(proxyPort);
-    proxy = startProxy(options, registry, proxyPort);
+    const proxy = startProxy(options, registry, proxyPort);
+    between.push(proxy);
     const control = options.proxy.connect(proxyUrl);
-    const proxyVersion = `${options.proxy.name} ${await proxyAnswers(proxy, control, options.signal)}`;
+    const version = await answer(proxy, "the proxy", () => control.version(), options.signal);
+    const proxyVersion = `${options.proxy.name} ${version}`;
     await createProxies(addresses, ports, control);
+    if (needsDialer(options.target)) {
+      for (const { socksPort } of addresses) await ports.release(socksPort);
+      const dialer = startDialer(addresses, (name) => memberLogFile(runDir, name), registry);
+      between.push(dialer);
+      await answer(dialer, "the peer dialer", () => dialerAnswers(addresses), options.signal);
+    }
     const prng = new Prng(options.seed);
-    const shared = { registry, ports, proxy, control, addresses, proxyUrl, proxyVersion, prng };
+    const shared = { registry, ports, between, control, addresses, proxyUrl, proxyVersion, prng };
     cluster = new ProcessCluster({ ...options, ...shared });
     await cluster.startMembers();
     await membersServe(cluster, runDir, prng, options.signal);
@@ -65,7 +74,7 @@ export async function launchCluster(options: LaunchOptions): Promise<Cluster> {
   } catch (error) {
     if (cluster !== null) await cluster.stop();
     else {
-      await proxy?.stop(PROXY_GRACE_MS);
+      await Promise.all(between.map((each) => each.stop(PROXY_GRACE_MS)));
       await ports.close();
       registry.close();
     }
@@ -78,14 +87,20 @@ function startProxy({ proxy, runDir, seed }: LaunchOptions, registry: ProcessReg
   return ManagedProcess.start({ name: PROXY_NAME, command: proxy.command(port, seed), logFile, registry });
 }
 
-async function proxyAnswers(proxy: ManagedProcess, control: ProxyControl, signal?: AbortSignal): Promise<string> {
+/** Asks until the program answers. */
+async function answer<T>(
+  program: ManagedProcess,
+  name: string,
+  ask: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const untilMs = performance.now() + READY_LIMIT_MS;
   for (;;) {
     try {
-      return await control.version();
+      return await ask();
     } catch (error) {
-      if (proxy.exit !== null || performance.now() > untilMs)
-        throw new LaunchError(`the proxy did not come up: ${(error as Error).message}\n${logTail(proxy.logFile)}`);
+      if (program.exit !== null || performance.now() > untilMs)
+        throw new LaunchError(`${name} did not come up: ${(error as Error).message}\n${logTail(program.logFile)}`);
     }
     await pause(signal);
   }

@@ -41,6 +41,8 @@ export interface MemberAddresses {
   readonly proxiedClientPort: number;
   /** For each other member, the proxy's port on which this one dials it. */
   readonly dialPorts: ReadonlyMap<string, number>;
+  /** Of its own SOCKS5 server (dialer.ts), for a server that needs one. */
+  readonly socksPort: number;
 }
 
 export const localUrl = (port: number): string => `http://127.0.0.1:${port}`;
@@ -59,6 +61,7 @@ export async function reserveAddresses(count: number, ports: Ports): Promise<rea
       peerPort: await ports.reserve(),
       proxiedClientPort: await ports.reserve(),
       dialPorts,
+      socksPort: await ports.reserve(),
     });
   }
   return addresses;

@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Prng } from "../../base/prng.ts";
 import { nodeClock } from "../../env/node/clock.ts";
-import type { Target } from "../model.ts";
 import type { Cluster, ClusterMember } from "./cluster.ts";
 import { localUrl, type MemberAddresses, type ProxyControl } from "./network.ts";
 import type { Ports } from "./ports.ts";
@@ -10,7 +9,7 @@ import { MemberProbe, type MemberStatus } from "./probe.ts";
 import { ManagedProcess } from "./process.ts";
 import type { ProcessRegistry } from "./registry.ts";
 import { type MemberExit, Supervisor } from "./supervisor.ts";
-import { memberCommand, memberDataDir } from "./targets.ts";
+import { memberDataDir, memberStart, type Program } from "./targets.ts";
 
 export const PROXY_NAME = "toxiproxy";
 const MEMBER_GRACE_MS = 3000;
@@ -18,12 +17,13 @@ const PROXY_GRACE_MS = 1000;
 const HEAL_LIMIT_MS = 2000;
 
 export interface ProcessClusterOptions {
-  readonly target: Target;
+  readonly target: Program;
   readonly runDir: string;
   readonly addresses: readonly MemberAddresses[];
   readonly ports: Ports;
   readonly registry: ProcessRegistry;
-  readonly proxy: ManagedProcess;
+  /** What stands between the members: the proxy, and the peer dialer where the target needs it. */
+  readonly between: readonly ManagedProcess[];
   readonly proxyUrl: string;
   readonly proxyVersion: string;
   readonly control: ProxyControl;
@@ -48,10 +48,10 @@ export class ProcessCluster implements Cluster {
   /** Learned from the members' answers. */
   readonly #nameOfId = new Map<bigint, string>();
   #stopping: Promise<void> | null = null;
-  /** From now on the proxy's end is no crash. */
+  /** From now on the end of what stands between the members is no crash. */
   #ending = false;
 
-  /** Nothing runs yet but the proxy. */
+  /** Nothing runs yet but what stands between the members. */
   constructor(options: ProcessClusterOptions) {
     this.#options = options;
     this.proxyUrl = options.proxyUrl;
@@ -61,9 +61,10 @@ export class ProcessCluster implements Cluster {
       supervisor: this.#supervise(addresses),
       direct: new MemberProbe(localUrl(addresses.clientPort), options.prng.fork()),
     }));
-    void options.proxy.exited.then((exit) => {
-      this.#emitExit({ member: PROXY_NAME, ...exit, planned: this.#ending, crashed: !this.#ending });
-    });
+    for (const { name, exited } of options.between)
+      void exited.then((exit) => {
+        this.#emitExit({ member: name, ...exit, planned: this.#ending, crashed: !this.#ending });
+      });
   }
 
   /** Frees the members' ports and starts them. */
@@ -144,7 +145,7 @@ export class ProcessCluster implements Cluster {
   killAll(): void {
     this.#ending = true;
     for (const { supervisor } of this.#members) supervisor.abandon();
-    void this.#options.proxy.kill();
+    for (const each of this.#options.between) void each.kill();
   }
 
   /** What every member says, asked past the proxies at the same time. */
@@ -158,7 +159,7 @@ export class ProcessCluster implements Cluster {
 
   async #stop(): Promise<void> {
     this.#ending = true;
-    const { control, proxy, ports, registry } = this.#options;
+    const { control, between, ports, registry } = this.#options;
     // A heal that hangs must not keep the processes alive; stopping them ends its request.
     const healed = control.reset().catch(() => undefined);
     const limit = new AbortController();
@@ -166,7 +167,7 @@ export class ProcessCluster implements Cluster {
     limit.abort();
     await Promise.all(this.#members.map(({ supervisor }) => supervisor.stop(MEMBER_GRACE_MS)));
     for (const { direct } of this.#members) direct.close();
-    await proxy.stop(PROXY_GRACE_MS);
+    await Promise.all(between.map((each) => each.stop(PROXY_GRACE_MS)));
     await ports.close();
     registry.close();
   }
@@ -178,7 +179,7 @@ export class ProcessCluster implements Cluster {
       start: () =>
         ManagedProcess.start({
           name: addresses.name,
-          command: memberCommand(target, addresses, this.#options.addresses, runDir),
+          ...memberStart(target, addresses, this.#options.addresses, runDir),
           logFile: memberLogFile(runDir, addresses.name),
           registry,
         }),

@@ -8,6 +8,8 @@ export interface ProcessOptions {
   readonly name: string;
   /** Program and arguments. */
   readonly command: readonly string[];
+  /** Default: ours. */
+  readonly environment?: NodeJS.ProcessEnv;
   /** Standard output and error are appended to it. */
   readonly logFile: string;
   readonly registry: ProcessRegistry;
@@ -47,7 +49,7 @@ export class ManagedProcess {
     mkdirSync(dirname(options.logFile), { recursive: true });
     const log = openSync(options.logFile, "a");
     try {
-      const child = spawn(program, args, { detached: true, stdio: ["ignore", log, log] });
+      const child = spawn(program, args, { detached: true, stdio: ["ignore", log, log], env: options.environment });
       // Comes a turn later with the reason; whether there is a process is known now.
       child.on("error", () => undefined);
       if (child.pid === undefined) throw new Error(`${options.name} could not be started: is ${program} a program?`);

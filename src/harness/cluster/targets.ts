@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { unreachable } from "../../base/assert.ts";
-import type { Target } from "../model.ts";
+import { dialerEnvironment, peerAuthority } from "./dialer.ts";
 import { localUrl, type MemberAddresses } from "./network.ts";
 
 const HEARTBEAT_MS = 100;
@@ -9,38 +9,89 @@ const ELECTION_MS = 1000;
 /** Programs are found as files beside this one: the harness imports nothing of the server (D10). */
 const SOURCE_ROOT: string = join(import.meta.dirname, "..", "..");
 
-/** Program and arguments of one member. `members` is the whole cluster. */
-export function memberCommand(
-  target: Target,
+/** A target as it is on this machine, ready to be started. `findProgram` (programs.ts) makes one. */
+export type Program =
+  | { readonly kind: "ts" }
+  | {
+      readonly kind: "etcd";
+      /** A path, or a name on the PATH. */
+      readonly binary: string;
+      /** "3.7.3", by its own word. */
+      readonly version: string;
+      /** "go1.26.8": decides about speed, too. */
+      readonly compiler: string;
+    };
+
+/** The target is not on this machine and cannot be brought here: what, and what to do, in one line. Exit code 69. */
+export class TargetError extends Error {
+  override readonly name = "TargetError";
+}
+
+/** For people. */
+export function programLabel(program: Program): string {
+  return program.kind === "ts" ? "etcd-ts" : `etcd ${program.version} (${program.compiler})`;
+}
+
+export interface MemberStart {
+  /** Program and arguments. */
+  readonly command: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** How to start one member. `members` is the whole cluster. */
+export function memberStart(
+  program: Program,
   member: MemberAddresses,
   members: readonly MemberAddresses[],
   runDir: string,
-): readonly string[] {
-  switch (target.kind) {
-    case "ts":
-      return [
-        process.execPath,
-        "--enable-source-maps",
-        join(SOURCE_ROOT, "etcd", "main.js"),
-        ...etcdFlags(member, members, runDir),
-        "--peer-dial-override",
-        [...member.dialPorts].map(([name, port]) => `${name}=${localUrl(port)}`).join(","),
-      ];
+): MemberStart {
+  switch (program.kind) {
+    case "ts": {
+      const dials = [...member.dialPorts].map(([name, port]) => `${name}=${localUrl(port)}`).join(",");
+      // Members announce their real peer URLs, so that ids do not depend on the proxies.
+      const flags = etcdFlags(member, members, runDir, ({ peerPort }) => localUrl(peerPort));
+      return {
+        command: [
+          process.execPath,
+          "--enable-source-maps",
+          join(SOURCE_ROOT, "etcd", "main.js"),
+          ...flags,
+          "--peer-dial-override",
+          dials,
+        ],
+        environment: process.env,
+      };
+    }
+    case "etcd":
+      return {
+        command: [program.binary, ...etcdFlags(member, members, runDir, (peer) => `http://${peerAuthority(peer)}`)],
+        environment: dialerEnvironment(process.env, member.socksPort),
+      };
     default:
-      return unreachable(target.kind);
+      return unreachable(program);
   }
 }
 
-/** The flags every etcd knows. Members announce their real peer URLs, so that ids do not depend on the proxies. */
-function etcdFlags(member: MemberAddresses, members: readonly MemberAddresses[], runDir: string): readonly string[] {
+/** True when the members find each other through the peer dialer. */
+export function needsDialer(program: Program): boolean {
+  return program.kind === "etcd";
+}
+
+/** The flags every etcd knows. */
+function etcdFlags(
+  member: MemberAddresses,
+  members: readonly MemberAddresses[],
+  runDir: string,
+  peerUrl: (member: MemberAddresses) => string,
+): readonly string[] {
   return [
     ["--name", member.name],
     ["--data-dir", memberDataDir(runDir, member.name)],
     ["--listen-peer-urls", localUrl(member.peerPort)],
-    ["--initial-advertise-peer-urls", localUrl(member.peerPort)],
+    ["--initial-advertise-peer-urls", peerUrl(member)],
     ["--listen-client-urls", localUrl(member.clientPort)],
     ["--advertise-client-urls", localUrl(member.proxiedClientPort)],
-    ["--initial-cluster", members.map(({ name, peerPort }) => `${name}=${localUrl(peerPort)}`).join(",")],
+    ["--initial-cluster", members.map((each) => `${each.name}=${peerUrl(each)}`).join(",")],
     ["--initial-cluster-state", "new"],
     ["--initial-cluster-token", basename(runDir)],
     ["--heartbeat-interval", String(HEARTBEAT_MS)],

@@ -2,6 +2,7 @@ import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { CHECK_NAMES, FINAL_PHASE, OPERATION_CLASSES, type Phase, type Plan, type PlannedFault } from "../model.ts";
 import { parseDurationMs } from "./duration.ts";
+import { parseTarget, TARGET_FORMS } from "./target.ts";
 
 /** Something a person wrote is wrong: what, where (file:line:column) and what to do, one line each. Exit code 64. */
 export class PlanError extends Error {
@@ -21,6 +22,16 @@ const duration = z.string().transform((text, context) => {
   context.addIssue({ code: "custom", message: `"${text}" is not a duration of at most 24h; write 500ms, 1.5s or 2m` });
   return z.NEVER;
 });
+
+const target = z
+  .string()
+  .default("ts")
+  .transform((text, context) => {
+    const parsed = parseTarget(text);
+    if (parsed !== null) return parsed;
+    context.addIssue({ code: "custom", message: `"${text}" is not a target; write ${TARGET_FORMS}` });
+    return z.NEVER;
+  });
 
 const count = (max: number, min = 1) => z.int().min(min).max(max);
 
@@ -73,7 +84,7 @@ const faultSchema = z
 const planSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, at most 40"),
   description: z.string().max(500).default(""),
-  target: z.enum(["ts"]).default("ts"),
+  target,
   runtime: z.enum(["process"]).default("process"),
   members: count(MEMBERS_MAX).default(3),
   seed: z.int().nonnegative().optional(),
@@ -151,8 +162,8 @@ export function parsePlan(text: string, file: string, drawSeed: () => number): P
       }),
     );
   }
-  const { target, seed, ...rest } = parsed.data;
-  const plan: Plan = { ...rest, target: { kind: target }, seed: seed ?? drawSeed() };
+  const { seed, ...rest } = parsed.data;
+  const plan: Plan = { ...rest, seed: seed ?? drawSeed() };
   const issues = crossChecks(plan);
   return issues.length > 0 ? fail(issues) : plan;
 }
