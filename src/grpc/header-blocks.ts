@@ -82,7 +82,7 @@ export class HeaderBlocks<Head> {
   }
 }
 
-/** A PRIORITY frame. */
+/** The rules for a PRIORITY frame, which otherwise is ignored. */
 export function checkPriority(streamId: number, bytes: Buffer, start: number, end: number): void {
   if (streamId === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PRIORITY on stream 0");
   if (end - start !== PRIORITY_BYTES) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY is 5 bytes long");

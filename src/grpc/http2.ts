@@ -23,7 +23,7 @@ import type { Http2Options, Http2Owner } from "./http2-owner.ts";
 import type { Http2Stream } from "./http2-stream.ts";
 import { OpenStreams } from "./open-streams.ts";
 import { Output, type OutputSource } from "./output.ts";
-import { CONNECTION_WINDOW_BYTES, ReceiveWindows, STREAM_WINDOW_BYTES } from "./receive-windows.ts";
+import { ReceiveWindows, STREAM_WINDOW_BYTES } from "./receive-windows.ts";
 import { Sender } from "./sender.ts";
 import { applySettings, defaultSettings, encodeSettings, type PeerSettings, Setting } from "./settings.ts";
 
@@ -82,7 +82,7 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
         [Setting.MAX_HEADER_LIST_SIZE, HEADER_LIST_MAX_BYTES],
       ]),
     );
-    this.output.windowUpdate(0, CONNECTION_WINDOW_BYTES - 65_535);
+    this.#windows.open();
     this.#ackTimer = this.#options.clock.after(SETTINGS_ACK_MS, () => {
       this.fail(new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, "our settings were not acknowledged"));
     });

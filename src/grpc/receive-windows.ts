@@ -3,7 +3,7 @@ import type { Http2Stream } from "./http2-stream.ts";
 import type { Output } from "./output.ts";
 
 export const STREAM_WINDOW_BYTES: number = 1024 * 1024;
-export const CONNECTION_WINDOW_BYTES: number = 16 * 1024 * 1024;
+const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024;
 
 /**
  * What the peer may still send (RFC 9113, section 5.2): received bytes are given back in large steps, the connection's always, a
@@ -16,6 +16,11 @@ export class ReceiveWindows {
 
   constructor(output: Output) {
     this.#output = output;
+  }
+
+  /** Opens the connection's window wider than its first 65,535 bytes, which no setting changes. */
+  open(): void {
+    this.#output.windowUpdate(0, CONNECTION_WINDOW_BYTES - 65_535);
   }
 
   /** `size` bytes of DATA have arrived, on whatever stream. */

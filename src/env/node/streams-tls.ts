@@ -20,20 +20,21 @@ export interface TlsOptions {
   readonly verifyServer?: boolean;
   /** How long a peer may take from the connection to the end of the handshake. Default 10 s. */
   readonly handshakeTimeoutMs?: number;
+  /** Listeners: handshakes at a time; connections above that are closed at once. Default 1,000. */
+  readonly maxHandshakes?: number;
   /** Listeners: a connection ended before it was a stream. `remote` is "" when the peer had left already. */
   readonly handshakeFailed?: (remote: string, error: Error) => void;
 }
 
 const VERSION_MIN = "TLSv1.2";
 const HANDSHAKE_MS = 10_000;
-/** Handshakes in progress on one listener; connections above it are closed at once. */
 const HANDSHAKES_MAX = 1_000;
 
 /**
- * TLS over TCP, for servers and clients of HTTP/2. A listener agrees to "h2" and "http/1.1" (ALPN) and serves clients that name
- * no protocol; what is spoken is told by the first bytes, not by that agreement. It hands out a stream when its handshake is
- * done. A dialled stream is `connected` when the server has proved who it is, and reports a failed handshake by `closed(error)`.
- * Throws when a key or certificate is malformed.
+ * TLS over TCP, for servers and clients of HTTP/2. A listener agrees to "h2" and "http/1.1" (ALPN, RFC 7301), serves clients that
+ * name no protocol and refuses those that name only others; what is spoken is told by the first bytes, not by that agreement. It
+ * hands out a stream when its handshake is done. A dialled stream is `connected` when the server has proved who it is, and
+ * reports a failed handshake by `closed(error)`. Throws when a key or certificate is malformed.
  */
 export function tlsStreams(options: TlsOptions): StreamNetwork {
   const { key, cert, ca } = options;
@@ -52,7 +53,7 @@ export function tlsStreams(options: TlsOptions): StreamNetwork {
         ALPNProtocols: ["h2", "http/1.1"],
         handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_MS,
       });
-      return listen(server, address, accept, options.handshakeFailed ?? (() => {}));
+      return listen(server, address, accept, options);
     },
 
     connect(address) {
@@ -67,9 +68,7 @@ export function tlsStreams(options: TlsOptions): StreamNetwork {
         ALPNProtocols: ["h2"],
         highWaterMark: HIGH_WATER_MARK_BYTES,
       } as tls.ConnectionOptions);
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, KEEP_ALIVE_MS);
-      limitHandshake(socket, options.handshakeTimeoutMs ?? HANDSHAKE_MS);
+      whenDialled(socket, options.handshakeTimeoutMs ?? HANDSHAKE_MS);
       return new SocketStream(socket, `${address.host}:${address.port}`, "secureConnect");
     },
   };
@@ -80,7 +79,7 @@ async function listen(
   server: tls.Server,
   address: StreamAddress,
   accept: (stream: ByteStream) => void,
-  failed: (remote: string, error: Error) => void,
+  options: TlsOptions,
 ): Promise<StreamListener> {
   /** By remote address, which is unique among a listener's open connections. */
   const handshakes = new Map<string, net.Socket>();
@@ -90,11 +89,11 @@ async function listen(
     accept(new SocketStream(socket, remote, "secureConnect"));
   });
   server.on("tlsClientError", (error, socket) => {
-    failed(socket.remotePort === undefined ? "" : remoteOf(socket), error);
+    options.handshakeFailed?.(socket.remotePort === undefined ? "" : remoteOf(socket), error);
     socket.destroy();
   });
   const port = await listenSockets(address, (socket) => {
-    if (handshakes.size >= HANDSHAKES_MAX) {
+    if (handshakes.size >= (options.maxHandshakes ?? HANDSHAKES_MAX)) {
       socket.destroy();
       return;
     }
@@ -114,9 +113,11 @@ async function listen(
   };
 }
 
-/** Node limits handshakes for servers only. */
-function limitHandshake(socket: tls.TLSSocket, timeoutMs: number): void {
+/** What TCP's dialling does by options, and the limit that Node sets to handshakes of servers only. */
+function whenDialled(socket: tls.TLSSocket, timeoutMs: number): void {
   socket.once("connect", () => {
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const timer = setTimeout(() => socket.destroy(new Error("the TLS handshake took too long")), timeoutMs);
     socket.once("secureConnect", () => clearTimeout(timer));
     socket.once("close", () => clearTimeout(timer));

@@ -109,6 +109,7 @@ describe("TLS streams", () => {
     assert.equal(await agreed(["http/1.1", "h2"]), "h2");
     assert.equal(await agreed(["http/1.1"]), "http/1.1");
     assert.equal(await agreed(undefined), false);
+    await assert.rejects(agreed(["spdy/3"]), /no application protocol/);
   });
 
   it("throw for what is no certificate", () => {
@@ -202,6 +203,18 @@ describe("a TLS listener", () => {
     await new Promise((resolve) => mute.on("close", resolve).on("error", () => {}));
     assert.equal(((await patient.failed) as NodeJS.ErrnoException).code, "ERR_TLS_HANDSHAKE_TIMEOUT");
     assert.deepEqual([accepted(), left.accepted(), patient.accepted()], [1, 0, 0]);
+  });
+
+  it("closes connections above its limit of handshakes, and only those", async () => {
+    const { address } = await serve({ ...SERVER, maxHandshakes: 1 });
+    assert.deepEqual(await hello(tlsStreams({ ca: CA }).connect(address)), GREETED);
+    // The first connection never says a word, so the second finds no room; when the first is gone there is room again.
+    const mute = net.connect(address.port, address.host);
+    await new Promise((resolve) => mute.on("connect", resolve));
+    const { connected } = await hello(tlsStreams({ ca: CA }).connect(address));
+    assert.equal(connected, false);
+    mute.destroy();
+    while (!(await hello(tlsStreams({ ca: CA }).connect(address))).connected);
   });
 
   it("ends unfinished handshakes when it closes, and leaves streams to their owners", async () => {
