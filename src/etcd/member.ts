@@ -8,7 +8,7 @@
  * one answer: a response, or the error that etcd's clients know.
  */
 import { assert } from "../base/assert.ts";
-import { hex, type LogIndex, type MemberId, NO_MEMBER, type Revision, type Term } from "../base/ids.ts";
+import { hex, type LogIndex, type MemberId, NO_MEMBER } from "../base/ids.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Clock, Timer } from "../env/clock.ts";
 import type { Trace } from "../env/trace.ts";
@@ -26,12 +26,12 @@ import type {
   HardState,
   Identity,
   Leadership,
+  MemberStatus,
   Message,
   PromiseMessage,
   PromptMessage,
   RaftInput,
   Ready,
-  Role,
 } from "./model.ts";
 import { MvccStore } from "./mvcc/store.ts";
 import { RaftCore } from "./raft/core.ts";
@@ -68,24 +68,6 @@ export interface MemberOptions {
   readonly soon: (turn: () => void) => void;
   /** No promise can be kept any more (D3): end this member. Called at most once; nothing is acknowledged afterwards. */
   readonly failed: (error: Error) => void;
-}
-
-/** A look at the member from outside, as of now. */
-export interface MemberStatus {
-  readonly identity: Identity;
-  readonly role: Role;
-  readonly term: Term;
-  /** 0 when unknown. */
-  readonly leader: MemberId;
-  readonly commitIndex: LogIndex;
-  readonly appliedIndex: LogIndex;
-  readonly revision: Revision;
-  readonly compactedRevision: Revision;
-  readonly sizeBytes: number;
-  readonly leaderChangesTotal: number;
-  readonly proposalsPending: number;
-  readonly proposalsFailedTotal: number;
-  readonly readsPending: number;
 }
 
 export type Answer<Response> = Response | EtcdError;
@@ -249,7 +231,6 @@ export class Member {
       leaderChangesTotal: this.#leaderChangesTotal,
       proposalsPending: this.#proposals.size,
       proposalsFailedTotal: this.#proposals.failedTotal,
-      readsPending: this.#reads.size,
     };
   }
 

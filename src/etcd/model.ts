@@ -145,11 +145,21 @@ export interface Identity {
   readonly member: MemberId;
 }
 
-/** What every response header says of the member that answers. */
-export interface HeaderSource {
+/** A look at the member from outside, as of now. */
+export interface MemberStatus {
   readonly identity: Identity;
+  readonly role: Role;
   readonly term: Term;
+  /** 0 when unknown. */
+  readonly leader: MemberId;
+  readonly commitIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
   readonly revision: Revision;
+  readonly compactedRevision: Revision;
+  readonly sizeBytes: number;
+  readonly leaderChangesTotal: number;
+  readonly proposalsPending: number;
+  readonly proposalsFailedTotal: number;
 }
 
 // ---------------------------------------------------------------------------------------------------------------- store

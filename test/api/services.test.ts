@@ -11,9 +11,10 @@ import { serveHttp } from "../../src/etcd/api/http.ts";
 import { serveKv } from "../../src/etcd/api/kv.ts";
 import { serveMaintenance } from "../../src/etcd/api/maintenance.ts";
 import { Metrics } from "../../src/etcd/api/metrics.ts";
-import type { ServedMember, ServedRequests, ServedStatus } from "../../src/etcd/api/served.ts";
+import type { ServedMember, ServedRequests } from "../../src/etcd/api/served.ts";
 import { WatchService } from "../../src/etcd/api/watch.ts";
 import { ETCD_ERRORS, type EtcdError } from "../../src/etcd/errors.ts";
+import type { MemberStatus } from "../../src/etcd/model.ts";
 import { GrpcConnection } from "../../src/grpc/connection.ts";
 import { GrpcServer } from "../../src/grpc/server.ts";
 import { GrpcError } from "../../src/grpc/status.ts";
@@ -35,7 +36,7 @@ import { Cluster, Health, KV, Maintenance, Watch } from "../../src/proto/gen/rpc
 import { eventually } from "../support/etcd-server.ts";
 import { MemoryStream } from "../support/streams.ts";
 
-const STATUS: ServedStatus = {
+const STATUS: MemberStatus = {
   identity: { cluster: 0xc1n as ClusterId, member: 7n as MemberId },
   role: "leader",
   term: 3 as Term,
@@ -52,7 +53,7 @@ const STATUS: ServedStatus = {
 
 interface Puppet {
   requests: ServedRequests;
-  status: ServedStatus;
+  status: MemberStatus;
   isServing: boolean;
   whenServing: () => EtcdError | null | Promise<EtcdError | null>;
   watchCalls: string[];

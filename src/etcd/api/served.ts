@@ -1,5 +1,5 @@
 /** What the services need of the member behind them. It is handed in: nothing here knows how a request is carried out. */
-import type { LogIndex, MemberId, Revision, Term } from "../../base/ids.ts";
+import type { Revision } from "../../base/ids.ts";
 import { GrpcError } from "../../grpc/status.ts";
 import type {
   DeleteRangeRequest,
@@ -15,7 +15,7 @@ import type {
   WatchResponse,
 } from "../../proto/gen/etcdserverpb.ts";
 import { type EtcdError, isEtcdError } from "../errors.ts";
-import type { ClusterMember, Identity, Role } from "../model.ts";
+import type { ClusterMember, MemberStatus } from "../model.ts";
 
 /** A response or why there is none, there already or to be waited for. */
 export type Soon<Response> = Response | EtcdError | Promise<Response | EtcdError>;
@@ -28,23 +28,8 @@ export interface ServedRequests {
   members(options: { readonly linearizable: boolean }): Soon<readonly ClusterMember[]>;
 }
 
-export interface ServedStatus {
-  readonly identity: Identity;
-  readonly role: Role;
-  readonly term: Term;
-  readonly leader: MemberId;
-  readonly commitIndex: LogIndex;
-  readonly appliedIndex: LogIndex;
-  readonly revision: Revision;
-  readonly compactedRevision: Revision;
-  readonly sizeBytes: number;
-  readonly leaderChangesTotal: number;
-  readonly proposalsPending: number;
-  readonly proposalsFailedTotal: number;
-}
-
 export interface ServedMember {
-  readonly status: ServedStatus;
+  readonly status: MemberStatus;
   readonly isServing: boolean;
   readonly makeHeader: (revision: Revision) => ResponseHeader;
   readonly watches: ServedWatches;
