@@ -22,6 +22,9 @@ const USAGE = `Usage of toxiproxy:
   -version            print the version
 `;
 
+const ON = /^(--(?:proxy-metrics|runtime-metrics|version|help))=true$/;
+const OFF = /^--(?:proxy-metrics|runtime-metrics|version|help)=false$/;
+
 interface Flags {
   readonly host: string;
   readonly port: number;
@@ -34,8 +37,9 @@ interface Flags {
 /** The real server's flags are Go's: one dash or two, "-port 1" or "-port=1", "-version" or "-version=true". Throws Error. */
 function readFlags(argv: readonly string[]): Flags {
   const long = argv.map((argument) => argument.replace(/^-(?=[a-z])/, "--"));
+  const args = long.filter((argument) => !OFF.test(argument)).map((argument) => argument.replace(ON, "$1"));
   const { values } = parseArgs({
-    args: long.filter((argument) => !argument.endsWith("=false")).map((argument) => argument.replace(/=true$/, "")),
+    args,
     options: {
       host: { type: "string", default: "localhost" },
       port: { type: "string", default: "8474" },

@@ -469,4 +469,28 @@ await conformance("HTTP API", (claim) => {
     }
     assert.equal((await call(url, "POST", "/populate", "null")).body, '{"proxies":null}');
   });
+
+  claim(
+    "a deleted proxy frees its port; reset brings up what was disabled and takes all toxics away",
+    async (t, target) => {
+      const { url } = await target.start(t);
+      const { listen } = JSON.parse((await call(url, "POST", "/proxies", proxyBody("a"))).body);
+      const deleted = await call(url, "DELETE", "/proxies/a");
+      assert.deepEqual([deleted.status, deleted.body], [204, ""]);
+      assert.equal((await call(url, "DELETE", "/proxies/a")).status, 404);
+      assert.equal((await call(url, "POST", "/proxies", proxyBody("b", { listen }))).status, 201);
+      for (const [type, stream] of [
+        ["latency", "upstream"],
+        ["latency", "downstream"],
+        ["timeout", "downstream"],
+      ])
+        await call(url, "POST", "/proxies/b/toxics", JSON.stringify({ type, stream }));
+      await call(url, "POST", "/proxies/b", '{"enabled":false}');
+      const reset = await call(url, "POST", "/reset");
+      assert.deepEqual([reset.status, reset.body], [204, ""]);
+      const after = JSON.parse((await call(url, "GET", "/proxies/b")).body);
+      assert.deepEqual([after.listen, after.enabled, after.toxics], [listen, true, []]);
+      assert.equal((await call(url, "GET", "/proxies/b/toxics")).body, "[]");
+    },
+  );
 });

