@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { isRunning } from "../../src/harness/cluster/identity.ts";
 import { readRegistry } from "../../src/harness/cluster/registry.ts";
-import { readEvents, readVerdict } from "../../src/harness/history/run-files.ts";
+import { readEvents, readPlan, readSamples, readVerdict } from "../../src/harness/history/run-files.ts";
+import { whyNot } from "../support/etcd-server.ts";
 import { faultline, Workplace } from "../support/faultline.ts";
 
 const places: Workplace[] = [];
@@ -55,6 +56,22 @@ test("two runs side by side: each proves the partition and leaves a report, file
   const alone = await faultline("check", join(run, "history.jsonl.gz"));
   assert.match(alone.stdout, /^VERDICT VALID/);
   assert.equal((await faultline("report", run)).stdout, `${join(run, "report.html")}\n`);
+});
+
+test("Go etcd under the same plan: the partition is proven, every promise is kept, and the report names its version", async (t) => {
+  const unavailable = whyNot("etcd");
+  if (unavailable !== null) return t.skip(unavailable);
+  const place = workplace();
+  const { code, stdout, stderr } = await place.run("--target", "etcd", "--seed", "7").ended;
+  assert.equal(code, 0, stderr + stdout);
+  assert.match(stdout, /^repeat .* --target etcd --seed 7$/m);
+  const [run] = place.runs() as [string];
+  assert.equal(
+    readEvents(run).some((event) => event.kind === "fault-unproven"),
+    false,
+  );
+  assert.match(readSamples(run).environment.target, /^etcd 3\.\d+\.\d+ \(go\S+\), 3 members, processes$/);
+  assert.deepEqual(readPlan(run).target, { kind: "etcd", source: { kind: "binary", binary: "etcd" } });
 });
 
 test("Ctrl-C, delivered twice as npm does, heals, stops every process and still writes a report", async () => {

@@ -13,6 +13,7 @@ test("an unknown flag, command or seed is one clear line and exit code 64", asyn
     [["rum"], /^faultline: unknown command 'rum'/],
     [["run"], /^faultline: missing required argument 'plan'/],
     [["run", place.plan, "--seed", "many"], /^faultline: .*--seed.*a seed is a whole number/],
+    [["run", place.plan, "--target", "etcd@3"], /^faultline: .*--target.*a target is ts, etcd, etcd=BINARY or etcd@/],
     [["schema", "verdict"], /^faultline: unknown schema "verdict"; there is: plan/],
   ] as const) {
     const { code, stdout, stderr } = await faultline(...args);
@@ -59,6 +60,16 @@ test("a folder that cannot be written is exit code 69", async () => {
   const { code, stderr } = await new Faultline(["run", place.plan, "--out", join(place.plan, "inside-a-file")]).ended;
   assert.equal(code, 69, stderr);
   assert.match(stderr, /name another folder with --out\n$/);
+});
+
+test("a target that is not on this machine is one line and exit code 69, and leaves no run behind", async () => {
+  const { code, stderr } = await place.run("--target", "etcd=/nowhere/etcd").ended;
+  assert.equal(code, 69);
+  assert.match(
+    stderr,
+    /^\/nowhere\/etcd is not a program that can be run; name another with --target etcd=BINARY.*\n$/,
+  );
+  assert.deepEqual(place.runs(), []);
 });
 
 test("the schema of a plan is JSON", async () => {

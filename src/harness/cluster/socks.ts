@@ -74,10 +74,10 @@ function dial(client: Socket, port: number): void {
   });
 }
 
-/** An end is passed on behind everything that came before it; a break at once. */
+/** An end is passed on behind everything that came before it, a reset at once and as a reset. */
 function forward(from: Socket, to: Socket): void {
   from.pipe(to);
   from.once("close", (broken) => {
-    if (broken) to.destroy();
+    if (broken) to.resetAndDestroy();
   });
 }
