@@ -168,6 +168,7 @@ await conformance("HTTP API", (claim) => {
       assert.equal(answer.status, status, label);
       assert.equal(answer.headers["content-type"], "text/plain; charset=utf-8", label);
       assert.equal(answer.headers["x-content-type-options"], "nosniff", label);
+      assert.ok(answer.headers["x-toxiproxy-request-id"], label);
       assert.ok(answer.body.endsWith("}\n"), label);
       const parsed = JSON.parse(answer.body);
       assert.deepEqual(Object.keys(parsed), ["error", "status"], label);

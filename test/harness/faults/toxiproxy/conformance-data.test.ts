@@ -70,7 +70,7 @@ await conformance("data", (claim) => {
     await add("downstream", bandwidth(100_000));
     await add("downstream", latency(2));
     const peer = await dial(t, listen);
-    const sent = randomBytes(8 * MIB, 1);
+    const sent = randomBytes(4 * MIB, 1);
     peer.socket.write(sent);
     await peer.until(() => peer.length >= sent.length);
     assert.equal(digest(peer.received), digest(sent));
@@ -200,7 +200,7 @@ await conformance("data", (claim) => {
       const peer = await dial(t, listen);
       const behind = await server.peer();
       await add("upstream", bandwidth(0));
-      const sent = randomBytes(32 * MIB, 2);
+      const sent = randomBytes(16 * MIB, 2);
       let written = false;
       peer.socket.write(sent, () => {
         written = true;
@@ -598,7 +598,7 @@ await conformance("data", (claim) => {
     async (t, target) => {
       const { listen, add, remove } = await bench(t, target, echo);
       const peer = await dial(t, listen);
-      const sent = randomBytes(16 * MIB, 6);
+      const sent = randomBytes(8 * MIB, 6);
       let at = 0;
       const send = (): void => {
         while (at < sent.length) {

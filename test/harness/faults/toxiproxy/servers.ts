@@ -17,7 +17,7 @@ import { startToxiproxy } from "./support.ts";
 const MODULE = "github.com/Shopify/toxiproxy/v2";
 const BUILD_LIMIT_MS = 180_000;
 const START_LIMIT_MS = 20_000;
-const TEST_LIMIT_MS = 60_000;
+const TEST_LIMIT_MS = 120_000;
 const MAIN: string = fileURLToPath(new URL("../../../../src/harness/faults/toxiproxy/main.js", import.meta.url));
 
 export interface Target {

@@ -21,8 +21,8 @@ class SlicerStage implements Stage {
   readonly #variationBytes: number;
   readonly #delayMs: number;
   readonly #waiting: Chunk[] = [];
-  /** The chunk in work: what has not left of it, and where its next pieces end, counted from the chunk's beginning. */
   #current: Chunk | null = null;
+  /** Of the current chunk: what has left, and where the other pieces end, the next one last. */
   #sentBytes = 0;
   #ends: number[] = [];
   /** When the next piece may leave. */
@@ -91,13 +91,13 @@ class SlicerStage implements Stage {
     if (chunk === undefined) return false;
     this.#current = chunk;
     this.#sentBytes = 0;
-    this.#ends = pieceEnds(chunk.bytes.length, this.#averageBytes, this.#variationBytes, this.#port.prng);
+    this.#ends = pieceEnds(chunk.bytes.length, this.#averageBytes, this.#variationBytes, this.#port.prng).reverse();
     return true;
   }
 
   #sendPiece(nowMs: number): void {
     const { bytes, readAtMs } = this.#current as Chunk;
-    const piece = bytes.subarray(this.#sentBytes, this.#ends.shift());
+    const piece = bytes.subarray(this.#sentBytes, this.#ends.pop());
     this.#sentBytes += piece.length;
     if (this.#ends.length === 0) this.#current = null;
     this.#nextAtMs = (nowMs - this.#nextAtMs < CATCH_UP_MS ? this.#nextAtMs : nowMs) + this.#delayMs;
