@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { addCheck } from "./check.ts";
+import { addDoctor } from "./doctor.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { faultlineVersion } from "./package.ts";
 import { addReport } from "./report.ts";
@@ -22,7 +23,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
         ),
     })
     .exitOverride();
-  for (const add of [addRun, addCheck, addReport, addSchema]) {
+  for (const add of [addRun, addCheck, addReport, addSchema, addDoctor]) {
     add(program, (code) => {
       exitCode = code;
     });
