@@ -37,8 +37,8 @@ export class LaunchError extends Error {
 
 /**
  * Starts the proxy with one proxy for each member's clients and one for each ordered pair of members, the peer dialer if the target
- * needs one, then the members n1 to nN, and waits until all serve through their proxies under one leader. When it rejects (LaunchError, or the signal's reason),
- * nothing is left running.
+ * needs one, then the members n1 to nN, and waits until all serve through their proxies under one leader. When it rejects
+ * (LaunchError, or the signal's reason), nothing is left running.
  */
 export async function launchCluster(options: LaunchOptions): Promise<Cluster> {
   options.signal?.throwIfAborted();
@@ -57,7 +57,9 @@ export async function launchCluster(options: LaunchOptions): Promise<Cluster> {
     between.push(proxy);
     const control = options.proxy.connect(proxyUrl);
     const version = await answer(proxy, "the proxy", () => control.version(), options.signal);
-    const proxyVersion = `${options.proxy.name} ${version}`;
+    // The second hop costs time that the report's reader should know of.
+    const way = needsDialer(options.target) ? ", to peers by way of SOCKS5" : "";
+    const proxyVersion = `${options.proxy.name} ${version}${way}`;
     await createProxies(addresses, ports, control);
     if (needsDialer(options.target)) {
       for (const { socksPort } of addresses) await ports.release(socksPort);

@@ -28,7 +28,7 @@ export function clientProxy(member: string): string {
   return `client-${member}`;
 }
 
-/** Carries what `from` sends to `to` (D7: the sender dials). */
+/** Carries the connections that `from` opens to `to`. Ours sends on no others (D7); Go etcd sends both ways on each. */
 export function peerProxy(from: string, to: string): string {
   return `peer-${from}-${to}`;
 }
