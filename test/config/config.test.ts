@@ -30,6 +30,13 @@ test("without flags it is etcd's default member", () => {
   assert.equal(defaults.requestMaxBytes, 1572864);
 });
 
+test("an empty data directory is the default one, as in etcd", () => {
+  for (const argv of [[], ["--data-dir="], ["--data-dir", ""]])
+    assert.equal(config([...argv, "--name=a", "--initial-cluster=a=http://localhost:2380"]).dataDir, "a.etcd");
+  assert.equal(config(["--data-dir=", "--data-dir=x"]).dataDir, "x");
+  assert.equal(config([], { ETCD_DATA_DIR: "" }).dataDir, "default.etcd");
+});
+
 test("flags are read as Go reads them", () => {
   for (const argv of [["-name", "a"], ["--name", "a"], ["-name=a"], ["--name=a"], ["--name=b", "--name=a"]])
     assert.equal(config(argv).name, "a");

@@ -88,7 +88,8 @@ function buildConfig({ values }: FlagValues): Config {
   const heartbeatMs = positive("heartbeat-interval", text("heartbeat-interval", "100"));
   return {
     name,
-    dataDir: text("data-dir", `${name}.etcd`),
+    // An empty value is etcd's default too: nobody means a directory without a name.
+    dataDir: text("data-dir", "") || `${name}.etcd`,
     listenPeerUrls: parseListenUrls("listen-peer-urls", text("listen-peer-urls", DEFAULT_PEER_URLS)),
     listenClientUrls: parseListenUrls("listen-client-urls", text("listen-client-urls", DEFAULT_CLIENT_URLS)),
     advertisePeerUrls: advertisePeerUrls.map((url) => url.text),
