@@ -35,6 +35,21 @@ test("files are written at offsets, cut, listed in order, renamed and removed", 
   assert.deepEqual(await disk.list("x/y"), ["0"]);
 });
 
+test("a write that the system takes only in part ends with the system's own error", async (t) => {
+  const path = await temporary(t);
+  const module = new URL("../../src/env/node/disk.js", import.meta.url).href;
+  const script = `import(${JSON.stringify(module)}).then(async ({ nodeDisk }) => {
+    const file = await nodeDisk(process.argv[1]).open("f", { create: true });
+    await file.write(new Uint8Array(50107), 0);
+  }).catch((error) => console.log(error.code));`;
+  // A limit of the file's size takes the first bytes and refuses the rest, as a full disk does.
+  const child = spawn("sh", ["-c", 'ulimit -f 8 && exec "$@"', "sh", process.execPath, "-e", script, path]);
+  child.stdout.setEncoding("utf8");
+  assert.deepEqual(await child.stdout.toArray(), ["EFBIG\n"]);
+  const { size } = await stat(join(path, "f"));
+  assert.ok(size > 0 && size < 50107, `${size} bytes were taken`);
+});
+
 test("a log on the real disk comes back", async (t) => {
   const disk = nodeDisk(await temporary(t));
   const identity = { cluster: 1n as ClusterId, member: 2n as MemberId };

@@ -75,8 +75,12 @@ class NodeFile implements DiskFile {
   }
 
   async write(bytes: Uint8Array, offset: number): Promise<void> {
-    const { bytesWritten } = await this.#handle.write(bytes, 0, bytes.length, offset);
-    if (bytesWritten !== bytes.length) throw new Error(`short write: ${bytesWritten} of ${bytes.length} bytes`);
+    // The system writes what fits and tells why the rest does not only when it is asked again.
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesWritten } = await this.#handle.write(bytes, at, bytes.length - at, offset + at);
+      if (bytesWritten === 0) throw new Error(`short write: ${at} of ${bytes.length} bytes`);
+      at += bytesWritten;
+    }
   }
 
   sync(): Promise<void> {
