@@ -29,7 +29,11 @@ export async function findProgram(target: Target, options: FindOptions): Promise
     return source.kind === "binary" ? await findBinary(source.binary, options) : await findRelease(source, options);
   } catch (error) {
     options.signal.throwIfAborted();
-    throw error instanceof CommandFailure ? new TargetError(error.message) : error;
+    if (error instanceof CommandFailure) throw new TargetError(error.message);
+    // The system's: the cache cannot be written.
+    if (error instanceof Error && "syscall" in error)
+      throw new TargetError(`${error.message}; set XDG_CACHE_HOME to a folder that can be written`);
+    throw error;
   }
 }
 

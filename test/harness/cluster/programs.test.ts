@@ -148,6 +148,16 @@ test("without Go, and when Go fails, it is said what to do, and the cache stays 
   assert.deepEqual(readdirSync(machine.cache), []);
 });
 
+test("a cache that cannot be written is no bug of ours", { timeout }, async (t) => {
+  const machine = new Machine(t);
+  machine.go();
+  machine.environment["XDG_CACHE_HOME"] = join(machine.bin, "go");
+  await assert.rejects(
+    machine.release("3.7.3"),
+    fails(/^ENOTDIR.*; set XDG_CACHE_HOME to a folder that can be written$/),
+  );
+});
+
 test("an abort ends the build with all it has started, and leaves nothing", { timeout }, async (t) => {
   const machine = new Machine(t);
   machine.go(`sh -c 'echo $$ > ${machine.folder}/pid; exec sleep 60'`);
