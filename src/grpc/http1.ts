@@ -24,6 +24,10 @@ export interface Http1Options {
   readonly trace: Trace;
   readonly handler: Http1Handler | null;
   readonly maxBodyBytes: number;
+  /** A whole request is there. */
+  received(): void;
+  /** It was answered: the next may come. Not called behind a request that was refused. */
+  answered(): void;
 }
 
 const HEAD_MAX_BYTES = 16 * 1024;
@@ -217,6 +221,7 @@ export class Http1Connection {
   }
 
   #serve(head: Head): void {
+    this.#options.received();
     const mark = head.target.indexOf("?");
     const request: Http1Request = {
       method: head.method,
@@ -237,6 +242,7 @@ export class Http1Connection {
     }
     if (!(response instanceof Promise)) {
       this.#write(response, head.keepAlive, bodiless);
+      this.#options.answered();
       return;
     }
     this.#busy = true;
@@ -247,6 +253,7 @@ export class Http1Connection {
         this.#busy = false;
         if (this.#closed) return;
         this.#write(value, head.keepAlive, bodiless);
+        this.#options.answered();
         this.#advance();
         this.#resume();
       });

@@ -71,6 +71,11 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
     this.#control = new FloodGuard(options.clock, CONTROL_BURST, CONTROL_PER_SECOND);
   }
 
+  /** The peer's settings have arrived. */
+  get greeted(): boolean {
+    return this.#settingsSeen;
+  }
+
   /** Says hello: the preface (clients), our settings and the connection's window. */
   start(): void {
     const server = this.#options.role === "server";

@@ -54,6 +54,11 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     this.http2.start();
   }
 
+  /** The client has made a call, or tried to. */
+  get hadCalls(): boolean {
+    return this.http2.streams.ids.lastPeerStream > 0;
+  }
+
   /** Refuses new calls and closes when the running ones are done. */
   drain(): void {
     this.#draining = true;

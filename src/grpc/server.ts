@@ -26,10 +26,12 @@ export interface GrpcServerOptions {
   readonly maxConnections?: number;
 }
 
-/** How long a connection may take to show what it speaks. */
-const PREFACE_TIMEOUT_MS = 10_000;
-/** How long an HTTP/1.1 connection may stay without a byte. */
-const HTTP1_IDLE_MS = 75_000;
+/** How long a connection may take to its first whole request (HTTP/1.1) or to the client's SETTINGS (HTTP/2). */
+const GREETING_MS = 10_000;
+/** How long an HTTP/1.1 connection may take from one answer to the next whole request, however many bytes of it have come. */
+const HTTP1_IDLE_MS = 60_000;
+/** How long an HTTP/2 connection may stay before its first call. One that had calls stays: clients keep idle channels for hours. */
+const FIRST_CALL_MS = 60_000;
 
 /** A gRPC server over byte streams that somebody else accepts. Each stream's first bytes decide between HTTP/2 and HTTP/1.1. */
 export class GrpcServer {
@@ -87,7 +89,7 @@ export class GrpcServer {
     }
     const accepted = new Accepted(stream, this.#connectionOptions(), (gone) => this.#gone(gone));
     this.#accepted.add(accepted);
-    this.#deadlines.add(accepted, PREFACE_TIMEOUT_MS);
+    this.#deadlines.add(accepted, GREETING_MS);
     stream.handle(accepted);
   }
 
@@ -139,6 +141,8 @@ class Accepted extends Expiring implements StreamHandler {
   #http2: ServerConnection | null = null;
   #http1: Http1Connection | null = null;
   #first: Buffer = Buffer.alloc(0);
+  /** An HTTP/2 client's SETTINGS came in time: now it has some longer for its first call. */
+  #greeted = false;
 
   constructor(stream: ByteStream, options: ServerConnectionOptions, gone: (accepted: Accepted) => void) {
     super();
@@ -150,7 +154,7 @@ class Accepted extends Expiring implements StreamHandler {
   data(bytes: Uint8Array): void {
     const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (this.#http2 !== null) this.#http2.http2.data(buffer);
-    else if (this.#http1 !== null) this.#http1Data(this.#http1, buffer);
+    else if (this.#http1 !== null) this.#http1.data(buffer);
     else this.#decide(buffer);
   }
 
@@ -158,15 +162,11 @@ class Accepted extends Expiring implements StreamHandler {
     const first = this.#first.length === 0 ? bytes : Buffer.concat([this.#first, bytes]);
     const length = Math.min(first.length, PREFACE.length);
     if (first.compare(PREFACE, 0, length, 0, length) !== 0) {
-      this.#decided();
-      this.#http1 = new Http1Connection(this.#stream, {
-        trace: this.#options.trace,
-        handler: this.#options.http1,
-        maxBodyBytes: this.#options.maxRequestBytes,
-      });
-      this.#http1Data(this.#http1, first);
+      this.#first = Buffer.alloc(0);
+      this.#http1 = this.#makeHttp1();
+      this.#http1.data(first);
     } else if (length === PREFACE.length) {
-      this.#decided();
+      this.#first = Buffer.alloc(0);
       this.#http2 = new ServerConnection(this.#stream, this.#options);
       this.#http2.http2.data(first.subarray(PREFACE.length));
     } else {
@@ -174,15 +174,15 @@ class Accepted extends Expiring implements StreamHandler {
     }
   }
 
-  #http1Data(connection: Http1Connection, bytes: Buffer): void {
-    this.#options.deadlines.remove(this);
-    this.#options.deadlines.add(this, HTTP1_IDLE_MS);
-    connection.data(bytes);
-  }
-
-  #decided(): void {
-    this.#options.deadlines.remove(this);
-    this.#first = Buffer.alloc(0);
+  #makeHttp1(): Http1Connection {
+    const { trace, http1, maxRequestBytes, deadlines } = this.#options;
+    return new Http1Connection(this.#stream, {
+      trace,
+      handler: http1,
+      maxBodyBytes: maxRequestBytes,
+      received: () => deadlines.remove(this),
+      answered: () => deadlines.add(this, HTTP1_IDLE_MS),
+    });
   }
 
   drained(): void {
@@ -207,7 +207,15 @@ class Accepted extends Expiring implements StreamHandler {
   }
 
   expired(): void {
-    this.#options.trace.debug("a connection said nothing", { remote: this.#stream.remote });
-    this.#stream.destroy();
+    const http2 = this.#http2;
+    if (http2?.hadCalls) return;
+    if (http2?.http2.greeted && !this.#greeted) {
+      this.#greeted = true;
+      this.#options.deadlines.add(this, FIRST_CALL_MS - GREETING_MS);
+      return;
+    }
+    this.#options.trace.debug("a connection asked for nothing", { remote: this.#stream.remote });
+    if (http2?.http2.greeted) http2.drain();
+    else this.#stream.destroy();
   }
 }

@@ -465,6 +465,99 @@ describe("a connection ends with GOAWAY when the client", () => {
   });
 });
 
+describe("a connection that asks for nothing", () => {
+  const PREFACE_TEXT = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  const HEAD = "GET /x HTTP/1.1\r\nhost: a\r\n";
+
+  /** A connection on a clock of its own; `say` also waits until the server has heard it. */
+  function slow(): { clock: ManualClock; say(text: string): Promise<void>; closed(): Promise<boolean> } {
+    const clock = new ManualClock();
+    const server = new GrpcServer({ trace: SILENT, clock });
+    servers.push(server);
+    server.http1(({ path }) => (path === "/never" ? new Promise(() => {}) : { status: 200, body: "" }));
+    const [near, far] = MemoryStream.pair();
+    server.accept(far);
+    let closed = false;
+    near.handle({
+      data() {},
+      closed() {
+        closed = true;
+      },
+    });
+    const settle = async (): Promise<void> => {
+      for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    return {
+      clock,
+      say: (text) => {
+        near.write(Buffer.from(text));
+        return settle();
+      },
+      closed: () => settle().then(() => closed),
+    };
+  }
+
+  const beginnings: readonly (readonly [string, string])[] = [
+    ["nothing", ""],
+    ["a part of an HTTP/1.1 head", "GET /he"],
+    ["a head without its end", HEAD],
+    ["a head without its body", `${HEAD.replace("GET", "POST")}content-length: 9\r\n\r\nhalf`],
+    ["a refused request", "PUT / HTTP/1.1\r\n\r\n"],
+    ["half of HTTP/2's preface", PREFACE_TEXT.slice(0, 9)],
+    ["the preface without SETTINGS", PREFACE_TEXT],
+  ];
+  for (const [what, text] of beginnings) {
+    it(`is closed 10 s after it was opened when all it said was ${what}`, async () => {
+      const { clock, say, closed } = slow();
+      await say(text.slice(0, -1));
+      clock.advance(9_000);
+      await say(text.slice(-1));
+      clock.advance(999);
+      if (!text.startsWith("PUT")) assert.equal(await closed(), false);
+      clock.advance(20);
+      assert.equal(await closed(), true);
+    });
+  }
+
+  it("is closed 60 s after its last HTTP/1.1 answer, though bytes of a next request trickle in", async () => {
+    const { clock, say, closed } = slow();
+    await say(`${HEAD}\r\n`);
+    clock.advance(59_000);
+    await say(`${HEAD}\r\n`);
+    clock.advance(59_000);
+    await say("GET /");
+    clock.advance(999);
+    assert.equal(await closed(), false);
+    clock.advance(20);
+    assert.equal(await closed(), true);
+  });
+
+  it("stays, however long its request is being answered", async () => {
+    const { clock, say, closed } = slow();
+    await say("GET /never HTTP/1.1\r\nhost: a\r\n\r\n");
+    clock.advance(3_600_000);
+    assert.equal(await closed(), false);
+  });
+
+  it("gets GOAWAY when it speaks HTTP/2 and has had no call for 60 s; one that had a call stays", async () => {
+    const clock = new ManualClock();
+    const [idle, used] = [rig({ clock }).peer, rig({ clock }).peer];
+    for (const peer of [idle, used]) peer.send(FrameType.SETTINGS, Flag.ACK, 0);
+    used.headers(1, REQUEST, false);
+    used.send(FrameType.DATA, Flag.END_STREAM, 1, message("hello"));
+    await status(used, 1);
+    await idle.settle();
+    clock.advance(59_999);
+    await idle.settle();
+    clock.advance(20);
+    assert.equal(nameOf(await idle.goaway()), "NO_ERROR");
+    await idle.end();
+    clock.advance(3_600_000);
+    await used.settle();
+    assert.equal(used.closed, false);
+  });
+});
+
 describe("a stream is reset, and the connection lives on, when the client", () => {
   const pairs = (fields: readonly string[]): string[][] =>
     Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i] as string, fields[2 * i + 1] as string]);
