@@ -4,6 +4,7 @@ import { HistoryError } from "../harness/history/reader.ts";
 import type { Verdict } from "../harness/model.ts";
 import { CommandError } from "./exit.ts";
 import { isRunFolder, judgeHistory, judgeRun } from "./judging.ts";
+import { print } from "./print.ts";
 import { verdictLines } from "./summary.ts";
 
 /** `faultline check <file>`: the verdict of a run's folder (verdict.json is written again) or of a history alone. */
@@ -16,7 +17,7 @@ export function addCheck(program: Command, exit: (code: number) => void): void {
     .action(async (path: string, options: { readonly json?: true }) => {
       if (!existsSync(path)) throw new CommandError(`${path} does not exist: name a run's folder or a history file`);
       const verdict = await judged(path);
-      console.log(options.json ? JSON.stringify(verdict, null, 2) : verdictText(verdict));
+      await print(options.json ? JSON.stringify(verdict, null, 2) : verdictText(verdict));
       exit(verdict.exitCode);
     });
 }

@@ -1,7 +1,14 @@
+import { EXIT } from "./exit.ts";
+
 /** Ctrl-C as a run sees it. npm delivers each SIGINT twice, so a second one within a second is the same. */
 const SAME_MS = 1000;
 
 export type StopSignal = "SIGINT" | "SIGTERM";
+
+/** The exit code that tells a shell which signal ended a program. */
+export function stoppedBy(signal: StopSignal): number {
+  return signal === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
+}
 
 export class Interrupt {
   readonly #controller = new AbortController();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { RUN_FILES } from "../harness/history/run-files.ts";
 import { CommandError } from "./exit.ts";
+import { print } from "./print.ts";
 
 /** `faultline report <run>`: writes report.html again from the run's files. */
 export function addReport(program: Command): void {
@@ -15,6 +16,6 @@ export function addReport(program: Command): void {
         if (!existsSync(join(folder, name)))
           throw new CommandError(`${join(folder, name)} is missing: name the folder of a run that wrote its verdict`);
       const { writeReport } = await import("../harness/report/write.ts");
-      console.log(await writeReport(folder));
+      await print(await writeReport(folder));
     });
 }

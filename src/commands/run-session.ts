@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Prng } from "../base/prng.ts";
 import { nodeClock } from "../env/node/clock.ts";
@@ -16,7 +16,7 @@ import { writeHistory } from "../harness/history/writer.ts";
 import { LoadError } from "../harness/load/driver.ts";
 import type { Plan, RunEvent, Samples, Verdict } from "../harness/model.ts";
 import { CommandError, EXIT } from "./exit.ts";
-import type { Interrupt } from "./interrupt.ts";
+import { type Interrupt, stoppedBy } from "./interrupt.ts";
 import { judgeRun } from "./judging.ts";
 import { faultlineVersion } from "./package.ts";
 import type { Progress } from "./progress.ts";
@@ -54,6 +54,8 @@ export class RunSession {
   /** Throws `CommandError` when the machine or the cluster does not let it begin. */
   async run(): Promise<SessionResult> {
     const { plan, progress, reportsDir, interrupt, keep } = this.#options;
+    if (existsSync(reportsDir) && !statSync(reportsDir).isDirectory())
+      throw new CommandError(`${reportsDir} is not a folder; name another one with --out`);
     for (const line of await sweep(reportsDir)) progress.say(`swept up: ${line}`);
     const program = await this.#findProgram();
     const run = this.#makeFolder();
@@ -82,13 +84,30 @@ export class RunSession {
     }
     if (interrupt.by !== null) this.#record({ atNs: this.#nowNs(), kind: "interrupted", signal: interrupt.by });
     progress.say("writing the history, checking it, writing the report");
-    const samples = await this.#writeRecords(run, load, environment);
-    const verdict = await judgeRun(this.#folder);
-    const { writeReport } = await import("../harness/report/write.ts");
-    const reportPath = await writeReport(this.#folder);
-    if (verdict.exitCode === EXIT.pass && !keep)
-      rmSync(join(this.#folder, RUN_FILES.data), { recursive: true, force: true });
-    return { samples, verdict, reportPath };
+    let verdict: Verdict | null = null;
+    try {
+      const samples = await this.#writeRecords(run, load, environment);
+      verdict = await judgeRun(this.#folder);
+      const { writeReport } = await import("../harness/report/write.ts");
+      const reportPath = await writeReport(this.#folder);
+      if (verdict.exitCode === EXIT.pass && !keep) this.#removeData();
+      return { samples, verdict, reportPath };
+    } catch (error) {
+      throw this.#unwritten(error, verdict);
+    }
+  }
+
+  #removeData(): void {
+    rmSync(join(this.#folder, RUN_FILES.data), { recursive: true, force: true });
+  }
+
+  /** The system refused to write (a full disk, say): no bug, and a verdict that is there still counts. */
+  #unwritten(error: unknown, verdict: Verdict | null): unknown {
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) return error;
+    const known = verdict === null ? "there is no verdict" : `verdict ${verdict.verdict}: ${verdict.headline}`;
+    const text = `${this.#folder} could not be written: ${message}; ${known}`;
+    return new CommandError(text, verdict?.exitCode === EXIT.safety ? EXIT.safety : EXIT.environment);
   }
 
   /** Ends every process at once, for a person who does not want to wait. */
@@ -158,8 +177,16 @@ export class RunSession {
       if (pid !== null) this.#record({ atNs: 0, kind: "member-started", member: name, pid });
     cluster.onStart((member, pid) => this.#record({ atNs: this.#nowNs(), kind: "member-started", member, pid }));
     cluster.onExit(({ member, code, signal, planned, crashed }) => {
-      if (!planned)
-        this.#record({ atNs: this.#nowNs(), kind: "member-exited", member, code, signal, planned, crashed });
+      if (planned) return;
+      const atNs = this.#nowNs();
+      if (cluster.members.some(({ name }) => name === member))
+        this.#record({ atNs, kind: "member-exited", member, code, signal, planned, crashed });
+      else
+        this.#record({
+          atNs,
+          kind: "harness-broke",
+          reason: `${member} between the members ended (${signal ?? code})`,
+        });
     });
     return cluster;
   }
@@ -183,6 +210,7 @@ export class RunSession {
       run,
       members: (this.#cluster as Cluster).members.map(({ name }) => name),
       initialRevision: driver.initialRevision,
+      watchers: plan.clients.watchersPerMember * plan.members,
       watchEventsLost: driver.recorder.eventsLost,
     } as const;
     await writeHistory(join(this.#folder, RUN_FILES.history), header, driver.recorder.records());
@@ -207,11 +235,10 @@ export class RunSession {
 
   #explained(error: unknown): unknown {
     const { interrupt } = this.#options;
-    if (interrupt.by !== null && this.#cluster === null)
-      return new CommandError(
-        "interrupted before there was anything to report",
-        interrupt.by === "SIGINT" ? EXIT.interrupted : EXIT.terminated,
-      );
+    if (interrupt.by !== null && this.#cluster === null) {
+      if (this.#folder !== "") this.#removeData();
+      return new CommandError("interrupted before there was anything to report", stoppedBy(interrupt.by));
+    }
     if (error instanceof TargetError || error instanceof LaunchError || error instanceof LoadError)
       return new CommandError(error.message, EXIT.environment);
     return error;

@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { parseTarget, TARGET_FORMS } from "../harness/plan/target.ts";
 import { CommandError, EXIT } from "./exit.ts";
-import { Interrupt } from "./interrupt.ts";
+import { Interrupt, stoppedBy } from "./interrupt.ts";
 import { loadPlan } from "./plan-file.ts";
+import { print } from "./print.ts";
 import { Progress } from "./progress.ts";
 import { RunSession } from "./run-session.ts";
 import { summaryText } from "./summary.ts";
@@ -15,6 +16,8 @@ interface RunOptions {
   readonly json?: true;
 }
 
+const DEFAULT_OUT = "reports";
+
 /** `faultline run <plan>`: cluster, load, faults, checks, report; the exit code is the verdict's. */
 export function addRun(program: Command, exit: (code: number) => void): void {
   program
@@ -23,7 +26,7 @@ export function addRun(program: Command, exit: (code: number) => void): void {
     .argument("<plan>", "a plan file, or the name of one that ships: quickstart")
     .option("--target <target>", `${TARGET_FORMS}: wins over the plan's`, checkTarget)
     .option("--seed <n>", "repeat a run: wins over the plan's seed", parseSeed)
-    .option("--out <dir>", "where the run's folder goes", "reports")
+    .option("--out <dir>", "where the run's folder goes", DEFAULT_OUT)
     .option("--keep", "keep the members' data after a pass")
     .option("--json", "print samples and verdict as JSON instead of the table")
     .action(async (planArgument: string, options: RunOptions) => exit(await run(planArgument, options)));
@@ -42,6 +45,8 @@ async function run(planArgument: string, options: RunOptions): Promise<number> {
       ...(target === null ? [] : ["--target", options.target as string]),
       "--seed",
       String(plan.seed),
+      ...(options.out === DEFAULT_OUT ? [] : ["--out", options.out]),
+      ...(options.keep === true ? ["--keep"] : []),
     ],
     reportsDir: options.out,
     keep: options.keep === true,
@@ -52,15 +57,14 @@ async function run(planArgument: string, options: RunOptions): Promise<number> {
     const outcome = await Promise.race([session.run(), interrupt.again]);
     if (typeof outcome === "string") {
       session.kill();
-      throw new CommandError(
-        "stopped at once; what was left unwritten is lost",
-        outcome === "SIGINT" ? EXIT.interrupted : EXIT.terminated,
-      );
+      throw new CommandError("stopped at once; what was left unwritten is lost", stoppedBy(outcome));
     }
     const { samples, verdict, reportPath } = outcome;
-    console.log(
+    await print(
       options.json ? JSON.stringify({ samples, verdict }, null, 2) : summaryText(samples, verdict, reportPath),
     );
+    // A Ctrl-C that came while the report was written: whoever pressed it does not want what follows a pass.
+    if (interrupt.by !== null && verdict.exitCode !== EXIT.safety) return stoppedBy(interrupt.by);
     return verdict.exitCode;
   } finally {
     interrupt.close();

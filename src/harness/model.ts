@@ -99,6 +99,8 @@ export interface HistoryHeader {
   readonly members: readonly string[];
   /** Revision of the store when the run began and nothing had been written: 1 for an empty store. */
   readonly initialRevision: number;
+  /** Numbered from 0; each must be heard of. */
+  readonly watchers: number;
   /** Watch events that came after the recorder was full: above 0 no check of watches can pass. */
   readonly watchEventsLost: number;
 }
@@ -202,10 +204,12 @@ export type RunEvent = { readonly atNs: number } & (
   | { readonly kind: "fault-unproven"; readonly fault: string; readonly reason: string }
   | { readonly kind: "fault-healed"; readonly fault: string }
   | { readonly kind: "interrupted"; readonly signal: "SIGINT" | "SIGTERM" }
-  /** After the load: every member shows the same revision, or did not within the limit. */
+  /** After the load: every member shows the same revision, or did not within the limit; -1 for one that does not answer. */
   | { readonly kind: "converged"; readonly converged: boolean; readonly revisions: Readonly<Record<string, number>> }
   /** After that: every watcher has delivered the newest revision any answer named, or has not within the limit. */
   | { readonly kind: "watchers-waited"; readonly caughtUp: boolean }
+  /** Something of ours failed: nothing follows from this run. */
+  | { readonly kind: "harness-broke"; readonly reason: string }
   | { readonly kind: "note"; readonly text: string }
 );
 

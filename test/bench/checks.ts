@@ -30,6 +30,7 @@ const header = {
   run: "bench",
   members: ["n1", "n2", "n3"],
   initialRevision: 1,
+  watchers: 3,
   watchEventsLost: 0,
 } as const;
 

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Faultline, faultline, SMALL_PLAN, Workplace } from "../support/faultline.ts";
+import { FAULTLINE, Faultline, faultline, SMALL_PLAN, Workplace } from "../support/faultline.ts";
 
 const place = new Workplace();
 after(() => place.remove());
@@ -70,6 +72,26 @@ test("a target that is not on this machine is one line and exit code 69, and lea
     /^\/nowhere\/etcd is not a program that can be run; name another with --target etcd=BINARY.*\n$/,
   );
   assert.deepEqual(place.runs(), []);
+});
+
+test("reports that would go into a file are refused", async () => {
+  const { code, stderr } = await new Faultline(["run", place.plan, "--out", place.plan]).ended;
+  assert.deepEqual([code, stderr], [64, `${place.plan} is not a folder; name another one with --out\n`]);
+});
+
+test("a result that cannot be written is no pass", {
+  skip: existsSync("/dev/full") ? false : "this system has no /dev/full",
+}, async () => {
+  const full = openSync("/dev/full", "w");
+  const program = spawn(process.execPath, [FAULTLINE, "schema", "plan"], { stdio: ["ignore", full, "pipe"] });
+  closeSync(full);
+  let stderr = "";
+  program.stderr?.on("data", (text: Buffer) => {
+    stderr += text.toString();
+  });
+  const [code] = (await once(program, "close")) as [number];
+  assert.equal(code, 69, stderr);
+  assert.match(stderr, /the result could not be written: ENOSPC/);
 });
 
 test("the schema of a plan is JSON", async () => {

@@ -49,12 +49,12 @@ function checkMembers(events: readonly RunEvent[], members: readonly string[], f
     }
   }
   if (final === null) return "Nobody waited for the members to converge.";
-  const { revisions } = final;
-  const absent = members.filter((member) => revisions[member] === undefined);
-  const shown = Object.entries(revisions).map(([member, revision]) => `${member} rev ${revision}`);
-  const distinct = new Set(Object.values(revisions)).size;
+  const said = Object.entries(final.revisions).filter(([, revision]) => revision >= 0);
+  const silent = members.filter((member) => !said.some(([name]) => name === member));
+  const shown = said.map(([member, revision]) => `${member} rev ${revision}`);
+  const distinct = new Set(said.map(([, revision]) => revision)).size;
   if (down.size > 0) return `${[...down].join(", ")} was down when the members should have converged.`;
-  if (absent.length > 0) return `${absent.join(", ")} did not say what revision it had reached.`;
+  if (silent.length > 0 && distinct <= 1) return `${silent.join(", ")} did not say what revision it had reached.`;
   if (distinct === 1) return final.converged ? null : "The members did not say in time that they had converged.";
   findings.add(`the members did not reach the same revision: ${shown.join(", ")}`, [], final.atNs);
   return null;

@@ -59,7 +59,7 @@ export function judge(records: RunRecords, options: JudgeOptions): Verdict {
     serializableAsLinearizable: operations.some(isSerializable) ? asLinearizable.verdict : "unknown",
     interruptedBy: options.interruptedBy,
     crashed: records.events.flatMap((event) => (event.kind === "member-exited" && event.crashed ? [event.member] : [])),
-    unproven: records.events.flatMap((event) => (event.kind === "fault-unproven" ? [event.fault] : [])),
+    doubts: records.events.flatMap(doubtOf),
   });
 }
 
@@ -74,12 +74,25 @@ function runCheck(name: CheckName, records: RunRecords, options: JudgeOptions): 
     case "watch":
       return checkWatch(operations, records.watchEvents, records.watchers, {
         initialRevision,
+        watchers: header.watchers,
         eventsLost: header.watchEventsLost,
-        caughtUp: records.events.find((event) => event.kind === "watchers-waited")?.caughtUp ?? null,
+        waited: waitedFor(records),
       });
     case "converged":
       return checkConverged(operations, records.events, { initialRevision, members: header.members });
   }
+}
+
+function doubtOf(event: RunEvent): string[] {
+  if (event.kind === "fault-unproven") return [`fault ${event.fault} was not proven`];
+  return event.kind === "harness-broke" ? [event.reason] : [];
+}
+
+/** Whether watchers were given time to catch up, and which members were silent by then. */
+function waitedFor({ events, header }: RunRecords): { readonly silentMembers: readonly string[] } | null {
+  if (!events.some((event) => event.kind === "watchers-waited")) return null;
+  const revisions = events.find((event) => event.kind === "converged")?.revisions ?? {};
+  return { silentMembers: header.members.filter((member) => (revisions[member] ?? -1) < 0) };
 }
 
 function linearizableOptions(

@@ -11,8 +11,8 @@ export interface VerdictInput {
   readonly interruptedBy: "SIGINT" | "SIGTERM" | null;
   /** Members that ended by themselves: whatever the checks say, such a build is not available. */
   readonly crashed: readonly string[];
-  /** Faults whose effect was not seen: having withstood them decides nothing. */
-  readonly unproven: readonly string[];
+  /** Why having passed decides nothing: a fault without effect, a harness that broke. */
+  readonly doubts: readonly string[];
 }
 
 /** Invalid wins over unknown wins over valid; nothing at all is unknown. */
@@ -28,7 +28,7 @@ export function combine(input: VerdictInput): Verdict {
   const missing = input.planned.filter((name) => !input.checks.some((result) => result.check === name));
   const checks = [...input.checks, ...missing.map((name) => undecided(name, "It was planned and did not run."))];
   const kinds = checks.map((result) => result.verdict);
-  const verdict = worstOf(input.unproven.length > 0 ? [...kinds, "unknown"] : kinds);
+  const verdict = worstOf(input.doubts.length > 0 ? [...kinds, "unknown"] : kinds);
   const interrupted = input.interruptedBy !== null;
   return {
     run: input.run,
@@ -81,7 +81,7 @@ function headline(verdict: VerdictKind, checks: readonly CheckResult[], input: V
       return `A promise was broken: ${named("invalid")}${cut}`;
     case "unknown":
       if (checks.length === 0) return `Nothing was checked${cut}`;
-      return `Not decided: ${[named("unknown"), ...input.unproven.map((fault) => `fault ${fault} was not proven`)].filter((text) => text !== "").join(", ")}${cut}`;
+      return `Not decided: ${[named("unknown"), ...input.doubts].filter((text) => text !== "").join(", ")}${cut}`;
     case "valid":
       return `Every promise was kept: ${named("valid")}${cut}`;
   }

@@ -4,10 +4,15 @@ import { count, describe, Findings, moment } from "./findings.ts";
 
 export interface WatchOptions {
   readonly initialRevision: number;
+  /** How many there were, numbered from 0. */
+  readonly watchers: number;
   /** Delivered but not recorded. */
   readonly eventsLost: number;
-  /** Whether every watcher reached the newest answered revision at the end; null when nobody waited for it. */
-  readonly caughtUp: boolean | null;
+  /**
+   * At the end watchers were given time to catch up: from then on each answers for every acknowledged write. Null when nobody
+   * waited: what came after a watcher's last event is not judged. A watcher on a member that was silent by then proves nothing.
+   */
+  readonly waited: { readonly silentMembers: readonly string[] } | null;
 }
 
 /** One stretch of a watcher's life, from a start revision on: a watcher opened again begins another. */
@@ -58,15 +63,49 @@ export function checkWatch(
     checkComplete(each, facts, agreed, findings);
     checkVersions(each, options.initialRevision, findings);
   }
-  if (options.caughtUp === false)
-    findings.add("after the faults were healed, a watcher did not deliver the newest acknowledged revision", [], null);
+  const doubt = checkTails(delivered, facts, options, findings);
   const scope = `${count(delivered.length, "watcher")}, ${count(events.length, "event")}`;
   const silent = delivered.filter((each) => each.events.length === 0).length;
-  const summary =
-    findings.total > 0
-      ? `${scope}: ${count(findings.total, "contradiction")}.`
-      : `${scope}: all in order, none twice, none missing${silent > 0 ? ` (${count(silent, "watcher")} saw none)` : ""}.`;
-  return findings.result("watch", "valid", summary);
+  if (findings.total > 0)
+    return findings.result("watch", "valid", `${scope}: ${count(findings.total, "contradiction")}.`);
+  if (doubt !== null) return findings.result("watch", "unknown", `${scope}: ${doubt}.`);
+  const none = `none missing${options.waited === null ? " up to each watcher's last" : ""}`;
+  const seen = silent > 0 ? ` (${count(silent, "watcher")} saw none)` : "";
+  return findings.result("watch", "valid", `${scope}: all in order, none twice, ${none}${seen}.`);
+}
+
+/** What each watcher's last session owed at the end. Returns why that cannot be told, or null. */
+function checkTails(
+  delivered: readonly Delivered[],
+  facts: StoreFacts,
+  options: WatchOptions,
+  findings: Findings,
+): string | null {
+  const latest = new Map(delivered.map((each) => [each.session.watcher, each]));
+  let doubt: string | null = null;
+  for (let watcher = 0; watcher < options.watchers; watcher++) {
+    const each = latest.get(watcher);
+    if (each === undefined) {
+      doubt = `nothing is recorded of watcher ${watcher}`;
+      continue;
+    }
+    if (options.waited === null) continue;
+    const owed = [...facts.byRevision.values()].filter(
+      (write) => write.revision > each.last && write.revision >= each.first,
+    );
+    if (owed.length === 0) continue;
+    if (options.waited.silentMembers.includes(each.session.member)) {
+      doubt = `${each.session.member} was silent at the end, and watcher ${watcher} with it`;
+      continue;
+    }
+    const last = owed.reduce((a, b) => (b.revision > a.revision ? b : a));
+    findings.add(
+      `${watcherName(each.session)} got to rev ${each.last} and no further, but rev ${last.revision} had been acknowledged: ${describe(last.operation)}`,
+      [last.operation],
+      last.operation.endNs,
+    );
+  }
+  return doubt;
 }
 
 function sessionsOf(events: readonly WatchEventRecord[], watchers: readonly WatcherRecord[]): Session[] {

@@ -27,7 +27,8 @@ export function readHeader(input: unknown): HistoryHeader {
     throw new RecordError("members: a list of names is wanted");
   const initialRevision = ordinal(fields, "initialRevision");
   const watchEventsLost = ordinal(fields, "watchEventsLost");
-  return { type: "history", version: 1, run: text(fields, "run"), members, initialRevision, watchEventsLost };
+  const watchers = ordinal(fields, "watchers");
+  return { type: "history", version: 1, run: text(fields, "run"), members, initialRevision, watchers, watchEventsLost };
 }
 
 export function readRecord(input: unknown): HistoryRecord {

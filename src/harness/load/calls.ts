@@ -47,6 +47,8 @@ export class Calls {
   readonly tally: Tally = { ok: 0, failed: 0, unknown: 0 };
   /** Set for the phase that runs. */
   ended: CallEnded = () => {};
+  /** One for all calls in flight: changed only while there are none. */
+  deadlineNs: number;
   readonly #options: CallsOptions;
   #oldest: Call | null = null;
   #newest: Call | null = null;
@@ -54,6 +56,7 @@ export class Calls {
 
   constructor(options: CallsOptions) {
     this.#options = options;
+    this.deadlineNs = options.deadlineNs;
   }
 
   get inFlight(): number {
@@ -87,7 +90,8 @@ export class Calls {
 
   /** Ends what is past its deadline, as unknown: the effect may be there, or still come. */
   expire(): void {
-    const { recorder, nowNs, deadlineNs } = this.#options;
+    const { recorder, nowNs } = this.#options;
+    const { deadlineNs } = this;
     const endNs = nowNs();
     for (let call = this.#oldest; call !== null && endNs - call.startNs >= deadlineNs; call = this.#oldest) {
       this.#remove(call);

@@ -18,6 +18,7 @@ import { Watcher } from "./watch.ts";
 
 /** Reads in flight on each member while every key is read at the end. */
 const FINAL_LANES_PER_MEMBER = 16;
+const FINAL_DEADLINE_NS = 5e9;
 const POLL_MS = 10;
 
 /** The cluster is not as the load needs it: unreachable, or not empty. */
@@ -194,6 +195,8 @@ export class LoadDriver {
         return false;
       },
     };
+    // A plan's deadline may be too short for anything to be answered: these reads must be.
+    this.#calls.deadlineNs = Math.max(this.#calls.deadlineNs, FINAL_DEADLINE_NS);
     return this.#measure(FINAL_PHASE, this.#options.plan.phases.length, limitMs, async (options) => {
       await runLanes(options, FINAL_LANES_PER_MEMBER * members, source, this.#nowNs() + limitMs * 1e6);
       return 0;

@@ -177,6 +177,16 @@ function crossChecks(plan: Plan): { path: PropertyKey[]; message: string }[] {
     if (phase.name === FINAL_PHASE)
       issues.push({ path: ["phases", i, "name"], message: `"${FINAL_PHASE}" is the name of the reads after the load` });
   });
+  const writes = plan.phases.some((phase) => (phase.mix.put ?? 0) > 0);
+  plan.checks.forEach((check, i) => {
+    if (check === "watch" && plan.clients.watchersPerMember === 0)
+      issues.push({
+        path: ["checks", i],
+        message: "without watchers (clients.watchersPerMember) there is nothing to judge",
+      });
+    if ((check === "watch" || check === "converged") && !writes)
+      issues.push({ path: ["checks", i], message: `no phase's mix has a put, so "${check}" has nothing to judge` });
+  });
   plan.faults.forEach((planned, i) => {
     const phase = plan.phases.find((candidate) => candidate.name === planned.phase);
     if (phase === undefined) {

@@ -27,6 +27,8 @@ export function eventText(event: RunEvent): string {
     }
     case "watchers-waited":
       return event.caughtUp ? "every watcher has caught up" : "a watcher has not caught up";
+    case "harness-broke":
+      return event.reason;
     case "note":
       return event.text;
   }

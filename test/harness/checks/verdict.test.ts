@@ -85,6 +85,8 @@ test("members that stay apart are a finding; a member that was down, or no final
   converged(fine, [exit, apart], "unknown", /n3 was down/);
   converged(fine, [exit, { atNs: 6e9, kind: "member-started", member: "n3", pid: 1 }, together(3)], "valid");
   converged(fine, [{ ...apart, revisions: { n1: 3, n2: 3 } }], "unknown", /n3 did not say/);
+  converged(fine, [{ ...apart, revisions: { n1: 3, n2: 3, n3: -1 } }], "unknown", /n3 did not say/);
+  converged(fine, [{ ...apart, revisions: { n1: 3, n2: 2, n3: -1 } }], "invalid", /n2 rev 2/);
   converged(fine, [together(3, false)], "unknown", /did not say in time/);
   converged(fine, [], "unknown", /Nobody waited/);
   converged(written(), [together(3)], "unknown", /1 key with acknowledged writes had no final read/);
@@ -101,7 +103,7 @@ const base = {
   serializableAsLinearizable: "unknown",
   interruptedBy: null,
   crashed: [],
-  unproven: [],
+  doubts: [],
 } as const;
 
 test("invalid wins over unknown wins over valid, and exit codes follow", () => {
@@ -145,7 +147,7 @@ test("a crash fails the gate, and a fault without proven effect decides nothing"
   deepEqual([crash.verdict, crash.exitCode], ["valid", 1]);
   match(crash.headline, /n2 crashed/);
   equal(combine({ ...fine, crashed: ["n2"], checks: [result("watch", "invalid")] }).exitCode, 2);
-  const leaky = combine({ ...fine, unproven: ["partition-leader"] });
+  const leaky = combine({ ...fine, doubts: ["fault partition-leader was not proven"] });
   deepEqual([leaky.verdict, leaky.exitCode], ["unknown", 3]);
   match(leaky.headline, /fault partition-leader was not proven/);
 });
@@ -183,6 +185,7 @@ test("a whole run of a correct store is valid, its lagging reads would not be li
         run: "r",
         members: MEMBERS,
         initialRevision: 1,
+        watchers: 0,
         watchEventsLost: 0,
       } as const;
       const verdict = judge(

@@ -7,10 +7,11 @@ import type { CheckResult, WatchEventRecord } from "../../../src/harness/model.t
 import { HistoryBuilder, kv } from "./builder.ts";
 import { type Simulated, simulate } from "./simulated.ts";
 
-const ENDED_WELL = { initialRevision: 1, eventsLost: 0, caughtUp: true };
+/** Nobody waited for the watchers: what came after their last event is not judged. */
+const OPEN_END = { initialRevision: 1, watchers: 0, eventsLost: 0, waited: null };
 
 function check(history: Pick<HistoryBuilder, "operations" | "watchEvents" | "watchers">): CheckResult {
-  return checkWatch(history.operations, history.watchEvents, history.watchers, ENDED_WELL);
+  return checkWatch(history.operations, history.watchEvents, history.watchers, OPEN_END);
 }
 
 function expect(history: HistoryBuilder, verdict: string, finding?: RegExp): void {
@@ -115,13 +116,34 @@ test("a watcher opened again answers from its new start on", () => {
   expect(again, "valid");
 });
 
-test("events that were not recorded decide nothing, and a watcher that stays behind is a finding", () => {
+test("events that were not recorded decide nothing", () => {
   const { operations, watchEvents, watchers } = written().opened(1, 2, 0).event(1, "a", "1", 2, 1, 11);
-  const judged = (options: object) => checkWatch(operations, watchEvents, watchers, { ...ENDED_WELL, ...options });
-  equal(judged({}).verdict, "valid");
-  equal(judged({ eventsLost: 1 }).verdict, "unknown");
-  equal(judged({ caughtUp: null }).verdict, "valid");
-  equal(judged({ caughtUp: false }).verdict, "invalid");
+  equal(checkWatch(operations, watchEvents, watchers, OPEN_END).verdict, "valid");
+  equal(checkWatch(operations, watchEvents, watchers, { ...OPEN_END, eventsLost: 1 }).verdict, "unknown");
+});
+
+test("watchers that were given time owe every acknowledged write, unless their member was silent; none may be missing", () => {
+  const early = (): HistoryBuilder =>
+    written().opened(0, 2, 0).event(0, "a", "1", 2, 1, 11).event(0, "a", "2", 3, 2, 31);
+  const tail = early();
+  const whole = early().event(0, "a", null, 4, 0, 51);
+  const judged = (history: HistoryBuilder, options: object): CheckResult =>
+    checkWatch(history.operations, history.watchEvents, history.watchers, {
+      ...OPEN_END,
+      watchers: 1,
+      waited: { silentMembers: [] },
+      ...options,
+    });
+  equal(judged(whole, {}).verdict, "valid");
+  const short = judged(tail, {});
+  equal(short.verdict, "invalid");
+  match(short.findings[0]?.text ?? "", /watcher 0 on n0 got to rev 3 and no further, but rev 4 had been acknowledged/);
+  equal(judged(tail, { waited: { silentMembers: ["n0"] } }).verdict, "unknown");
+  equal(judged(tail, { waited: null }).verdict, "valid");
+  match(judged(tail, { waited: null }).summary, /none missing up to each watcher's last/);
+  const missing = judged(whole, { watchers: 2 });
+  equal(missing.verdict, "unknown");
+  match(missing.summary, /nothing is recorded of watcher 1/);
 });
 
 test("no event at all is nothing to judge", () => {

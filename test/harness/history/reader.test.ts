@@ -11,7 +11,8 @@ const directory = mkdtempSync(join(tmpdir(), "history-"));
 after(() => rmSync(directory, { recursive: true }));
 const file = join(directory, "h.jsonl");
 
-const HEADER = '{"type":"history","version":1,"run":"r","members":["n1"],"initialRevision":1,"watchEventsLost":0}';
+const HEADER =
+  '{"type":"history","version":1,"run":"r","members":["n1"],"initialRevision":1,"watchers":0,"watchEventsLost":0}';
 const OPERATION = {
   type: "operation",
   id: 0,

@@ -16,6 +16,7 @@ const HEADER = {
   run: "r1",
   members: ["n1", "n2"],
   initialRevision: 1,
+  watchers: 3,
   watchEventsLost: 0,
 } as const;
 const NAMES = {

@@ -44,6 +44,9 @@ test("each mistake is one line with file, line and column, and says what to do",
   assert.match(mistake("put: 9", "putt: 9"), /^w\.yaml:38:\d+ phases\.3\.mix\.putt: unknown setting/);
   assert.match(mistake("members: 3", "members: 1"), /at least three members/);
   assert.match(mistake("name: steady", "name: warm-up"), /names an earlier phase/);
+  assert.match(mistake("watchersPerMember: 1", "watchersPerMember: 0"), /w\.yaml:\d+:\d+ checks\.2: without watchers/);
+  const unwritten = quickstart.replaceAll(/, put: \d+/g, "");
+  assert.throws(() => parsePlan(unwritten, "w.yaml", () => 7), /checks\.3: no phase's mix has a put/);
   assert.match(mistake("members: 3", "members: [3"), /^w\.yaml:\d+:\d+ /);
   assert.match(mistake("valueBytes: 256", "valueBytes: 4"), /w\.yaml:12:3 keys\.valueBytes: /);
 });
