@@ -51,7 +51,7 @@ function diagnosisText({ faultlineVersion, platform, ready, findings }: Diagnosi
     return remedy === null ? [row] : [row, `${indent}for  ${enables}`, `${indent}do   ${remedy}`];
   });
   const conclusion = ready
-    ? "This machine can run the quickstart: faultline run quickstart"
+    ? "This machine can run the quickstart: npm start in a clone, else faultline run quickstart"
     : "This machine cannot run the quickstart yet.";
   return [`faultline ${faultlineVersion} on ${platform}`, "", ...rows, "", paint(conclusion, "bold")].join("\n");
 }

@@ -129,12 +129,12 @@ export class UpSession {
     });
   }
 
-  /** Logs of a crash are worth more than an empty folder. */
+  /** An orderly end leaves nothing; the logs of what failed stay. */
   #clear(folder: string): void {
-    const { progress } = this.#options;
-    const serves = this.#cluster !== null && !this.#crashed;
-    rmSync(serves ? folder : join(folder, RUN_FILES.data), { recursive: true, force: true });
-    if (this.#crashed) progress.say(`the logs stay in ${join(folder, RUN_FILES.logs)}`);
+    const { progress, interrupt } = this.#options;
+    const failed = this.#crashed || (this.#cluster === null && interrupt.by === null);
+    rmSync(failed ? join(folder, RUN_FILES.data) : folder, { recursive: true, force: true });
+    if (failed) progress.say(`the logs stay in ${join(folder, RUN_FILES.logs)}`);
   }
 }
 

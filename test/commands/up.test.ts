@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -232,10 +232,22 @@ test("Ctrl-C before it is up stops it all the same: 130, and nothing is left", a
   const { code, stderr } = await up.signal("SIGINT");
   assert.equal(code, 130, stderr);
   assert.match(stderr, /interrupted before the cluster was up\n$/);
-  for (const left of up.folders()) {
-    assert.equal(readRegistry(left), null);
-    assert.equal(existsSync(join(left, "data")), false);
-  }
+  assert.deepEqual(up.folders(), []);
+});
+
+test("a cluster that does not come up is exit code 69 with the log's last words, which stay", async () => {
+  const notEtcd = join(folder, "not-etcd");
+  writeFileSync(
+    notEtcd,
+    '#!/bin/sh\n[ "$1" = --version ] && exec echo "etcd Version: 3.6.5"\necho no licence >&2\nexit 7\n',
+  );
+  chmodSync(notEtcd, 0o755);
+  const up = new Up(["--target", `etcd=${notEtcd}`]);
+  const { code, stderr } = await up.program.ended;
+  assert.equal(code, 69, stderr);
+  assert.match(stderr, /n\d ended with exit code 7; the end of .*n\d\.log:\nno licence/);
+  const [left = ""] = up.folders();
+  assert.deepEqual(readdirSync(left), ["logs"]);
 });
 
 test("what cannot be is one clear line: sizes, targets, folders", async () => {
