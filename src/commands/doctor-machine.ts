@@ -1,7 +1,7 @@
-import { closeSync, existsSync, fdatasyncSync, mkdtempSync, openSync, realpathSync, rmSync, writeSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { filesystemOf } from "../harness/cluster/environment.ts";
+import { filesystemOf, measureSyncs } from "../harness/cluster/environment.ts";
 import { reserveAddresses } from "../harness/cluster/network.ts";
 import { Ports } from "../harness/cluster/ports.ts";
 import { formatDuration } from "../harness/report/format.ts";
@@ -13,10 +13,6 @@ const GIBIBYTE: number = 1024 ** 3;
 const MEMORY_WANTED_BYTES: number = GIBIBYTE;
 /** etcd's own advice for its log: slower syncs cost leaders their office under load. */
 const SYNC_P99_WANTED_NS = 10e6;
-const SYNC_WRITES = 200;
-const SYNC_WRITE_BYTES = 512;
-const SYNC_LIMIT_MS = 1000;
-const SYNC_SAMPLES_MIN = 100;
 
 /** What the machine itself brings. Measures syncs below `reportsDir`, without a trace, for at most a second. */
 export async function lookAtMachine(reportsDir: string): Promise<readonly Finding[]> {
@@ -118,32 +114,11 @@ function probeDisk(reportsDir: string): DiskProbe {
   while (!existsSync(nearest)) nearest = dirname(nearest);
   const folder = mkdtempSync(join(realpathSync(nearest), ".faultline-doctor-"));
   try {
-    const tookNs = measureSyncs(join(folder, "syncs")).sort((a, b) => a - b);
-    const percentile = (share: number): number | null =>
-      tookNs.length < SYNC_SAMPLES_MIN ? null : (tookNs[Math.ceil(tookNs.length * share) - 1] ?? null);
-    return { filesystem: filesystemOf(folder), fsyncP50Ns: percentile(0.5), fsyncP99Ns: percentile(0.99) };
+    const { p50Ns, p99Ns } = measureSyncs(folder);
+    return { filesystem: filesystemOf(folder), fsyncP50Ns: p50Ns, fsyncP99Ns: p99Ns };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Appends small records, each synced, as a member's log does. */
-function measureSyncs(path: string): number[] {
-  const file = openSync(path, "wx");
-  const record = Buffer.alloc(SYNC_WRITE_BYTES, 1);
-  const tookNs: number[] = [];
-  try {
-    const untilMs = performance.now() + SYNC_LIMIT_MS;
-    while (tookNs.length < SYNC_WRITES && performance.now() < untilMs) {
-      const startedNs = process.hrtime.bigint();
-      writeSync(file, record);
-      fdatasyncSync(file);
-      tookNs.push(Number(process.hrtime.bigint() - startedNs));
-    }
-  } finally {
-    closeSync(file);
-  }
-  return tookNs;
 }
 
 async function lookAtPorts(): Promise<Finding> {

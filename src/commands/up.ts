@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Target } from "../harness/model.ts";
+import { MEMBERS_MAX } from "../harness/plan/plan.ts";
 import { parseTarget, TARGET_FORMS } from "../harness/plan/target.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { Interrupt } from "./interrupt.ts";
@@ -7,7 +8,6 @@ import { Progress } from "./progress.ts";
 import { UpSession } from "./up-session.ts";
 
 /** As in a plan. */
-const MEMBERS_MAX = 7;
 
 interface UpFlags {
   readonly members: number;

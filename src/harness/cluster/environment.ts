@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, fdatasyncSync, mkdirSync, openSync, readFileSync, realpathSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, openSync, readFileSync, realpathSync, rmSync, writeSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { makeDirectories } from "../../env/node/directories.ts";
 
 /** What of the machine decides about the figures. Fields as in harness/model.ts's Environment. */
 export interface MachineEnvironment {
@@ -22,7 +23,7 @@ const SYNC_SAMPLES_MIN = 100;
 
 /** Looks at the machine and measures syncs in `dataDir`, which is created: at most a second, before the run begins. */
 export function inspectEnvironment(dataDir: string): MachineEnvironment {
-  mkdirSync(dataDir, { recursive: true });
+  makeDirectories(dataDir);
   const filesystem = filesystemOf(realpathSync(dataDir));
   const warnings: string[] = [];
   if (filesystem === "tmpfs" || filesystem === "ramfs")
@@ -33,14 +34,14 @@ export function inspectEnvironment(dataDir: string): MachineEnvironment {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: cpus().length,
     filesystem,
-    fsyncP99Ns: measureSyncP99Ns(dataDir),
+    fsyncP99Ns: measureSyncs(dataDir).p99Ns,
     warnings,
   };
 }
 
-/** Appends small records, each synced, as a WAL does. Null when too few fit into the time. */
-function measureSyncP99Ns(dataDir: string): number | null {
-  const path = join(dataDir, ".sync-probe");
+/** Appends small records to a file in `folder`, each synced, as a WAL does. Null when too few fit into the time. */
+export function measureSyncs(folder: string): { readonly p50Ns: number | null; readonly p99Ns: number | null } {
+  const path = join(folder, ".sync-probe");
   const file = openSync(path, "w");
   const record = Buffer.alloc(SYNC_WRITE_BYTES, 1);
   const tookNs: number[] = [];
@@ -56,9 +57,10 @@ function measureSyncP99Ns(dataDir: string): number | null {
     closeSync(file);
     rmSync(path, { force: true });
   }
-  if (tookNs.length < SYNC_SAMPLES_MIN) return null;
+  if (tookNs.length < SYNC_SAMPLES_MIN) return { p50Ns: null, p99Ns: null };
   tookNs.sort((a, b) => a - b);
-  return tookNs[Math.ceil(tookNs.length * 0.99) - 1] ?? null;
+  const quantile = (share: number): number => tookNs[Math.ceil(tookNs.length * share) - 1] as number;
+  return { p50Ns: quantile(0.5), p99Ns: quantile(0.99) };
 }
 
 /** The type of the filesystem that holds `path`, an absolute path without links; "unknown" where it cannot be told. */

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { makeDirectories } from "../../env/node/directories.ts";
 import { runCommand } from "./command.ts";
 import { TargetError } from "./targets.ts";
 
@@ -45,7 +46,7 @@ export async function buildEtcd(version: string, folder: string, options: BuildO
   const advice = "install that release and name it with --target etcd=BINARY";
   if (!BUILDABLE.test(version)) throw new TargetError(`etcd ${version} is too old to be built here: ${advice}`);
   const cache = join(folder, "..");
-  mkdirSync(cache, { recursive: true });
+  makeDirectories(cache);
   removeAbandoned(cache);
   const work = mkdtempSync(join(cache, `${BUILD_PREFIX}${version}-`));
   const environment = { ...options.environment, CGO_ENABLED: "0", GO111MODULE: "on", GOWORK: "off" };

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { makeDirectories } from "../../env/node/directories.ts";
 import type { ProcessRegistry } from "./registry.ts";
 
 export interface ProcessOptions {
@@ -46,7 +47,7 @@ export class ManagedProcess {
   /** Starts it and enters it in the registry before anything else can happen. Throws when the program cannot be started. */
   static start(options: ProcessOptions): ManagedProcess {
     const [program = "", ...args] = options.command;
-    mkdirSync(dirname(options.logFile), { recursive: true });
+    makeDirectories(dirname(options.logFile));
     const log = openSync(options.logFile, "a");
     try {
       const child = spawn(program, args, { detached: true, stdio: ["ignore", log, log], env: options.environment });

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { assert } from "../../base/assert.ts";
+import { makeDirectories } from "../../env/node/directories.ts";
 import { type ProcessIdentity, processStart } from "./identity.ts";
 
 /** `<run>/processes.json`: what a later start needs to clean up after a harness that was killed. */
@@ -35,7 +36,7 @@ export class ProcessRegistry {
     this.#runDir = runDir;
     this.#harness = { pid: process.pid, start };
     this.#keepData = options.keepData;
-    mkdirSync(runDir, { recursive: true });
+    makeDirectories(runDir);
     this.#write();
   }
 

@@ -9,7 +9,7 @@ export class PlanError extends Error {
   override readonly name = "PlanError";
 }
 
-const MEMBERS_MAX = 7;
+export const MEMBERS_MAX = 7;
 const PHASE_MAX_MS = 24 * 3_600_000;
 const RATE_MAX = 200_000;
 const CONCURRENCY_MAX = 10_000;
