@@ -1,6 +1,6 @@
 /**
- * A Disk in memory that can crash: of each file's writes since its last sync any subset survives, in any pieces of a sector.
- * Names are durable at once (their loss is a later test's matter). Calls can be made to fail.
+ * A Disk in memory that can crash: of each file's writes since its last sync any subset survives, in any pieces of a sector,
+ * and of each directory's new, renamed and removed names any subset of those since its last sync. Calls can be made to fail.
  */
 import type { Disk, DiskFile } from "../../src/env/disk.ts";
 
@@ -11,35 +11,49 @@ type Change =
   | { readonly kind: "truncate"; readonly size: number };
 
 interface StoredFile {
+  readonly kind: "file";
   durable: Uint8Array;
   unsynced: Change[];
 }
 
-export type DiskCall = "write" | "sync" | "truncate" | "open" | "syncDirectory";
+interface Directory {
+  readonly kind: "directory";
+  durable: Map<string, StoredFile | Directory>;
+  /** Each one call; null: the name is gone. */
+  unsynced: ReadonlyMap<string, StoredFile | Directory | null>[];
+}
+
+export type DiskCall = "write" | "sync" | "truncate" | "open" | "syncDirectory" | "makeDirectory" | "rename" | "remove";
 
 export class MemoryDisk implements Disk {
-  readonly #files = new Map<string, StoredFile>();
+  readonly #root: Directory;
   /** Called before each call; throws to make it fail. */
   before: (call: DiskCall, name: string) => void | Promise<void> = () => {};
   /** Every call in order: "write wal/1 at 0 (50)". */
   readonly calls: string[] = [];
 
-  async makeDirectory(): Promise<void> {}
+  constructor(root: Directory = newDirectory()) {
+    this.#root = root;
+  }
+
+  async makeDirectory(name: string): Promise<void> {
+    await this.#call("makeDirectory", name);
+    const { parent, base } = this.#place(name);
+    if (!namesOf(parent).has(base)) parent.unsynced.push(new Map([[base, newDirectory()]]));
+  }
 
   async list(directory: string): Promise<readonly string[]> {
-    const names = [...this.#files.keys()].filter((name) => name.startsWith(`${directory}/`));
-    return names.map((name) => name.slice(directory.length + 1)).sort();
+    const found = this.#find(directory);
+    return found?.kind === "directory" ? [...namesOf(found).keys()].sort() : [];
   }
 
   async open(name: string, { create }: { create: boolean }): Promise<DiskFile> {
     await this.#call("open", name);
-    let file = this.#files.get(name);
-    if (file === undefined) {
-      if (!create) throw Object.assign(new Error(`ENOENT: ${name}`), { code: "ENOENT" });
-      file = { durable: new Uint8Array(0), unsynced: [] };
-      this.#files.set(name, file);
+    if (create && this.#find(name) === null) {
+      const { parent, base } = this.#place(name);
+      parent.unsynced.push(new Map([[base, { kind: "file", durable: new Uint8Array(0), unsynced: [] }]]));
     }
-    return this.#handle(name, file);
+    return this.#handle(name, this.#file(name));
   }
 
   async read(name: string): Promise<Uint8Array> {
@@ -47,17 +61,30 @@ export class MemoryDisk implements Disk {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    this.#files.set(to, this.#file(from));
-    this.#files.delete(from);
+    await this.#call("rename", `${from} ${to}`);
+    const [source, target] = [this.#place(from), this.#place(to)];
+    if (source.parent !== target.parent) throw new Error("a rename stays within one directory here");
+    const moved = this.#find(from) ?? missing(from);
+    const change: [string, StoredFile | Directory | null][] = [
+      [source.base, null],
+      [target.base, moved],
+    ];
+    source.parent.unsynced.push(new Map(change));
   }
 
   async remove(name: string): Promise<void> {
+    await this.#call("remove", name);
     this.#file(name);
-    this.#files.delete(name);
+    const { parent, base } = this.#place(name);
+    parent.unsynced.push(new Map([[base, null]]));
   }
 
   async syncDirectory(directory: string): Promise<void> {
     await this.#call("syncDirectory", directory);
+    const found = this.#find(directory);
+    if (found?.kind !== "directory") return missing(directory);
+    found.durable = namesOf(found);
+    found.unsynced = [];
   }
 
   /** What a reader sees: with everything written, synced or not. */
@@ -66,23 +93,28 @@ export class MemoryDisk implements Disk {
     return unsynced.reduce(apply, durable);
   }
 
-  /** Puts a file in place, synced. */
+  /** Puts a file in place, synced, and makes its directories. */
   put(name: string, bytes: Uint8Array): void {
-    this.#files.set(name, { durable: bytes.slice(), unsynced: [] });
-  }
-
-  names(): readonly string[] {
-    return [...this.#files.keys()].sort();
-  }
-
-  /** What a power cut leaves: `keeps` is asked for each sector of each unsynced write, and for each truncation. */
-  crash(keeps: () => boolean): MemoryDisk {
-    const after = new MemoryDisk();
-    for (const [name, { durable, unsynced }] of this.#files) {
-      const kept = unsynced.flatMap(sectors).filter(() => keeps());
-      after.put(name, kept.reduce(apply, durable));
+    const parts = name.split("/");
+    const base = parts.pop() as string;
+    let directory = this.#root;
+    for (const part of parts) {
+      const next = namesOf(directory).get(part);
+      const child = next?.kind === "directory" ? next : newDirectory();
+      setDurably(directory, part, child);
+      directory = child;
     }
-    return after;
+    setDurably(directory, base, { kind: "file", durable: bytes.slice(), unsynced: [] });
+  }
+
+  /** Every file's path, sorted. */
+  names(): readonly string[] {
+    return pathsIn(this.#root, "").sort();
+  }
+
+  /** What a power cut leaves: `keeps` is asked for each unsynced change of names, each truncation and each written sector. */
+  crash(keeps: () => boolean): MemoryDisk {
+    return new MemoryDisk(crashed(this.#root, keeps));
   }
 
   async #call(call: DiskCall, name: string, detail = ""): Promise<void> {
@@ -90,15 +122,29 @@ export class MemoryDisk implements Disk {
     await this.before(call, name);
   }
 
+  #find(name: string): StoredFile | Directory | null {
+    let found: StoredFile | Directory | undefined = this.#root;
+    for (const part of name.split("/").filter((each) => each !== ".")) {
+      if (found?.kind !== "directory") return null;
+      found = namesOf(found).get(part);
+    }
+    return found ?? null;
+  }
+
+  #place(name: string): { parent: Directory; base: string } {
+    const slash = name.lastIndexOf("/");
+    const parent = this.#find(slash < 0 ? "." : name.slice(0, slash));
+    return parent?.kind === "directory" ? { parent, base: name.slice(slash + 1) } : missing(name);
+  }
+
   #file(name: string): StoredFile {
-    const file = this.#files.get(name);
-    if (file === undefined) throw Object.assign(new Error(`ENOENT: ${name}`), { code: "ENOENT" });
-    return file;
+    const found = this.#find(name);
+    return found?.kind === "file" ? found : missing(name);
   }
 
   #handle(name: string, file: StoredFile): DiskFile {
     return {
-      size: async () => this.contents(name).length,
+      size: async () => file.unsynced.reduce(apply, file.durable).length,
       write: async (bytes, offset) => {
         await this.#call("write", name, ` at ${offset} (${bytes.length})`);
         file.unsynced.push({ kind: "write", offset, bytes: bytes.slice() });
@@ -115,6 +161,51 @@ export class MemoryDisk implements Disk {
       close: async () => {},
     };
   }
+}
+
+function newDirectory(): Directory {
+  return { kind: "directory", durable: new Map(), unsynced: [] };
+}
+
+function setDurably(directory: Directory, name: string, node: StoredFile | Directory): void {
+  directory.durable = namesOf(directory).set(name, node);
+  directory.unsynced = [];
+}
+
+function missing(name: string): never {
+  throw Object.assign(new Error(`ENOENT: ${name}`), { code: "ENOENT" });
+}
+
+function namesOf(
+  { durable, unsynced }: Directory,
+  keeps: () => boolean = () => true,
+): Map<string, StoredFile | Directory> {
+  const names = new Map(durable);
+  for (const change of unsynced.filter(() => keeps())) {
+    for (const [name, node] of change) {
+      if (node === null) names.delete(name);
+      else names.set(name, node);
+    }
+  }
+  return names;
+}
+
+function pathsIn(directory: Directory, path: string): string[] {
+  return [...namesOf(directory)].flatMap(([name, node]) =>
+    node.kind === "file" ? [path + name] : pathsIn(node, `${path}${name}/`),
+  );
+}
+
+function crashed(directory: Directory, keeps: () => boolean): Directory {
+  const after = newDirectory();
+  for (const [name, node] of namesOf(directory, keeps)) {
+    if (node.kind === "directory") after.durable.set(name, crashed(node, keeps));
+    else {
+      const kept = node.unsynced.flatMap(sectors).filter(() => keeps());
+      after.durable.set(name, { kind: "file", durable: kept.reduce(apply, node.durable.slice()), unsynced: [] });
+    }
+  }
+  return after;
 }
 
 function apply(before: Uint8Array, change: Change): Uint8Array {

@@ -16,7 +16,7 @@ import type { LogIndex, MemberId, Term } from "../../base/ids.ts";
 import type { Disk, DiskFile } from "../../env/disk.ts";
 import type { Entry, HardState, Identity } from "../model.ts";
 import { type Encoded, encodeBatch, encodeHead, type WalBatch } from "./record.ts";
-import { createSegment, type Position, recover, segmentPath } from "./segment.ts";
+import { createLog, createSegment, type Position, recover, segmentPath } from "./segment.ts";
 
 export interface WalOptions {
   readonly disk: Disk;
@@ -57,7 +57,7 @@ export async function openWal(options: WalOptions): Promise<OpenedWal> {
   const { disk, identity, directory = "wal", segmentMaxBytes = SEGMENT_MAX_BYTES } = options;
   const recovered = await recover(disk, directory, identity);
   const { batches, repaired } = recovered;
-  const position = recovered.position ?? (await createSegment(disk, directory, identity));
+  const position = recovered.position ?? (await createLog(disk, directory, identity));
   const { hardState, entries } = replay(batches);
   const file = await disk.open(position.file, { create: false });
   // A process that was killed may leave a batch that was written but never synced: what is replayed counts as durable.
@@ -170,7 +170,7 @@ export class Wal {
     this.#advance(batch, encoded);
   }
 
-  /** Head and batch in one write: a segment with a head alone never needs to be told from a torn one. */
+  /** Head and batch in one write, durable before the segment has its name: neither can be torn. */
   async #writeIntoNextSegment(batch: WalBatch): Promise<void> {
     const { disk, directory, identity } = this.#options;
     const before = this.#position;
@@ -180,12 +180,9 @@ export class Wal {
     const offset = head.bytes.length;
     const encoded = encodeBatch(batch, { sequence, offset, number: before.batchNumber, chain: head.chain });
     const name = segmentPath(directory, sequence, firstIndex);
-    const file = await disk.open(name, { create: true });
+    const file = await createSegment(disk, directory, name, Buffer.concat([head.bytes, encoded.bytes]));
     await this.#file.close();
     this.#file = file;
-    await file.write(Buffer.concat([head.bytes, encoded.bytes]), 0);
-    await file.sync();
-    await disk.syncDirectory(directory);
     this.#position = { ...before, file: name, sequence, offset };
     this.#advance(batch, encoded);
   }
