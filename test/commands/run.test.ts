@@ -25,7 +25,7 @@ test("two runs side by side: each proves the partition and leaves a report, file
   assert.equal(first.code, 0, first.stderr + first.stdout);
   assert.equal(second.code, 0, second.stderr + second.stdout);
   assert.match(first.stdout, /^VERDICT VALID {2}Every promise was kept/m);
-  assert.match(first.stdout, /^repeat .* --seed 7$/m);
+  assert.match(first.stdout, /^repeat .* --seed 7 --out \S+$/m);
   assert.equal((JSON.parse(second.stdout) as { verdict: { verdict: string } }).verdict.verdict, "valid");
   for (const run of place.runs()) {
     for (const name of [
@@ -64,7 +64,7 @@ test("Go etcd under the same plan: the partition is proven, every promise is kep
   const place = workplace();
   const { code, stdout, stderr } = await place.run("--target", "etcd", "--seed", "7").ended;
   assert.equal(code, 0, stderr + stdout);
-  assert.match(stdout, /^repeat .* --target etcd --seed 7$/m);
+  assert.match(stdout, /^repeat .* --target etcd --seed 7 --out \S+$/m);
   const [run] = place.runs() as [string];
   assert.equal(
     readEvents(run).some((event) => event.kind === "fault-unproven"),
