@@ -72,6 +72,9 @@ export interface MemberOptions {
 
 export type Answer<Response> = Response | EtcdError;
 
+/** A read that may be run. */
+export type Reading<Response> = () => Answer<Response>;
+
 /** etcd's: what a request may take, elections aside. */
 const REQUEST_TIMEOUT_MS = 5_000;
 const GATE_MAX = 50_000;
@@ -239,14 +242,17 @@ export class Member {
     return this.#makeHeader;
   }
 
-  /** Runs a read when its state is there: serializable at once, linearizable after a quorum was asked (D4). */
-  async read<Response>(serializable: boolean, run: () => Answer<Response>): Promise<Answer<Response>> {
+  /**
+   * Comes to `run` when its state is there: serializable at once, linearizable after a quorum was asked (D4). Whoever has asked
+   * runs it when it has room for the answer: later is as good, the state only becomes newer.
+   */
+  async read<Response>(serializable: boolean, run: Reading<Response>): Promise<EtcdError | Reading<Response>> {
     const refusal = await this.whenServing();
     if (refusal !== null) return refusal;
-    if (serializable) return run();
+    if (serializable) return run;
     if (this.#ended) return ETCD_ERRORS.stopped;
     return new Promise((resolve) => {
-      this.#reads.add(this.#options.clock.monotonicMs(), (late) => resolve(late ?? run()));
+      this.#reads.add(this.#options.clock.monotonicMs(), (late) => resolve(late ?? run));
       this.#wake();
     });
   }

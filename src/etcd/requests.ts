@@ -15,12 +15,12 @@ import { answerRange } from "./apply/range.ts";
 import { answerTxn, isReadOnlyTxn, isSerializableTxn } from "./apply/txn.ts";
 import { validateDeleteRange, validatePut, validateRange, validateTxn } from "./apply/validate.ts";
 import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
-import type { Answer, Member } from "./member.ts";
+import type { Answer, Member, Reading } from "./member.ts";
 import type { Command } from "./member-proposals.ts";
 import type { ClusterMember } from "./model.ts";
 
-/** An answer that is there already, or one to wait for. */
-export type Soon<Response> = Answer<Response> | Promise<Answer<Response>>;
+/** An answer that is there already, or one to wait for: of a read, what makes it, because only the caller knows when there is room. */
+export type Soon<Response> = Answer<Response> | Promise<Answer<Response> | Reading<Response>>;
 
 interface WriteResponses {
   readonly put: PutResponse;
@@ -64,8 +64,9 @@ export class Requests {
     return member.read(isSerializableTxn(request), () => answerTxn(member.store, request, member.makeHeader));
   }
 
-  members(options: { readonly linearizable: boolean }): Soon<readonly ClusterMember[]> {
-    return this.#member.read(!options.linearizable, () => this.#member.members.list());
+  async members(options: { readonly linearizable: boolean }): Promise<Answer<readonly ClusterMember[]>> {
+    const read = await this.#member.read(!options.linearizable, () => this.#member.members.list());
+    return typeof read === "function" ? read() : read;
   }
 
   /** At the door and not in apply: members may differ in size (D1). */

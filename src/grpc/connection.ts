@@ -292,6 +292,8 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
     else call.creditPaused = false;
   }
 
+  relieved(): void {}
+
   settled(): void {
     if (this.#state === "connecting") {
       this.#state = "ready";

@@ -16,6 +16,8 @@ export interface SenderOwner<S> {
   trailers(stream: S): Uint8Array;
   /** The queue of a stream that was `blocked` is empty again. */
   drained(stream: S): void;
+  /** Less may be queued than before. Called in the middle of things. */
+  relieved(): void;
   /** END_STREAM has been sent. */
   sent(stream: S): void;
 }
@@ -108,11 +110,17 @@ export class Sender<S extends Http2Stream> {
     this.queuedBytes -= stream.queuedBytes;
     stream.queuedBytes = 0;
     stream.queue = null;
+    this.#owner.relieved();
   }
 
   /** Sends what windows and the kernel allow. */
   pump(): void {
     if (this.#ready.size === 0) return;
+    this.#takeTurns();
+    this.#owner.relieved();
+  }
+
+  #takeTurns(): void {
     // Streams that are added again during the loop come up again: each turn ends with progress or without the stream.
     for (const stream of this.#ready) {
       if (this.congested) return;

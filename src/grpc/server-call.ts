@@ -16,7 +16,14 @@ export interface ServerCall {
   readonly cancelled: boolean;
 }
 
-export type UnaryHandler<Request, Response> = (request: Request, call: ServerCall) => Response | Promise<Response>;
+/**
+ * The answer, now or later. What comes later may be a function that makes it: it is called when the connection has room for one
+ * more, so that answers which a slow client does not fetch take no memory. It throws `GrpcError` to fail the call.
+ */
+export type UnaryHandler<Request, Response> = (
+  request: Request,
+  call: ServerCall,
+) => Response | Promise<Response | (() => Response)>;
 
 /** What the other end of a stream does. After `cancelled` nothing follows; after `ended` only `cancelled` and `drained` may. */
 export interface ServerStreamHandler<Request> {

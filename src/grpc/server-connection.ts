@@ -9,6 +9,7 @@ import { type RequestHead, readRequestHead } from "./heads.ts";
 import type { Http1Handler } from "./http1.ts";
 import { Http2Connection } from "./http2.ts";
 import type { Http2Owner } from "./http2-owner.ts";
+import { type AnswerTime, LateAnswers, type LateAnswersOwner } from "./late-answers.ts";
 import { MessageReader } from "./messages.ts";
 import { MESSAGE_PREFIX_BYTES } from "./output.ts";
 import { PlainCalls } from "./plain.ts";
@@ -20,22 +21,24 @@ export interface ServerConnectionOptions {
   readonly trace: Trace;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  readonly answerTime: AnswerTime;
   readonly routes: ReadonlyMap<string, Route>;
   readonly http1: Http1Handler | null;
   readonly maxRequestBytes: number;
   readonly maxConcurrentStreams: number;
   readonly streamQueueBytes: number;
-  /** Responses that wait for windows, over all streams, above which new calls are refused; also the most for one stream, and for incomplete requests. */
+  /** Responses that wait for windows, over all streams, above which late answers wait and new calls are refused; also the most for one stream, and for incomplete requests. */
   readonly connectionQueueBytes: number;
 }
 
 /** The gRPC server's half of one HTTP/2 connection: from header blocks and DATA to handlers and back. */
-export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, CallOwner {
+export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, CallOwner, LateAnswersOwner {
   readonly remote: string;
   readonly http2: Http2Connection<ServerRpc, RequestHead>;
   readonly #options: ServerConnectionOptions;
   readonly #blocks: ResponseBlocks;
   readonly #plain: PlainCalls;
+  readonly #late: LateAnswers;
   #draining = false;
   /** Of incomplete requests, over all calls. */
   #heldBytes = 0;
@@ -50,6 +53,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
       streamQueueBytes: options.streamQueueBytes,
     });
     this.#plain = new PlainCalls(this.http2, options);
+    this.#late = new LateAnswers(options.answerTime, this);
     this.#blocks = new ResponseBlocks(this.http2.encoder);
     this.http2.start();
   }
@@ -73,7 +77,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
   }
 
   open(id: number, sendWindow: number, receiveWindow: number): ServerRpc | null {
-    if (this.http2.sender.queuedBytes > this.#options.connectionQueueBytes) return null;
+    if (!this.hasRoom) return null;
     return new ServerRpc(this, id, sendWindow, receiveWindow);
   }
 
@@ -218,14 +222,15 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
       this.#failed(call, error);
       return;
     }
-    this.#answerLater(call, route, response);
-  }
-
-  #answerLater(call: ServerRpc, route: Route, response: Promise<unknown>): void {
     response.then(
-      (value) => this.#run(call, () => this.#answer(call, route, value)),
+      (answer) => this.#late.add(call, answer),
       (error) => this.#failed(call, error),
     );
+  }
+
+  answerLate(call: ServerRpc, answer: unknown): void {
+    const route = call.route as Route;
+    this.#run(call, () => this.#answer(call, route, typeof answer === "function" ? answer() : answer));
   }
 
   #answer(call: ServerRpc, route: Route, response: unknown): void {
@@ -295,6 +300,14 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     if (handler?.drained !== undefined) this.#run(call, () => handler.drained?.());
   }
 
+  get hasRoom(): boolean {
+    return this.http2.sender.queuedBytes <= this.#options.connectionQueueBytes;
+  }
+
+  relieved(): void {
+    this.#late.relieved();
+  }
+
   resumeCredit(call: ServerRpc): void {
     if (!call.detached) this.http2.resumeCredit(call);
   }
@@ -340,6 +353,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
       this.#cancelled(call);
     }
     this.http2.streams.clear();
+    this.#late.close();
   }
 
   released(call: ServerRpc): void {

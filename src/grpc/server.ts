@@ -6,6 +6,7 @@ import type { Trace } from "../env/trace.ts";
 import { Deadlines, Expiring } from "./deadlines.ts";
 import { PREFACE } from "./frames.ts";
 import { Http1Connection, type Http1Handler } from "./http1.ts";
+import { AnswerTime } from "./late-answers.ts";
 import type { Route, ServerStream, UnaryHandler } from "./server-call.ts";
 import { ServerConnection, type ServerConnectionOptions } from "./server-connection.ts";
 
@@ -20,7 +21,7 @@ export interface GrpcServerOptions {
   readonly maxConcurrentStreams?: number;
   /** Above this much unsent, a stream's `send` says to wait. Default 1 MiB. */
   readonly streamQueueBytes?: number;
-  /** Responses waiting for their windows on one connection, above which it gets no new calls; a single stream above it is cut. Default 64 MiB. */
+  /** Responses waiting for their windows on one connection, above which late answers wait and new calls are refused; a single stream above it is cut. Default 64 MiB. */
   readonly connectionQueueBytes?: number;
   /** Connections at a time; more are closed at once. Default 10,000. */
   readonly maxConnections?: number;
@@ -39,6 +40,7 @@ export class GrpcServer {
   readonly #routes = new Map<string, Route>();
   readonly #accepted = new Set<Accepted>();
   readonly #deadlines: Deadlines;
+  readonly #answerTime: AnswerTime;
   #http1: Http1Handler | null = null;
   #closing = false;
   #whenEmpty: (() => void) | null = null;
@@ -46,6 +48,7 @@ export class GrpcServer {
   constructor(options: GrpcServerOptions) {
     this.#options = options;
     this.#deadlines = new Deadlines(options.clock);
+    this.#answerTime = new AnswerTime(options.clock);
   }
 
   /** Serves a unary method. The handler's synchronous answer takes the fast path; it throws `GrpcError` to fail the call. */
@@ -99,6 +102,7 @@ export class GrpcServer {
       trace: options.trace,
       clock: options.clock,
       deadlines: this.#deadlines,
+      answerTime: this.#answerTime,
       routes: this.#routes,
       http1: this.#http1,
       maxRequestBytes: options.maxRequestBytes ?? 4 * 1024 * 1024,

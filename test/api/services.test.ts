@@ -66,7 +66,7 @@ function puppet(): Puppet {
       put: async () => PutResponse.create(),
       deleteRange: () => DeleteRangeResponse.create(),
       txn: () => TxnResponse.create(),
-      members: () => [{ id: 7n as MemberId, name: "n", peerUrls: ["p"], clientUrls: ["c"], isLearner: false }],
+      members: async () => [{ id: 7n as MemberId, name: "n", peerUrls: ["p"], clientUrls: ["c"], isLearner: false }],
     },
     status: STATUS,
     isServing: true,
@@ -177,6 +177,17 @@ test("answers pass through, at once or later, and refusals become etcd's codes a
   await assert.rejects(
     served.call(KV.Put, PutRequest.create()),
     (error: GrpcError) => error.code === 14 && error.message === "etcdserver: request timed out",
+  );
+});
+
+test("a read that is made later passes through, and so does its refusal", async (context) => {
+  const served = serve(context);
+  served.puppet.requests = { ...served.puppet.requests, range: async () => () => RangeResponse.create({ count: 7 }) };
+  assert.equal((await served.call(KV.Range, RangeRequest.create())).count, 7);
+  served.puppet.requests = { ...served.puppet.requests, range: async () => () => ETCD_ERRORS.compacted };
+  await assert.rejects(
+    served.call(KV.Range, RangeRequest.create()),
+    (error: GrpcError) => error.code === 11 && error.message === ETCD_ERRORS.compacted.message,
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ETCD_ERRORS, isEtcdError } from "../../src/etcd/errors.ts";
+import type { Answer } from "../../src/etcd/member.ts";
 import type { Requests, Soon } from "../../src/etcd/requests.ts";
 import { PutRequest, RangeRequest, type RangeResponse, TxnRequest } from "../../src/proto/gen/etcdserverpb.ts";
 import { MemberCluster, REQUEST_TIMEOUT_MS, type TestNode } from "../support/members.ts";
@@ -23,7 +24,7 @@ interface Settled<Response> {
 function settled<Response>(soon: Soon<Response>): Settled<Response> {
   const holder: Settled<Response> = { answer: undefined };
   void Promise.resolve(soon).then((answer) => {
-    holder.answer = answer;
+    holder.answer = typeof answer === "function" ? (answer as () => Answer<Response>)() : answer;
   });
   return holder;
 }
@@ -203,6 +204,22 @@ test("however many linearizable reads wait, they share a round", async () => {
   assert.ok(reads.every((read) => read.answer !== undefined));
   const sent = cluster.sent.slice(before).length;
   assert.ok(sent <= 16, `1000 reads took ${sent} messages`);
+  await cluster.stop();
+});
+
+test("a linearizable read is run by whoever asked, when there is room for the answer, and never sees less than it must", async () => {
+  const cluster = new MemberCluster(3);
+  const leader = await cluster.serving();
+  await value(cluster, put(leader.requests, "a", "1"));
+  const ready: (() => Answer<RangeResponse>)[] = [];
+  void Promise.resolve(leader.requests.range(RangeRequest.create({ key: bytes("a") }))).then((read) => {
+    assert.ok(typeof read === "function");
+    ready.push(read);
+  });
+  await cluster.until(() => ready.length === 1, "the read may be run");
+  await value(cluster, put(leader.requests, "a", "2"));
+  const answer = ready[0]?.() as RangeResponse;
+  assert.equal(text(answer), "2");
   await cluster.stop();
 });
 

@@ -3,7 +3,7 @@ import type { GrpcServer } from "../../grpc/server.ts";
 import { type Member, MemberListResponse } from "../../proto/gen/etcdserverpb.ts";
 import { Cluster } from "../../proto/gen/rpc.ts";
 import type { ClusterMember } from "../model.ts";
-import { type ServedMember, type ServedRequests, settle } from "./served.ts";
+import { type ServedMember, type ServedRequests, unwrap } from "./served.ts";
 
 /** Headers of the cluster service carry no revision. */
 const NO_REVISION = 0 as Revision;
@@ -11,7 +11,7 @@ const NO_REVISION = 0 as Revision;
 /** etcdserverpb.Cluster: who the members are. */
 export function serveCluster(server: GrpcServer, member: ServedMember, requests: ServedRequests): void {
   server.unary(Cluster.MemberList, async (request) => {
-    const members = await settle(requests.members({ linearizable: request.linearizable }));
+    const members = unwrap(await requests.members({ linearizable: request.linearizable }));
     return MemberListResponse.create({ header: member.makeHeader(NO_REVISION), members: members.map(toMember) });
   });
 }

@@ -40,9 +40,10 @@ export async function answerHealth(
   const serializable = request.query.get("serializable") === "true";
   if (!member.isServing) return unhealthy("NOT SERVING YET");
   if (!serializable && member.status.leader === NO_MEMBER) return unhealthy("RAFT NO LEADER");
-  const answer = await requests.range(
+  const read = await requests.range(
     RangeRequest.create({ key: new Uint8Array(1), limit: 1, keysOnly: true, serializable }),
   );
+  const answer = typeof read === "function" ? read() : read;
   return isEtcdError(answer)
     ? unhealthy(`RANGE ERROR:${answer.message}`)
     : { status: 200, headers: JSON_HEADERS, body: HEALTHY };

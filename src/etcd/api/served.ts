@@ -17,15 +17,16 @@ import type {
 import { type EtcdError, isEtcdError } from "../errors.ts";
 import type { ClusterMember, MemberStatus } from "../model.ts";
 
-/** A response or why there is none, there already or to be waited for. */
-export type Soon<Response> = Response | EtcdError | Promise<Response | EtcdError>;
+type Answer<Response> = Response | EtcdError;
+/** A response or why there is none, there already or to be waited for; a later one may be a function that makes it. */
+export type Soon<Response> = Answer<Response> | Promise<Answer<Response> | (() => Answer<Response>)>;
 
 export interface ServedRequests {
   range(request: RangeRequest): Soon<RangeResponse>;
   put(request: PutRequest): Soon<PutResponse>;
   deleteRange(request: DeleteRangeRequest): Soon<DeleteRangeResponse>;
   txn(request: TxnRequest): Soon<TxnResponse>;
-  members(options: { readonly linearizable: boolean }): Soon<readonly ClusterMember[]>;
+  members(options: { readonly linearizable: boolean }): Promise<Answer<readonly ClusterMember[]>>;
 }
 
 export interface ServedMember {
@@ -64,11 +65,20 @@ export function grpcErrorOf(error: EtcdError): GrpcError {
 }
 
 /** For a unary handler: the response, or the error thrown; at once when it is there. */
-export function settle<Response extends object>(answer: Soon<Response>): Response | Promise<Response> {
-  return answer instanceof Promise ? answer.then(unwrap) : unwrap(answer);
+export function settle<Response extends object>(
+  answer: Soon<Response>,
+): Response | Promise<Response | (() => Response)> {
+  return answer instanceof Promise ? answer.then(unwrapLater) : unwrap(answer);
 }
 
-function unwrap<Response extends object>(answer: Response | EtcdError): Response {
+function unwrapLater<Response extends object>(
+  answer: Answer<Response> | (() => Answer<Response>),
+): Response | (() => Response) {
+  return typeof answer === "function" ? () => unwrap((answer as () => Answer<Response>)()) : unwrap(answer);
+}
+
+/** The response, or the error thrown. */
+export function unwrap<Response extends object>(answer: Answer<Response>): Response {
   if (isEtcdError(answer)) throw grpcErrorOf(answer);
   return answer;
 }
