@@ -6,7 +6,7 @@
  */
 import { execFile } from "node:child_process";
 import { type FileHandle, link, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Disk, DiskFile } from "../disk.ts";
 import { makeDirectories } from "./directories.ts";
 
@@ -18,7 +18,7 @@ const LOCK_NAME = "lock";
 export function nodeDisk(root: string): Disk {
   return {
     async makeDirectory(name) {
-      makeDirectories(join(root, name), DIRECTORY_MODE);
+      await makeDurably(join(root, name));
     },
     async list(directory) {
       try {
@@ -41,14 +41,23 @@ export function nodeDisk(root: string): Disk {
       await rm(join(root, name));
     },
     async syncDirectory(directory) {
-      const handle = await open(join(root, directory), "r");
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      await syncNames(join(root, directory));
     },
   };
+}
+
+/** What lies above a data directory's root nobody else syncs: a directory that is lost takes everything in it along. */
+async function makeDurably(path: string): Promise<void> {
+  for (const made of makeDirectories(path, DIRECTORY_MODE)) await syncNames(dirname(resolve(made)));
+}
+
+async function syncNames(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** "r+" does not create and "w+" empties: creating is a separate, exclusive step. */
@@ -110,7 +119,7 @@ export interface DirectoryLock {
  * so that a lock left by a killed process is taken over even when its pid has been given out again.
  */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
-  makeDirectories(path, DIRECTORY_MODE);
+  await makeDurably(path);
   const lock = join(path, LOCK_NAME);
   const own = `${lock}.${process.pid}`;
   const mine = `${process.pid} ${(await startOf(process.pid)) ?? "unknown"}\n`;

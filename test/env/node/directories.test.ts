@@ -9,9 +9,10 @@ const folder = mkdtempSync(join(tmpdir(), "faultline-directories-"));
 after(() => rmSync(folder, { recursive: true }));
 
 test("missing parents are made, with the mode asked for, and what is there stays", () => {
-  makeDirectories(join(folder, "a", "b", "c"), 0o700);
+  const made = makeDirectories(join(folder, "a", "b", "c"), 0o700);
+  assert.deepEqual(made, [join(folder, "a"), join(folder, "a", "b"), join(folder, "a", "b", "c")]);
   assert.equal(statSync(join(folder, "a", "b")).mode & 0o777, 0o700);
-  makeDirectories(join(folder, "a", "b", "c"), 0o700);
+  assert.deepEqual(makeDirectories(join(folder, "a", "b", "c"), 0o700), []);
 });
 
 test("a path that cannot be made is refused at once", () => {
