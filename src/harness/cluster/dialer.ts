@@ -67,12 +67,9 @@ function accepts(port: number): Promise<void> {
   });
 }
 
-/**
- * What a member finds in its environment: ours without settings for etcd, which would compete with the flags, and without other
- * proxies; then its SOCKS5 server.
- */
+/** A member's environment with its SOCKS5 server as the only proxy. */
 export function dialerEnvironment(environment: NodeJS.ProcessEnv, socksPort: number): NodeJS.ProcessEnv {
-  const unwanted = /^(ETCD_.*|(HTTPS?|ALL|NO)_PROXY|REQUEST_METHOD)$/i;
-  const kept = Object.entries(environment).filter(([name]) => !unwanted.test(name));
+  const proxies = /^((HTTPS?|ALL|NO)_PROXY|REQUEST_METHOD)$/i;
+  const kept = Object.entries(environment).filter(([name]) => !proxies.test(name));
   return { ...Object.fromEntries(kept), HTTP_PROXY: `socks5://127.0.0.1:${socksPort}` };
 }

@@ -59,17 +59,22 @@ export function memberStart(
           "--peer-dial-override",
           dials,
         ],
-        environment: process.env,
+        environment: memberEnvironment(),
       };
     }
     case "etcd":
       return {
         command: [program.binary, ...etcdFlags(member, members, runDir, (peer) => `http://${peerAuthority(peer)}`)],
-        environment: dialerEnvironment(process.env, member.socksPort),
+        environment: dialerEnvironment(memberEnvironment(), member.socksPort),
       };
     default:
       return unreachable(program);
   }
+}
+
+/** Without etcd's own variables: what a person has set for another etcd must not configure the one under test. */
+export function memberEnvironment(environment: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith("ETCD_")));
 }
 
 /** True when the members find each other through the peer dialer. */

@@ -13,6 +13,7 @@ import { peerProxy } from "../../../src/harness/cluster/network.ts";
 import { findProgram } from "../../../src/harness/cluster/programs.ts";
 import { readRegistry } from "../../../src/harness/cluster/registry.ts";
 import type { Program } from "../../../src/harness/cluster/targets.ts";
+import { memberEnvironment } from "../../../src/harness/cluster/targets.ts";
 import { Partition } from "../../../src/harness/faults/partition.ts";
 import { ToxiproxyClient } from "../../../src/harness/faults/toxiproxy/client.ts";
 import { EMBEDDED_TOXIPROXY } from "../../../src/harness/faults/toxiproxy/program.ts";
@@ -105,7 +106,7 @@ test("cutting only what a member dials does not isolate it, and the proof says s
 
 test("a member's environment has its SOCKS5 server and neither other proxies nor settings for etcd", () => {
   const environment = { PATH: "/bin", NO_PROXY: "*", https_proxy: "x", http_proxy: "y", ETCD_NAME: "z", etcd: "kept" };
-  assert.deepEqual(dialerEnvironment(environment, 1234), {
+  assert.deepEqual(dialerEnvironment(memberEnvironment(environment), 1234), {
     PATH: "/bin",
     etcd: "kept",
     HTTP_PROXY: "socks5://127.0.0.1:1234",
