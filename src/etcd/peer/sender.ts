@@ -41,7 +41,8 @@ export interface SenderOptions extends PeerTimes {
 
 /** Data waiting for a connection, or for a slow one. */
 const QUEUE_MAX_BYTES = 64 * 1024 * 1024;
-const BACKOFF_MAX_MS = 1_000;
+/** Of an election time-out: a peer that is back must not lose its first elections, or what it forwards, to our waiting. */
+const BACKOFF_MAX_SHARE = 1 / 4;
 
 export class PeerSender {
   readonly #options: SenderOptions;
@@ -57,6 +58,13 @@ export class PeerSender {
 
   send(messages: readonly Message[]): void {
     this.#link?.send(messages);
+  }
+
+  /** The peer has dialled us, so it is there: no more waiting. Once for each of its connections, so a one-way cut makes no storm. */
+  peerDialled(): void {
+    if (this.#backoffTimer === null || this.#closed) return;
+    this.#backoffTimer.cancel();
+    this.#redial();
   }
 
   close(): void {
@@ -80,7 +88,7 @@ export class PeerSender {
 
   #broken(address: StreamAddress, reason: string): void {
     if (this.#closed) return;
-    const { trace, clock, prng, heartbeatMs, unreachable, peer } = this.#options;
+    const { trace, clock, prng, heartbeatMs, electionMs, unreachable, peer } = this.#options;
     this.#link = null;
     const fields = { ...this.#fields(address), error: reason };
     // The first failure is news; that it goes on is not.
@@ -88,10 +96,16 @@ export class PeerSender {
     else trace.debug("failed to connect to peer", fields);
     // At first as often as heartbeats, then more slowly, never all at the same moment.
     const delayMs =
-      Math.min(heartbeatMs * 2 ** Math.min(this.#failures, 10), BACKOFF_MAX_MS) * (0.5 + prng.float() / 2);
+      Math.min(heartbeatMs * 2 ** Math.min(this.#failures, 10), electionMs * BACKOFF_MAX_SHARE) *
+      (0.5 + prng.float() / 2);
     this.#failures++;
-    this.#backoffTimer = clock.after(delayMs, () => this.#dial());
+    this.#backoffTimer = clock.after(delayMs, () => this.#redial());
     unreachable(peer);
+  }
+
+  #redial(): void {
+    this.#backoffTimer = null;
+    this.#dial();
   }
 
   #fields(address: StreamAddress): Record<string, unknown> {

@@ -70,6 +70,7 @@ export class PeerTransport implements Transport<Message> {
           if (refusal !== null) return refuse(refusal);
           from = frame.hello?.from as MemberId;
           stream.send(Welcome.create());
+          this.#senders.get(from)?.peerDialled();
         }
         if (frame.messages.length > 0) this.#deliver(from, frame, refuse);
       },
