@@ -88,9 +88,9 @@ export class Page {
     await this.#call("Input.dispatchMouseEvent", { type: "mouseMoved", x, y });
   }
 
-  /** A PNG of the whole page, or of what the window shows of it. */
-  async screenshot(of: "page" | "window" = "page"): Promise<Buffer> {
-    const shot = await this.#call("Page.captureScreenshot", { format: "png", captureBeyondViewport: of === "page" });
+  /** A picture of the whole page, or of what the window shows of it. */
+  async screenshot(of: "page" | "window" = "page", format: "png" | "webp" = "png"): Promise<Buffer> {
+    const shot = await this.#call("Page.captureScreenshot", { format, captureBeyondViewport: of === "page" });
     return Buffer.from(shot["data"] as string, "base64");
   }
 

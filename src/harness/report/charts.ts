@@ -314,7 +314,10 @@ function slowerThan(one: Samples["distributions"][number]): { class: string; ms:
   });
 }
 
+/** Whole columns only: half of one at the end would look like a drop. */
 function inSpan(samples: Samples, overlay: Overlay): Samples["series"] {
   const [from, to] = overlay.span;
-  return samples.series.filter((point) => point.atNs / 1e9 >= from && (point.atNs + samples.bucketNs / 2) / 1e9 <= to);
+  return samples.series.filter(
+    (point) => point.atNs / 1e9 >= from && (point.atNs + 0.99 * samples.bucketNs) / 1e9 <= to,
+  );
 }
