@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 
-/** Longest prefix wins. `~` rooms are single files or folders; a room may always import itself. */
+/** Longest prefix wins: a folder is a room, and so is a single file named here. A room may always import itself. */
 const ROOMS = [
   "src/base",
   "src/env",
