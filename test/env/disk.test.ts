@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import type { ClusterId, LogIndex, MemberId, Term } from "../../src/base/ids.ts";
 import { DirectoryInUse, lockDirectory, nodeDisk } from "../../src/env/node/disk.ts";
@@ -72,7 +73,7 @@ test("a log on the real disk comes back", async (t) => {
   await second.wal.close();
 });
 
-test("a second lock of a directory names the holder; after release it is free, and nothing is left behind", async (t) => {
+test("a second lock of a directory names the holder; after release it is free, and one empty file is left behind", async (t) => {
   const path = join(await temporary(t), "data");
   const lock = await lockDirectory(path);
   assert.equal((await stat(path)).mode & 0o777, 0o700);
@@ -80,8 +81,9 @@ test("a second lock of a directory names the holder; after release it is free, a
     return error instanceof DirectoryInUse && error.message.endsWith(`is in use by process ${process.pid}`);
   });
   await lock.release();
-  assert.deepEqual(await readdir(path), []);
   await (await lockDirectory(path)).release();
+  assert.deepEqual(await readdir(path), ["lock.2"]);
+  assert.equal(await readFile(join(path, "lock.2"), "utf8"), "");
 });
 
 test("the lock of a killed process is taken over, also when another process has its pid now", async (t) => {
@@ -90,28 +92,40 @@ test("the lock of a killed process is taken over, also when another process has 
   await once(child, "spawn");
   child.kill("SIGKILL");
   await once(child, "exit");
-  for (const left of [`${child.pid} 12345\n`, `${process.pid} some other start\n`, "", "nonsense"]) {
-    await writeFile(join(path, "lock"), left);
+  const lefts = [`${child.pid} 12345\n`, `${process.pid} some other start\n`, "", "nonsense"];
+  for (const [index, left] of lefts.entries()) {
+    await writeFile(join(path, `lock.${index + 1}`), left);
     const lock = await lockDirectory(path);
-    assert.match(await readFile(join(path, "lock"), "utf8"), new RegExp(`^${process.pid} `));
+    assert.deepEqual(await readdir(path), [`lock.${index + 2}`]);
+    assert.match(await readFile(join(path, `lock.${index + 2}`), "utf8"), new RegExp(`^${process.pid} `));
     await lock.release();
   }
 });
 
-test("of many that want one stale lock at once, one gets it", async (t) => {
+test("of many that want one stale lock at once, one gets it, round after round", async (t) => {
   const path = await temporary(t);
-  await writeFile(join(path, "lock"), "999999999 1\n");
   const module = new URL("../../src/env/node/disk.js", import.meta.url).href;
-  const script = `import(${JSON.stringify(module)}).then(({ lockDirectory }) => lockDirectory(process.argv[1])).then(
-    () => { console.log("held"); setInterval(() => {}, 1000); }, () => console.log("refused"));`;
-  const children = Array.from({ length: 4 }, () => spawn(process.execPath, ["-e", script, path]));
-  t.after(() => {
-    for (const child of children) child.kill("SIGKILL");
+  const script = `
+    import { createInterface } from "node:readline";
+    import { lockDirectory } from ${JSON.stringify(module)};
+    console.log("ready");
+    for await (const line of createInterface({ input: process.stdin }))
+      await lockDirectory(line).then(() => console.log("held"), (error) => console.log(error.name));`;
+  const children = Array.from({ length: 5 }, () => {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script]);
+    t.after(() => child.kill("SIGKILL"));
+    return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
   });
-  const answers = await Promise.all(
-    children.map(async (child) => String((await once(child.stdout, "data"))[0]).trim()),
-  );
-  assert.deepEqual(answers.sort(), ["held", "refused", "refused", "refused"]);
+  const answers = async () => Promise.all(children.map(async ({ lines }) => (await lines.next()).value as string));
+  await answers();
+  for (let round = 0; round < 40; round++) {
+    const directory = join(path, String(round));
+    await mkdir(directory);
+    await writeFile(join(directory, "lock.1"), "999999999 1\n");
+    for (const { child } of children) child.stdin.write(`${directory}\n`);
+    const refused = Array.from({ length: children.length - 1 }, () => "DirectoryInUse");
+    assert.deepEqual((await answers()).sort(), [...refused, "held"], `round ${round}`);
+  }
 });
 
 async function temporary(t: TestContext): Promise<string> {

@@ -13,7 +13,6 @@ import { makeDirectories } from "./directories.ts";
 /** Only the owner may look into a data directory. */
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
-const LOCK_NAME = "lock";
 
 export function nodeDisk(root: string): Disk {
   return {
@@ -115,67 +114,83 @@ export interface DirectoryLock {
 }
 
 /**
- * Takes the directory for this process, making it when it is not there. The lock file names the process by pid and start time,
- * so that a lock left by a killed process is taken over even when its pid has been given out again.
+ * Takes the directory for this process, making it when it is not there. The lock is the file lock.N with the highest N, and names its
+ * holder by pid and start time, so that a lock left by a killed process is taken over even when its pid has been given out again.
+ *
+ * Taking is linking lock.N+1, which one process alone can do. The highest is never removed, only outnumbered, so whoever looked at
+ * an older state either finds its number taken or sees a higher one afterwards; no moment exists in which two may think they hold it.
  */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
   await makeDurably(path);
-  const lock = join(path, LOCK_NAME);
-  const own = `${lock}.${process.pid}`;
+  const highest = await highestLock(path);
+  if (highest > 0) await refuseIfHeld(path, highest);
+  const number = highest + 1;
   const mine = `${process.pid} ${(await startOf(process.pid)) ?? "unknown"}\n`;
-  await writeFile(own, mine, { mode: FILE_MODE });
-  try {
-    if (!(await tryLink(own, lock))) {
-      await removeIfStale(path, lock);
-      if (!(await tryLink(own, lock))) throw inUse(path, await readIfThere(lock));
-    }
-  } finally {
-    await rm(own, { force: true });
+  if (!(await linkLock(path, number, mine))) await refuse(path, number);
+  const now = await highestLock(path);
+  if (now !== number) {
+    await rm(lockFile(path, number), { force: true });
+    await refuse(path, now);
+  }
+  for (const older of await lockNumbers(path)) {
+    if (older < number) await rm(lockFile(path, older), { force: true });
   }
   return {
     async release() {
-      if ((await readIfThere(lock)) === mine) await rm(lock, { force: true });
+      // Emptied and kept: its number must not be given out again while somebody may still hold an older view.
+      if ((await readIfThere(lockFile(path, number))) === mine) await writeFile(lockFile(path, number), "");
     },
   };
 }
 
+function lockFile(path: string, number: number): string {
+  return join(path, `lock.${number}`);
+}
+
+async function lockNumbers(path: string): Promise<number[]> {
+  const names = await readdir(path);
+  return names.flatMap((name) => {
+    const digits = /^lock\.([1-9][0-9]{0,14})$/.exec(name)?.[1];
+    return digits === undefined ? [] : [Number(digits)];
+  });
+}
+
+async function highestLock(path: string): Promise<number> {
+  return Math.max(0, ...(await lockNumbers(path)));
+}
+
 /** Link makes the name and its content appear in one step, and fails when the name is taken. */
-async function tryLink(from: string, to: string): Promise<boolean> {
+async function linkLock(path: string, number: number, content: string): Promise<boolean> {
+  const whole = join(path, `lock-${process.pid}-${linked++}.tmp`);
+  await writeFile(whole, content, { mode: FILE_MODE });
   try {
-    await link(from, to);
+    await link(whole, lockFile(path, number));
     return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
     throw error;
+  } finally {
+    await rm(whole, { force: true });
   }
 }
 
-async function removeIfStale(path: string, lock: string): Promise<void> {
-  const held = await readIfThere(lock);
-  if (held === null) return;
-  if (await isHolderAlive(held)) throw inUse(path, held);
-  // Moved aside first: should another process have taken the stale lock over in between, this shows and it gets it back.
-  const aside = `${lock}.stale.${process.pid}`;
-  try {
-    await rename(lock, aside);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return;
-    throw error;
-  }
-  const moved = await readIfThere(aside);
-  if (moved !== held) await tryLink(aside, lock);
-  await rm(aside, { force: true });
+/** Makes the temporary names of one process differ. */
+let linked = 0;
+
+async function refuseIfHeld(path: string, number: number): Promise<void> {
+  const held = await readIfThere(lockFile(path, number));
+  if (held !== null && (await isHolderAlive(held))) await refuse(path, number);
+}
+
+async function refuse(path: string, number: number): Promise<never> {
+  const [pid = ""] = ((await readIfThere(lockFile(path, number))) ?? "").split(" ");
+  throw new DirectoryInUse(`data directory ${path} is in use by process ${pid === "" ? "unknown" : pid}`);
 }
 
 async function isHolderAlive(held: string): Promise<boolean> {
   const [pid = "", ...start] = held.trim().split(" ");
   const now = await startOf(Number(pid));
   return now !== null && now === start.join(" ");
-}
-
-function inUse(path: string, held: string | null): DirectoryInUse {
-  const [pid = "unknown"] = (held ?? "").split(" ");
-  return new DirectoryInUse(`data directory ${path} is in use by process ${pid}`);
 }
 
 /** When a process began, in words that only compare; null when there is none. */
