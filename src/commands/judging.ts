@@ -5,6 +5,7 @@ import { openHistory } from "../harness/history/reader.ts";
 import { RUN_FILES, readEvents, readPlan, readSamples, writeVerdict } from "../harness/history/run-files.ts";
 import type {
   CheckName,
+  LeaseRecord,
   OperationRecord,
   RunEvent,
   Verdict,
@@ -13,15 +14,17 @@ import type {
 } from "../harness/model.ts";
 
 /** What can be said of a history that comes without the run it belongs to. */
-const CHECKS_OF_A_HISTORY: readonly CheckName[] = ["linearizable", "serializable", "watch"];
+const CHECKS_OF_A_HISTORY: readonly CheckName[] = ["linearizable", "serializable", "watch", "lease"];
 
 /** Judges a run's folder by its files and writes verdict.json there. Throws `HistoryError` and the system's errors. */
 export async function judgeRun(folder: string): Promise<Verdict> {
   const events = readEvents(folder);
   const records = await readRecords(join(folder, RUN_FILES.history), events);
   const interrupted = events.find((event) => event.kind === "interrupted");
+  const plan = readPlan(folder);
   const verdict = judge(records, {
-    checks: readPlan(folder).checks,
+    checks: plan.checks,
+    leases: plan.leases?.count ?? 0,
     windows: readSamples(folder).windows,
     interruptedBy: interrupted === undefined ? null : interrupted.signal,
     nowMs: () => performance.now(),
@@ -33,9 +36,9 @@ export async function judgeRun(folder: string): Promise<Verdict> {
 /** Judges a history file alone: what needs the run's events is left out. */
 export async function judgeHistory(file: string): Promise<Verdict> {
   const records = await readRecords(file, []);
-  const watched = records.watchers.length > 0;
+  const has = { watch: records.watchers.length > 0, lease: records.leases.length > 0 };
   return judge(records, {
-    checks: CHECKS_OF_A_HISTORY.filter((name) => name !== "watch" || watched),
+    checks: CHECKS_OF_A_HISTORY.filter((name) => (name !== "watch" && name !== "lease") || has[name]),
     windows: [],
     interruptedBy: null,
     nowMs: () => performance.now(),
@@ -52,10 +55,12 @@ async function readRecords(file: string, events: readonly RunEvent[]): Promise<R
   const operations: OperationRecord[] = [];
   const watchEvents: WatchEventRecord[] = [];
   const watchers: WatcherRecord[] = [];
+  const leases: LeaseRecord[] = [];
   for await (const record of records) {
     if (record.type === "operation") operations.push(record);
     else if (record.type === "event") watchEvents.push(record);
-    else watchers.push(record);
+    else if (record.type === "watcher") watchers.push(record);
+    else leases.push(record);
   }
-  return { header, operations, watchEvents, watchers, events };
+  return { header, operations, watchEvents, watchers, leases, events };
 }

@@ -18,17 +18,38 @@ export interface Plan {
   readonly name: string;
   readonly description: string;
   readonly target: Target;
-  readonly runtime: "process";
+  readonly runtime: Runtime;
+  readonly proxy: ProxyChoice;
   readonly members: number;
+  readonly resources: Resources;
   readonly seed: number;
   readonly keys: KeySpace;
   readonly clients: ClientPlan;
+  /** Null: the run holds no leases. */
+  readonly leases: LeasePlan | null;
   readonly phases: readonly Phase[];
   readonly faults: readonly PlannedFault[];
   readonly checks: readonly CheckName[];
 }
 
-/** `ts` is this package's own server. Mutants and endpoints join with the issues that need them. */
+/** Members as processes on 127.0.0.1, or as containers. */
+export type Runtime = "process" | "docker";
+
+/**
+ * Which Toxiproxy stands between the members. `auto`: in containers Shopify's, where its image is here or can be pulled, unless the
+ * plan needs what only the embedded one has; otherwise the embedded one.
+ */
+export type ProxyChoice = "auto" | "toxiproxy" | "embedded";
+
+/** What each container may use; null: as much as there is. The process runtime sets no limits. */
+export interface Resources {
+  readonly cpus: number | null;
+  readonly memoryMegabytes: number | null;
+  /** The data directory is a file system in memory of this size: a small one gets full. It does not outlive its container. */
+  readonly dataMegabytes: number | null;
+}
+
+/** `ts` is this package's own server. Mutants join with the issue that needs them. */
 export type Target = { readonly kind: "ts" } | { readonly kind: "etcd"; readonly source: EtcdSource };
 
 /** Which Go etcd. */
@@ -53,6 +74,15 @@ export interface ClientPlan {
   readonly deadlineMs: number;
   /** Watch streams on each member, each over the whole key space. */
   readonly watchersPerMember: number;
+}
+
+/** Leases that clients hold while the phases run, granted before the first and never revoked by their holders. */
+export interface LeasePlan {
+  readonly count: number;
+  readonly ttlSeconds: number;
+  readonly keepAliveEveryMs: number;
+  /** Who is asked: every member in turn, or those that were followers when the load began. A client stays with its member. */
+  readonly through: "any" | "followers";
 }
 
 /** What the load driver can do, and how results are grouped everywhere: request type and read mode. */
@@ -80,14 +110,16 @@ export interface PlannedFault {
   readonly durationMs: number;
 }
 
-/** Cuts members off from their peers; clients still reach them. */
-export interface Fault {
-  readonly kind: "partition";
-  /** Resolved when the fault begins. */
-  readonly isolate: "leader" | "follower";
-}
+/** Who is meant is resolved when the fault begins. */
+export type MemberChoice = "leader" | "follower";
 
-export const CHECK_NAMES = ["linearizable", "serializable", "watch", "converged"] as const;
+export type Fault =
+  /** Cuts a member off from its peers; clients still reach it. */
+  | { readonly kind: "partition"; readonly isolate: MemberChoice }
+  /** Freezes a member: it does nothing, its connections stay open, time goes on. */
+  | { readonly kind: "pause"; readonly member: MemberChoice };
+
+export const CHECK_NAMES = ["linearizable", "serializable", "watch", "converged", "lease"] as const;
 export type CheckName = (typeof CHECK_NAMES)[number];
 
 // -------------------------------------------------------------------------------------------------------------- history
@@ -176,7 +208,25 @@ export interface WatcherRecord {
   readonly reason: string;
 }
 
-export type HistoryRecord = OperationRecord | WatchEventRecord | WatcherRecord;
+/**
+ * One request about one lease. `time-to-live` asks without renewing. A keepalive answered with 0, a time-to-live answered with -1:
+ * the store does not know the lease.
+ */
+export interface LeaseRecord {
+  readonly type: "lease";
+  /** Hex, as etcdctl prints it. */
+  readonly lease: string;
+  readonly action: "grant" | "keepalive" | "time-to-live";
+  readonly member: string;
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly outcome:
+    | { readonly kind: "ok"; readonly ttlSeconds: number }
+    | { readonly kind: "failed"; readonly reason: string }
+    | { readonly kind: "unknown"; readonly reason: string };
+}
+
+export type HistoryRecord = OperationRecord | WatchEventRecord | WatcherRecord | LeaseRecord;
 
 // --------------------------------------------------------------------------------------------------------------- events
 

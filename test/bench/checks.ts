@@ -37,9 +37,9 @@ const header = {
 const startedMs = performance.now();
 const startedCpu = process.cpuUsage();
 const verdict = judge(
-  { header, ...records },
+  { header, ...records, leases: [] },
   {
-    checks: CHECK_NAMES,
+    checks: CHECK_NAMES.filter((name) => name !== "lease"),
     windows: [{ name: "during", startNs: 0, endNs: Number.MAX_SAFE_INTEGER }],
     interruptedBy: null,
     nowMs: () => performance.now(),

@@ -2,6 +2,7 @@ import type {
   CheckName,
   CheckResult,
   HistoryHeader,
+  LeaseRecord,
   OperationRecord,
   RunEvent,
   Verdict,
@@ -10,6 +11,7 @@ import type {
 } from "../model.ts";
 import { checkConverged } from "./converged.ts";
 import { isSerializable } from "./facts.ts";
+import { checkLease } from "./lease.ts";
 import { checkLinearizable } from "./linearizable.ts";
 import { type Budget, DEFAULT_STEPS } from "./partitions.ts";
 import { checkSerializable } from "./serializable.ts";
@@ -23,6 +25,7 @@ export interface RunRecords {
   readonly operations: readonly OperationRecord[];
   readonly watchEvents: readonly WatchEventRecord[];
   readonly watchers: readonly WatcherRecord[];
+  readonly leases: readonly LeaseRecord[];
   readonly events: readonly RunEvent[];
 }
 
@@ -36,6 +39,8 @@ export interface JudgeOptions {
   readonly limitMs?: number;
   readonly steps?: number;
   readonly exclusive?: boolean;
+  /** Leases the plan holds. */
+  readonly leases?: number;
 }
 
 const LIMIT_MS = 20_000;
@@ -80,6 +85,8 @@ function runCheck(name: CheckName, records: RunRecords, options: JudgeOptions): 
       });
     case "converged":
       return checkConverged(operations, records.events, { initialRevision, members: header.members });
+    case "lease":
+      return checkLease(records.leases, { planned: options.leases ?? 1 });
   }
 }
 

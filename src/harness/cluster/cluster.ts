@@ -34,9 +34,9 @@ export interface Cluster {
   kill(member: string): Promise<void>;
   /** Kills it when it runs and starts it on its data. Does not wait until it serves. */
   restart(member: string): Promise<void>;
-  /** Freezes the member's process, or wakes it up. */
-  pause(member: string): void;
-  resume(member: string): void;
+  /** Freezes the member, or wakes it up; does nothing to one that is down. */
+  pause(member: string): Promise<void>;
+  resume(member: string): Promise<void>;
   /** Heals all proxies, stops the members, then the proxy. May be called more than once and at any time. */
   stop(): Promise<void>;
   /** SIGKILL to every process, the proxy too, without waiting: for one who is about to exit and cannot `stop`. */

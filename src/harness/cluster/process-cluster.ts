@@ -129,11 +129,11 @@ export class ProcessCluster implements Cluster {
     supervisor.start();
   }
 
-  pause(member: string): void {
+  async pause(member: string): Promise<void> {
     this.#member(member).supervisor.process?.pause();
   }
 
-  resume(member: string): void {
+  async resume(member: string): Promise<void> {
     this.#member(member).supervisor.process?.resume();
   }
 

@@ -83,7 +83,7 @@ export class FaultController {
   }
 
   #nameFor({ fault }: PlannedFault): string {
-    const name = `${fault.kind}-${fault.isolate}`;
+    const name = `${fault.kind}-${fault.kind === "partition" ? fault.isolate : fault.member}`;
     const used = (this.#timesUsed.get(name) ?? 0) + 1;
     this.#timesUsed.set(name, used);
     return used === 1 ? name : `${name}-${used}`;

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { assert } from "../../base/assert.ts";
-import type { Prng } from "../../base/prng.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { peerProxy } from "../cluster/network.ts";
+import type { MemberChoice } from "../model.ts";
+import { chooseMember } from "./choose.ts";
 import type { Fault, FaultContext, Injected } from "./fault.ts";
 import type { ToxicSpec, ToxiproxyClient } from "./toxiproxy/client.ts";
 
@@ -21,21 +22,20 @@ interface Cut {
  */
 export class Partition implements Fault {
   readonly name: string;
-  readonly #isolate: "leader" | "follower";
+  readonly #isolate: MemberChoice;
   #toxiproxy: ToxiproxyClient | null = null;
   #cuts: readonly Cut[] = [];
 
-  constructor(name: string, isolate: "leader" | "follower") {
+  constructor(name: string, isolate: MemberChoice) {
     this.name = name;
     this.#isolate = isolate;
   }
 
-  async inject({ cluster, toxiproxy, prng }: FaultContext): Promise<Injected> {
+  async inject(context: FaultContext): Promise<Injected> {
     assert(this.#toxiproxy === null, "a fault is injected once", { name: this.name });
-    const leader = await cluster.leader();
-    if (leader === null) throw new Error(`there is no leader, so no ${this.#isolate} to isolate`);
+    const { cluster, toxiproxy } = context;
     const names = cluster.members.map(({ name }) => name);
-    const member = this.#choose(leader.member, names, prng);
+    const member = await chooseMember(this.#isolate, context);
     this.#toxiproxy = toxiproxy;
     this.#cuts = names.filter((name) => name !== member).flatMap((other) => this.#cutsBetween(member, other));
     // All are waited for, so that none is added after a heal.
@@ -53,10 +53,6 @@ export class Partition implements Fault {
     if (toxiproxy === null) return;
     const removals = this.#cuts.map(({ proxy, toxic }) => toxiproxy.removeToxic(proxy, toxic.name));
     for (const result of await Promise.allSettled(removals)) if (result.status === "rejected") throw result.reason;
-  }
-
-  #choose(leader: string, names: readonly string[], prng: Prng): string {
-    return this.#isolate === "leader" ? leader : prng.pick(names.filter((name) => name !== leader));
   }
 
   /** Four: both ordered pairs' proxies, and on each what the dialler sends and what it is answered. */

@@ -1,6 +1,7 @@
 import type {
   HistoryHeader,
   HistoryRecord,
+  LeaseRecord,
   ObservedKeyValue,
   OperationRecord,
   OperationRequest,
@@ -40,8 +41,10 @@ export function readRecord(input: unknown): HistoryRecord {
       return readEvent(fields);
     case "watcher":
       return readWatcher(fields);
+    case "lease":
+      return readLease(fields);
     default:
-      throw wrong(fields, "type", '"operation", "event" or "watcher"');
+      throw wrong(fields, "type", '"operation", "event", "watcher" or "lease"');
   }
 }
 
@@ -146,6 +149,36 @@ function readWatcher(fields: Fields): WatcherRecord {
     revision: integer(fields, "revision"),
     reason: text(fields, "reason"),
   };
+}
+
+function readLease(fields: Fields): LeaseRecord {
+  const action = fields["action"];
+  if (action !== "grant" && action !== "keepalive" && action !== "time-to-live")
+    throw wrong(fields, "action", '"grant", "keepalive" or "time-to-live"');
+  const startNs = ordinal(fields, "startNs");
+  const endNs = ordinal(fields, "endNs");
+  if (endNs < startNs) throw new RecordError("endNs: before startNs");
+  return {
+    type: "lease",
+    lease: text(fields, "lease"),
+    action,
+    member: text(fields, "member"),
+    startNs,
+    endNs,
+    outcome: readLeaseOutcome(object(fields["outcome"], "outcome")),
+  };
+}
+
+function readLeaseOutcome(fields: Fields): LeaseRecord["outcome"] {
+  switch (fields["kind"]) {
+    case "ok":
+      return { kind: "ok", ttlSeconds: integer(fields, "ttlSeconds") };
+    case "failed":
+    case "unknown":
+      return { kind: fields["kind"], reason: text(fields, "reason") };
+    default:
+      throw wrong(fields, "kind", '"ok", "failed" or "unknown"');
+  }
 }
 
 function object(input: unknown, what: string): Fields {

@@ -1,6 +1,15 @@
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import { CHECK_NAMES, FINAL_PHASE, OPERATION_CLASSES, type Phase, type Plan, type PlannedFault } from "../model.ts";
+import {
+  CHECK_NAMES,
+  type Fault,
+  FINAL_PHASE,
+  type LeasePlan,
+  OPERATION_CLASSES,
+  type Phase,
+  type Plan,
+  type PlannedFault,
+} from "../model.ts";
 import { parseDurationMs } from "./duration.ts";
 import { parseTarget, TARGET_FORMS } from "./target.ts";
 
@@ -15,6 +24,9 @@ const RATE_MAX = 200_000;
 const CONCURRENCY_MAX = 10_000;
 const KEYS_MAX = 10_000_000;
 const VALUE_MAX_BYTES = 1 << 20;
+const LEASES_MAX = 100_000;
+const KEEPALIVE_MIN_MS = 10;
+const MEGABYTES_MAX = 1 << 20;
 
 const duration = z.string().transform((text, context) => {
   const ms = parseDurationMs(text);
@@ -65,28 +77,63 @@ const phaseSchema = z
     return { name: phase.name, loop, durationMs: phase.duration, mix: phase.mix, measured: phase.measured };
   });
 
+const memberChoice = z.enum(["leader", "follower"]);
+
 const faultSchema = z
   .strictObject({
-    partition: z.strictObject({ isolate: z.enum(["leader", "follower"]) }),
+    partition: z.strictObject({ isolate: memberChoice }).optional(),
+    pause: z.strictObject({ member: memberChoice }).optional(),
     phase: z.string(),
     at: duration,
     duration,
   })
-  .transform(
-    (fault): PlannedFault => ({
-      fault: { kind: "partition", isolate: fault.partition.isolate },
-      phase: fault.phase,
-      atMs: fault.at,
-      durationMs: fault.duration,
-    }),
-  );
+  .transform(({ partition, pause, phase, at, duration }, context): PlannedFault => {
+    const faults: Fault[] = [];
+    if (partition !== undefined) faults.push({ kind: "partition", ...partition });
+    if (pause !== undefined) faults.push({ kind: "pause", ...pause });
+    const [fault] = faults;
+    if (fault === undefined || faults.length > 1) {
+      context.addIssue({ code: "custom", message: "a fault is either a `partition` or a `pause`" });
+      return z.NEVER;
+    }
+    return { fault, phase, atMs: at, durationMs: duration };
+  });
+
+const leaseSchema = z
+  .strictObject({
+    count: count(LEASES_MAX),
+    ttl: duration,
+    keepAliveEvery: duration,
+    through: z.enum(["any", "followers"]).default("any"),
+  })
+  .transform(({ count, ttl, keepAliveEvery, through }, context): LeasePlan => {
+    if (ttl < 1000 || ttl % 1000 !== 0)
+      context.addIssue({ code: "custom", path: ["ttl"], message: "a lease lives for whole seconds, 1s or more" });
+    if (keepAliveEvery >= ttl || keepAliveEvery < KEEPALIVE_MIN_MS)
+      context.addIssue({
+        code: "custom",
+        path: ["keepAliveEvery"],
+        message: `at least ${KEEPALIVE_MIN_MS}ms and less than the ttl`,
+      });
+    return { count, ttlSeconds: ttl / 1000, keepAliveEveryMs: keepAliveEvery, through };
+  });
+
+const resourcesSchema = z
+  .strictObject({
+    cpus: z.number().positive().max(1024).nullable().default(null),
+    memoryMegabytes: count(MEGABYTES_MAX, 32).nullable().default(null),
+    dataMegabytes: count(MEGABYTES_MAX, 1).nullable().default(null),
+  })
+  .default({ cpus: null, memoryMegabytes: null, dataMegabytes: null });
 
 const planSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, at most 40"),
   description: z.string().max(500).default(""),
   target,
-  runtime: z.enum(["process"]).default("process"),
+  runtime: z.enum(["process", "docker"]).default("process"),
+  proxy: z.enum(["auto", "toxiproxy", "embedded"]).default("auto"),
   members: count(MEMBERS_MAX).default(3),
+  resources: resourcesSchema,
   seed: z.int().nonnegative().optional(),
   keys: z.strictObject({
     prefix: z.string().min(1).max(100),
@@ -105,6 +152,7 @@ const planSchema = z.strictObject({
       deadlineMs: deadline,
       watchersPerMember,
     })),
+  leases: leaseSchema.nullable().default(null),
   phases: z.array(phaseSchema).min(1).max(50),
   faults: z.array(faultSchema).max(100).default([]),
   checks: z.array(z.enum(CHECK_NAMES)).min(1),
@@ -184,6 +232,8 @@ function crossChecks(plan: Plan): { path: PropertyKey[]; message: string }[] {
         path: ["checks", i],
         message: "without watchers (clients.watchersPerMember) there is nothing to judge",
       });
+    if (check === "lease" && plan.leases === null)
+      issues.push({ path: ["checks", i], message: "without leases there is nothing to judge" });
     if ((check === "watch" || check === "converged") && !writes)
       issues.push({ path: ["checks", i], message: `no phase's mix has a put, so "${check}" has nothing to judge` });
   });
@@ -203,7 +253,10 @@ function crossChecks(plan: Plan): { path: PropertyKey[]; message: string }[] {
       });
     }
     if (plan.members < 3)
-      issues.push({ path: ["members"], message: "a partition needs at least three members to leave a quorum" });
+      issues.push({
+        path: ["members"],
+        message: `a ${planned.fault.kind} needs at least three members to leave a quorum`,
+      });
   });
   return issues;
 }

@@ -20,6 +20,7 @@ const CHECK_LABELS: Readonly<Record<CheckResult["check"], string>> = {
   serializable: "Serializable reads",
   watch: "Watches",
   converged: "Agreement after the fault",
+  lease: "Leases",
 };
 
 export function headline({ samples, verdict }: RunFiles): Html {
