@@ -18,6 +18,8 @@ export interface Disk {
 
 export interface DiskFile {
   size(): Promise<number>;
+  /** The bytes from `offset` on; fewer than `length` only where the file ends. */
+  read(offset: number, length: number): Promise<Uint8Array>;
   /** Writes all of `bytes` at `offset`, or rejects: a short write is an error. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /** Durable afterwards: every write that had resolved before the call (fdatasync). */

@@ -290,6 +290,7 @@ function foundersOf(config: Config): readonly ClusterMember[] {
 function timedDisk(disk: Disk, observe: (seconds: number) => void): Disk {
   const timed = (file: DiskFile): DiskFile => ({
     size: () => file.size(),
+    read: (offset, length) => file.read(offset, length),
     write: (bytes, offset) => file.write(bytes, offset),
     truncate: (size) => file.truncate(size),
     close: () => file.close(),

@@ -21,6 +21,9 @@ test("files are written at offsets, cut, listed in order, renamed and removed", 
   await file.write(Buffer.from("J"), 0);
   await file.write(Buffer.from("!"), 6);
   assert.equal(await file.size(), 7);
+  assert.equal(Buffer.from(await file.read(1, 4)).toString(), "ello");
+  assert.equal(Buffer.from(await file.read(5, 10)).toString(), "\0!", "fewer bytes where the file ends");
+  assert.equal((await file.read(7, 1)).length, 0);
   await file.truncate(4);
   await file.sync();
   await file.close();

@@ -145,6 +145,7 @@ export class MemoryDisk implements Disk {
   #handle(name: string, file: StoredFile): DiskFile {
     return {
       size: async () => file.unsynced.reduce(apply, file.durable).length,
+      read: async (offset, length) => file.unsynced.reduce(apply, file.durable).slice(offset, offset + length),
       write: async (bytes, offset) => {
         await this.#call("write", name, ` at ${offset} (${bytes.length})`);
         file.unsynced.push({ kind: "write", offset, bytes: bytes.slice() });

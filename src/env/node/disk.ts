@@ -82,6 +82,16 @@ class NodeFile implements DiskFile {
     return (await this.#handle.stat()).size;
   }
 
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; ) {
+      const { bytesRead } = await this.#handle.read(bytes, at, length - at, offset + at);
+      if (bytesRead === 0) return bytes.subarray(0, at);
+      at += bytesRead;
+    }
+    return bytes;
+  }
+
   async write(bytes: Uint8Array, offset: number): Promise<void> {
     // The system writes what fits and tells why the rest does not only when it is asked again.
     for (let at = 0; at < bytes.length; ) {
