@@ -30,8 +30,9 @@ export interface Target {
   start(t: TestContext): Promise<ToxiproxyClient>;
 }
 
-/** Which minor version the newest behaviour known here has. */
+/** The newest release whose behaviour is known here. By name: not every module index lists it, so "latest" can be an old one. */
 const NEWEST_MINOR = 12;
+const RELEASE = `v2.${NEWEST_MINOR}.0`;
 
 export const OURS: Target = {
   name: "ours",
@@ -60,7 +61,7 @@ async function realBinary(): Promise<string> {
     const candidate = join(folder, "toxiproxy-server");
     if (folder.startsWith("/") && existsSync(candidate)) return candidate;
   }
-  const folder = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "faultline", "toxiproxy");
+  const folder = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "faultline", "toxiproxy", RELEASE);
   const built = join(folder, "server");
   if (existsSync(built)) return built;
   if (spawnSync("go", ["version"], { stdio: "ignore" }).status !== 0)
@@ -81,7 +82,7 @@ async function buildOnce(folder: string, built: string): Promise<string> {
   const scratch = join(folder, `build-${process.pid}`);
   try {
     const environment = { ...process.env, GOBIN: scratch };
-    const go = spawn("go", ["install", `${MODULE}/cmd/server@latest`], {
+    const go = spawn("go", ["install", `${MODULE}/cmd/server@${RELEASE}`], {
       env: environment,
       stdio: ["ignore", "ignore", "pipe"],
       timeout: BUILD_LIMIT_MS,
@@ -91,7 +92,7 @@ async function buildOnce(folder: string, built: string): Promise<string> {
       said = (said + bytes.toString()).slice(-2000);
     });
     const [code] = (await once(go, "exit")) as [number | null];
-    if (code !== 0) return `go install ${MODULE}/cmd/server@latest failed: ${said.trim().split("\n").at(-1)}`;
+    if (code !== 0) return `go install ${MODULE}/cmd/server@${RELEASE} failed: ${said.trim().split("\n").at(-1)}`;
     renameSync(join(scratch, "server"), built);
     return built;
   } finally {
