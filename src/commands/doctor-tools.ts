@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CommandFailure, runCommand } from "../harness/cluster/command.ts";
+import { askEngine } from "../harness/cluster/docker/ask-engine.ts";
 import { cacheFolder } from "../harness/cluster/etcd-build.ts";
-import { askEngine } from "./docker-engine.ts";
 import type { Finding } from "./doctor-finding.ts";
 import { onPath } from "./on-path.ts";
 

@@ -6,8 +6,8 @@ import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
-import { engineHosts } from "../../src/commands/docker-engine.ts";
 import type { Finding } from "../../src/commands/doctor-finding.ts";
+import { engineHosts } from "../../src/harness/cluster/docker/ask-engine.ts";
 import { FAULTLINE } from "../support/faultline.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "faultline-doctor-"));

@@ -1,5 +1,10 @@
 import type { MemberExit } from "./supervisor.ts";
 
+/** A cluster that could not be brought up; the message has the log of whoever did not come up. */
+export class LaunchError extends Error {
+  override readonly name = "LaunchError";
+}
+
 export interface ClusterMember {
   readonly name: string;
   /** URL for clients: through the proxy. */

@@ -1,18 +1,15 @@
 import { mkdirSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import { Prng } from "../../base/prng.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, LaunchError } from "./cluster.ts";
 import { dialerAnswers, startDialer } from "./dialer.ts";
 import { createProxies, localUrl, type ProxyProgram, reserveAddresses } from "./network.ts";
 import { Ports } from "./ports.ts";
-import { MemberProbe, type MemberStatus } from "./probe.ts";
-import { logTail, ManagedProcess } from "./process.ts";
+import { logEnd, logTail, ManagedProcess } from "./process.ts";
 import { memberLogFile, PROXY_NAME, ProcessCluster } from "./process-cluster.ts";
+import { membersServe, pollPause, READY_LIMIT_MS } from "./ready.ts";
 import { ProcessRegistry } from "./registry.ts";
 import { memberDataDir, needsDialer, type Program } from "./targets.ts";
 
-const READY_LIMIT_MS = 30_000;
-const POLL_MS = 25;
 const PROXY_GRACE_MS = 1000;
 
 export interface LaunchOptions {
@@ -28,11 +25,6 @@ export interface LaunchOptions {
   readonly keepData: boolean;
   /** Ends the launch; afterwards the cluster is ended by `stop` alone. */
   readonly signal?: AbortSignal;
-}
-
-/** A cluster that could not be brought up; the message has the log of whoever did not come up. */
-export class LaunchError extends Error {
-  override readonly name = "LaunchError";
 }
 
 /**
@@ -71,7 +63,8 @@ export async function launchCluster(options: LaunchOptions): Promise<Cluster> {
     const shared = { registry, ports, between, control, addresses, proxyUrl, proxyVersion, prng };
     cluster = new ProcessCluster({ ...options, ...shared });
     await cluster.startMembers();
-    await membersServe(cluster, runDir, prng, options.signal);
+    const lastWords = (name: string): string => logEnd(memberLogFile(runDir, name));
+    await membersServe({ cluster, prng, signal: options.signal, lastWords });
     return cluster;
   } catch (error) {
     if (cluster !== null) await cluster.stop();
@@ -104,53 +97,6 @@ async function answer<T>(
       if (program.exit !== null || performance.now() > untilMs)
         throw new LaunchError(`${name} did not come up: ${(error as Error).message}\n${logTail(program.logFile)}`);
     }
-    await pause(signal);
+    await pollPause(signal);
   }
-}
-
-/** Waits until each member answers through its proxy and all name the same leader. */
-async function membersServe(cluster: ProcessCluster, runDir: string, prng: Prng, signal?: AbortSignal): Promise<void> {
-  let ended: string | null = null;
-  cluster.onExit((exit) => {
-    ended ??= `${exit.member} ended with ${exit.signal ?? `exit code ${exit.code}`}`;
-  });
-  const probes = cluster.members.map(({ name, clientEndpoint }) => ({
-    name,
-    probe: new MemberProbe(clientEndpoint, prng.fork()),
-  }));
-  const untilMs = performance.now() + READY_LIMIT_MS;
-  try {
-    for (;;) {
-      const answers = await Promise.all(
-        probes.map(async ({ name, probe }) => ({ name, status: await probe.status() })),
-      );
-      if (ended !== null) throw new LaunchError(launchFailure(ended, runDir));
-      // The cluster's own look, past the proxies, learns which id is whose.
-      if (agreeOnLeader(answers.map(({ status }) => status)) && (await cluster.leader()) !== null) return;
-      if (performance.now() > untilMs) {
-        const silent = answers.find(({ status }) => status === null || status.leaderId === 0n) ?? answers[0];
-        throw new LaunchError(launchFailure(`${silent?.name} did not serve within ${READY_LIMIT_MS / 1000} s`, runDir));
-      }
-      await pause(signal);
-    }
-  } finally {
-    for (const { probe } of probes) probe.close();
-  }
-}
-
-function agreeOnLeader(statuses: readonly (MemberStatus | null)[]): boolean {
-  const first = statuses[0];
-  if (first === undefined || first === null || first.leaderId === 0n) return false;
-  return statuses.every((status) => status?.leaderId === first.leaderId && status.term === first.term);
-}
-
-/** `what` begins with the name of the process that failed. */
-function launchFailure(what: string, runDir: string): string {
-  const logFile = memberLogFile(runDir, what.split(" ", 1)[0] as string);
-  return `${what}; the end of ${logFile}:\n${logTail(logFile)}`;
-}
-
-async function pause(signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
-  await delay(POLL_MS);
 }

@@ -3,9 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Prng } from "../../base/prng.ts";
 import { nodeClock } from "../../env/node/clock.ts";
 import type { Cluster, ClusterMember } from "./cluster.ts";
+import { MemberProbes } from "./member-probes.ts";
 import { localUrl, type MemberAddresses, type ProxyControl } from "./network.ts";
 import type { Ports } from "./ports.ts";
-import { MemberProbe, type MemberStatus } from "./probe.ts";
 import { ManagedProcess } from "./process.ts";
 import type { ProcessRegistry } from "./registry.ts";
 import { type MemberExit, Supervisor } from "./supervisor.ts";
@@ -33,8 +33,6 @@ export interface ProcessClusterOptions {
 interface Member {
   readonly addresses: MemberAddresses;
   readonly supervisor: Supervisor;
-  /** Past the proxy. */
-  readonly direct: MemberProbe;
 }
 
 /** Members as processes on 127.0.0.1. It owns everything in its options from its construction to the end of `stop`. */
@@ -43,10 +41,9 @@ export class ProcessCluster implements Cluster {
   readonly proxyVersion: string;
   readonly #options: ProcessClusterOptions;
   readonly #members: readonly Member[];
+  readonly #direct: MemberProbes;
   readonly #exitListeners: ((exit: MemberExit) => void)[] = [];
   readonly #startListeners: ((member: string, pid: number) => void)[] = [];
-  /** Learned from the members' answers. */
-  readonly #nameOfId = new Map<bigint, string>();
   #stopping: Promise<void> | null = null;
   /** From now on the end of what stands between the members is no crash. */
   #ending = false;
@@ -59,8 +56,9 @@ export class ProcessCluster implements Cluster {
     this.#members = options.addresses.map((addresses) => ({
       addresses,
       supervisor: this.#supervise(addresses),
-      direct: new MemberProbe(localUrl(addresses.clientPort), options.prng.fork()),
     }));
+    const endpoints = options.addresses.map(({ name, clientPort }) => [name, localUrl(clientPort)] as const);
+    this.#direct = new MemberProbes(new Map(endpoints), options.prng);
     for (const { name, exited } of options.between)
       void exited.then((exit) => {
         this.#emitExit({ member: name, ...exit, planned: this.#ending, crashed: !this.#ending });
@@ -86,29 +84,20 @@ export class ProcessCluster implements Cluster {
     }));
   }
 
-  async leader(): Promise<{ readonly member: string; readonly term: number } | null> {
-    const statuses = await this.statuses();
-    let leading: MemberStatus | null = null;
-    for (const status of statuses.values())
-      if (status !== null && status.leaderId !== 0n && status.term > (leading?.term ?? -1)) leading = status;
-    const member = leading === null ? undefined : this.#nameOfId.get(leading.leaderId);
-    return leading === null || member === undefined ? null : { member, term: leading.term };
+  leader(): ReturnType<Cluster["leader"]> {
+    return this.#direct.leader();
   }
 
-  async revisions(): Promise<Readonly<Record<string, number | null>>> {
-    const statuses = await this.statuses();
-    return Object.fromEntries([...statuses].map(([name, status]) => [name, status?.revision ?? null]));
+  revisions(): ReturnType<Cluster["revisions"]> {
+    return this.#direct.revisions();
   }
 
-  async servesLinearizable(member: string, timeoutMs: number): Promise<boolean> {
-    return await this.#member(member).direct.servesLinearizable(timeoutMs);
+  servesLinearizable(member: string, timeoutMs: number): Promise<boolean> {
+    return this.#direct.servesLinearizable(member, timeoutMs);
   }
 
-  async cpuSeconds(): Promise<Readonly<Record<string, number | null>>> {
-    const entries = this.#members.map(
-      async ({ addresses, direct }) => [addresses.name, await direct.cpuSeconds()] as const,
-    );
-    return Object.fromEntries(await Promise.all(entries));
+  cpuSeconds(): ReturnType<Cluster["cpuSeconds"]> {
+    return this.#direct.cpuSeconds();
   }
 
   onExit(listener: (exit: MemberExit) => void): void {
@@ -148,15 +137,6 @@ export class ProcessCluster implements Cluster {
     for (const each of this.#options.between) void each.kill();
   }
 
-  /** What every member says, asked past the proxies at the same time. */
-  async statuses(): Promise<ReadonlyMap<string, MemberStatus | null>> {
-    const entries = await Promise.all(
-      this.#members.map(async ({ addresses, direct }) => [addresses.name, await direct.status()] as const),
-    );
-    for (const [name, status] of entries) if (status !== null) this.#nameOfId.set(status.memberId, name);
-    return new Map(entries);
-  }
-
   async #stop(): Promise<void> {
     this.#ending = true;
     const { control, between, ports, registry } = this.#options;
@@ -166,7 +146,7 @@ export class ProcessCluster implements Cluster {
     await Promise.race([healed, delay(HEAL_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined)]);
     limit.abort();
     await Promise.all(this.#members.map(({ supervisor }) => supervisor.stop(MEMBER_GRACE_MS)));
-    for (const { direct } of this.#members) direct.close();
+    this.#direct.close();
     await Promise.all(between.map((each) => each.stop(PROXY_GRACE_MS)));
     await ports.close();
     registry.close();

@@ -119,3 +119,8 @@ export function logTail(logFile: string, linesMax = 15): string {
     return "";
   }
 }
+
+/** The same with the file's name, as the second half of a sentence. */
+export function logEnd(logFile: string): string {
+  return `the end of ${logFile}:\n${logTail(logFile)}`;
+}
