@@ -8,7 +8,7 @@
  * one answer: a response, or the error that etcd's clients know.
  */
 import { assert } from "../base/assert.ts";
-import { hex, type LogIndex, type MemberId, NO_MEMBER } from "../base/ids.ts";
+import { hex, type LogIndex, type MemberId, NO_MEMBER, type Term } from "../base/ids.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Clock, Timer } from "../env/clock.ts";
 import type { Trace } from "../env/trace.ts";
@@ -35,6 +35,7 @@ import type {
 } from "./model.ts";
 import { MvccStore } from "./mvcc/store.ts";
 import { RaftCore } from "./raft/core.ts";
+import { CORRECT } from "./raft/decisions.ts";
 import { WatchHub } from "./watch/hub.ts";
 
 /** The write-ahead log as the member needs it; `wal/` is the real one. */
@@ -152,7 +153,11 @@ export class Member {
     this.#leadership = { role: "follower", term: hardState.term, leader: NO_MEMBER };
     this.#core = new RaftCore({
       id: identity.member,
-      voters: founders.map((member) => member.id),
+      base: {
+        index: 0 as LogIndex,
+        term: 0 as Term,
+        configuration: { voters: founders.map((member) => member.id), learners: [] },
+      },
       electionTicks: Math.ceil(options.electionMs / options.heartbeatMs),
       heartbeatTicks: 1,
       prng: options.prng,
@@ -161,6 +166,7 @@ export class Member {
       appliedIndex: 0 as LogIndex,
       firstSequence: Math.floor(clock.wallMs() * 1000),
       limits: RAFT_LIMITS,
+      decisions: CORRECT,
     });
   }
 
@@ -348,6 +354,7 @@ export class Member {
 
   /** In the order of Ready's fields. */
   #obey(ready: Ready): void {
+    assert(ready.snapshot === null && ready.snapshotsToSend.length === 0, "no log is cut yet");
     this.#persist(ready);
     if (ready.messagesAfterPersist.length > 0)
       this.#promises.push({ number: this.#handedOut, messages: ready.messagesAfterPersist });

@@ -24,6 +24,45 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
+/**
+ * Who decides: `voters` elect, commit and confirm reads by majority; `learners` only receive the log. Both ascending, nobody twice.
+ * In effect as soon as its entry is in the log, committed or not (Raft dissertation, section 4.1).
+ */
+export interface Configuration {
+  readonly voters: readonly MemberId[];
+  readonly learners: readonly MemberId[];
+}
+
+/** Where a log begins: behind this entry, whose effects and those of all before it are in a snapshot (or, at 0, are none). */
+export interface LogBase {
+  readonly index: LogIndex;
+  readonly term: Term;
+  /** As of `index`. */
+  readonly configuration: Configuration;
+}
+
+/** One step from one configuration to the next. A change of at most one voter at a time needs no joint phase. */
+export interface Change {
+  readonly kind: "add-voter" | "add-learner" | "promote" | "remove";
+  readonly member: MemberId;
+}
+
+/** Why a leader did not append a change. The last three pass by themselves. */
+export type ChangeRefusal =
+  | "member-exists"
+  | "member-unknown"
+  | "not-a-learner"
+  | "last-voter"
+  | "too-many-members"
+  /** A learner is promoted only when it has caught up with the leader. */
+  | "learner-behind"
+  /**
+   * The change before is not committed yet, or no entry of the leader's term is (dissertation 4.1, with its author's correction of
+   * 2015), or the leader is handing over.
+   */
+  | "change-pending"
+  | "no-leader";
+
 /** What a member must not forget (Raft, figure 2: "persistent state"), the log aside. `vote` is 0 when none was cast. */
 export interface HardState {
   readonly term: Term;
@@ -60,14 +99,30 @@ export type PromptMessage =
    * sender, over its restarts too, and the leader takes each once. Never retried (at most once).
    */
   | (Addressed & { readonly kind: "propose"; readonly sequence: number; readonly data: readonly Uint8Array[] })
+  /** A change of the configuration, under the same rule and out of the same sequence. Answered only when it is refused. */
+  | (Addressed & {
+      readonly kind: "propose-change";
+      readonly sequence: number;
+      readonly change: Change;
+      readonly context: Uint8Array;
+    })
+  | (Addressed & { readonly kind: "change-refused"; readonly sequence: number; readonly reason: ChangeRefusal })
   /** Reads of a follower, as many as `id` stands for there; repeated until answered, so `id` is unique over restarts too. */
   | (Addressed & { readonly kind: "read-index"; readonly id: number })
   /** `index` null: the leader could not confirm the read; the follower drops it. */
-  | (Addressed & { readonly kind: "read-index-response"; readonly id: number; readonly index: LogIndex | null });
+  | (Addressed & { readonly kind: "read-index-response"; readonly id: number; readonly index: LogIndex | null })
+  /** The leader asks a voter whose log is complete to campaign at once (dissertation, section 3.10). */
+  | (Addressed & { readonly kind: "timeout-now" });
 
 /** A promise: leaves only after the sync of the term, vote and entries it rests on (D3). */
 export type PromiseMessage =
-  | (Addressed & { readonly kind: "pre-vote" | "vote"; readonly lastIndex: LogIndex; readonly lastTerm: Term })
+  | (Addressed & {
+      readonly kind: "pre-vote" | "vote";
+      readonly lastIndex: LogIndex;
+      readonly lastTerm: Term;
+      /** The leader wants this campaign: those who still hear it vote all the same (dissertation, sections 3.10 and 4.2.3). */
+      readonly transfer: boolean;
+    })
   | (Addressed & { readonly kind: "pre-vote-response" | "vote-response"; readonly granted: boolean })
   | (Addressed & {
       readonly kind: "append-response";
@@ -90,7 +145,23 @@ export type RaftInput =
   /** The sync of everything handed out up to the Ready of this number has returned. In order; numbers may be left out. */
   | { readonly kind: "persisted"; readonly number: number }
   /** The connection to a peer broke: what was in flight to it may be lost. */
-  | { readonly kind: "unreachable"; readonly peer: MemberId };
+  | { readonly kind: "unreachable"; readonly peer: MemberId }
+  /**
+   * A change of the configuration. Its entry carries `context` for whoever applies it (`decodeConfigEntry`). `id` comes back in
+   * `Ready.refusedChanges` when it is known not to be appended; what is appended stays silent, and so does what is lost on its way.
+   */
+  | { readonly kind: "change"; readonly id: number; readonly change: Change; readonly context: Uint8Array }
+  /** To a leader: hand leadership to this voter. Given up after an election time; nothing on any other member. */
+  | { readonly kind: "transfer"; readonly target: MemberId }
+  /** Forget the entries up to `index`, which must be applied and be in a durable snapshot or backend. Keep some: whom they lack gets a snapshot. */
+  | { readonly kind: "compact"; readonly index: LogIndex }
+  /**
+   * The file of a leader's snapshot has arrived and is synced. It comes back in the next Ready's `snapshot` if it is to be installed;
+   * otherwise this member is as far already and the file is of no use.
+   */
+  | { readonly kind: "snapshot-received"; readonly snapshot: LogBase }
+  /** What came of a request in `Ready.snapshotsToSend`, exactly once each: the index of the file that the peer has taken, or null. */
+  | { readonly kind: "snapshot-sent"; readonly peer: MemberId; readonly index: LogIndex | null };
 
 /** Reads with this id may be answered from local state once `index` is applied (ReadIndex, Raft dissertation 6.4). */
 export interface ReadState {
@@ -112,9 +183,16 @@ export interface Ready {
   /** Counts Readys from 1; comes back as `persisted` when `mustSync`. */
   readonly number: number;
   readonly messages: readonly PromptMessage[];
+  /** Stream each of these peers a snapshot of the present state: the entries they need are gone. Comes back as `snapshot-sent`. */
+  readonly snapshotsToSend: readonly MemberId[];
+  /**
+   * Not null: the log begins anew behind this snapshot, all entries written so far are void. Recorded before hardState and entries,
+   * under the same sync; when that has returned the snapshot's state replaces the present one, before any later entry is applied.
+   */
+  readonly snapshot: LogBase | null;
   /** Null when unchanged since the last Ready. Written before the entries, so that a torn write leaves no entry above the saved term. */
   readonly hardState: HardState | null;
-  /** Whether hardState or entries must be synced: false for a commit index alone. */
+  /** Whether snapshot, hardState or entries must be synced: false for a commit index alone. */
   readonly mustSync: boolean;
   /** Contiguous; overwrites what the log held from its first index on. */
   readonly entriesToPersist: readonly Entry[];
@@ -124,6 +202,7 @@ export interface Ready {
   readonly readStates: readonly ReadState[];
   readonly droppedProposals: readonly number[];
   readonly droppedReads: readonly number[];
+  readonly refusedChanges: readonly { readonly id: number; readonly reason: ChangeRefusal }[];
   /** Null when unchanged since the last Ready. */
   readonly leadership: Leadership | null;
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { CodecError } from "../../src/base/codec.ts";
 import type { LogIndex, MemberId, Term } from "../../src/base/ids.ts";
-import type { Entry, Message } from "../../src/etcd/model.ts";
+import type { Change, ChangeRefusal, Entry, Message } from "../../src/etcd/model.ts";
 import { fromWire, toWire } from "../../src/etcd/peer/wire.ts";
 import { Message as WireMessage } from "../../src/proto/gen/peerpb.ts";
 
@@ -19,7 +19,21 @@ const term = ordinal as fc.Arbitrary<Term>;
 const data = fc.uint8Array({ maxLength: 40 });
 const entry: fc.Arbitrary<Entry> = record({ term, index, kind: fc.constantFrom("normal", "config"), data });
 const address = { from: fc.constant(FROM), to: fc.constant(TO), term };
-const last = { lastIndex: index, lastTerm: term };
+const last = { lastIndex: index, lastTerm: term, transfer: fc.boolean() };
+const change: fc.Arbitrary<Change> = record({
+  kind: fc.constantFrom("add-voter", "add-learner", "promote", "remove"),
+  member: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }) as fc.Arbitrary<MemberId>,
+});
+const reason: fc.Arbitrary<ChangeRefusal> = fc.constantFrom(
+  "member-exists",
+  "member-unknown",
+  "not-a-learner",
+  "last-voter",
+  "too-many-members",
+  "learner-behind",
+  "change-pending",
+  "no-leader",
+);
 
 const message: fc.Arbitrary<Message> = fc.oneof(
   record({
@@ -45,6 +59,9 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     granted: fc.boolean(),
   }),
   record({ ...address, kind: fc.constant("propose" as const), sequence: ordinal, data: fc.array(data) }),
+  record({ ...address, kind: fc.constant("propose-change" as const), sequence: ordinal, change, context: data }),
+  record({ ...address, kind: fc.constant("change-refused" as const), sequence: ordinal, reason }),
+  record({ ...address, kind: fc.constant("timeout-now" as const) }),
   record({ ...address, kind: fc.constant("read-index" as const), id: ordinal }),
   record({ ...address, kind: fc.constant("read-index-response" as const), id: ordinal, index: fc.option(index) }),
 );

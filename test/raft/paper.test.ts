@@ -5,6 +5,7 @@ import { type LogIndex, type MemberId, NO_MEMBER, type Term } from "../../src/ba
 import { Prng } from "../../src/base/prng.ts";
 import type { Entry, Message, Ready } from "../../src/etcd/model.ts";
 import { RaftCore } from "../../src/etcd/raft/core.ts";
+import { CORRECT } from "../../src/etcd/raft/decisions.ts";
 import { ROOMY } from "./test-member.ts";
 
 /**
@@ -41,7 +42,11 @@ class Bench {
     const { voters = 3, vote = 0, commit = 0, log = [], seed = 1, appendBytes = ROOMY.appendBytes } = start;
     this.core = new RaftCore({
       id: ID,
-      voters: Array.from({ length: voters }, (_, i) => BigInt(i + 1) as MemberId),
+      base: {
+        index: 0 as LogIndex,
+        term: 0 as Term,
+        configuration: { voters: Array.from({ length: voters }, (_, i) => BigInt(i + 1) as MemberId), learners: [] },
+      },
       electionTicks: ELECTION,
       heartbeatTicks: 1,
       prng: new Prng(seed),
@@ -54,6 +59,7 @@ class Bench {
       appliedIndex: 0 as LogIndex,
       firstSequence: 0,
       limits: { ...ROOMY, appendBytes },
+      decisions: CORRECT,
     });
   }
 
@@ -100,7 +106,7 @@ class Bench {
   }
 
   ask(from: number, term: number, kind: "vote" | "pre-vote", lastIndex: number, lastTerm: number): void {
-    this.hear(from, term, { kind, lastIndex: lastIndex as LogIndex, lastTerm: lastTerm as Term });
+    this.hear(from, term, { kind, lastIndex: lastIndex as LogIndex, lastTerm: lastTerm as Term, transfer: false });
   }
 
   tick(times = 1): void {

@@ -3,6 +3,7 @@ import { type LogIndex, type MemberId, NO_MEMBER, type Term } from "../../src/ba
 import { Prng } from "../../src/base/prng.ts";
 import type { Entry, HardState, Message, RaftInput, Ready } from "../../src/etcd/model.ts";
 import { RaftCore } from "../../src/etcd/raft/core.ts";
+import { CORRECT } from "../../src/etcd/raft/decisions.ts";
 import type { RaftLimits } from "../../src/etcd/raft/state.ts";
 
 export interface TestMemberOptions {
@@ -70,7 +71,7 @@ export class TestMember {
     this.lives++;
     this.core = new RaftCore({
       id,
-      voters,
+      base: { index: 0 as LogIndex, term: 0 as Term, configuration: { voters, learners: [] } },
       electionTicks,
       heartbeatTicks,
       prng: new Prng(seed * 1000 + Number(id) * 100 + this.lives),
@@ -79,6 +80,7 @@ export class TestMember {
       appliedIndex: 0 as LogIndex,
       firstSequence: this.lives * 1_000_000,
       limits,
+      decisions: CORRECT,
     });
     this.view = new Disk();
     this.view.hardState = this.disk.hardState;

@@ -168,7 +168,9 @@ const status: Handler = ({ world }, { words }) => {
 /** `log [n1]`: the entries, synced or not. */
 const log: Handler = ({ world }, { words }) => {
   for (const member of chosen(world, words)) {
-    world.lines.push(`${nameOf(member.id)} ${member.view.entries.map(formatEntry).join(", ")}`);
+    world.lines.push(
+      `${nameOf(member.id)} ${member.view.entries.map((entry) => formatEntry(entry, nameOf)).join(", ")}`,
+    );
   }
 };
 

@@ -3,14 +3,34 @@ import { unreachable } from "../../base/assert.ts";
 import { CodecError } from "../../base/codec.ts";
 import type { LogIndex, MemberId, Term } from "../../base/ids.ts";
 import type * as peerpb from "../../proto/gen/peerpb.ts";
-import type { Entry, Message } from "../model.ts";
+import { ChangeKind, ChangeRefusal } from "../../proto/gen/peerpb.ts";
+import type { Change, Entry, Message, ChangeRefusal as Refusal } from "../model.ts";
 
 type Body = NonNullable<peerpb.Message["body"]>;
+
+const CHANGE_KINDS: Readonly<Record<Change["kind"], ChangeKind>> = {
+  "add-voter": ChangeKind.ADD_VOTER,
+  "add-learner": ChangeKind.ADD_LEARNER,
+  promote: ChangeKind.PROMOTE,
+  remove: ChangeKind.REMOVE,
+};
+
+const REFUSALS: Readonly<Record<Refusal, ChangeRefusal>> = {
+  "member-exists": ChangeRefusal.MEMBER_EXISTS,
+  "member-unknown": ChangeRefusal.MEMBER_UNKNOWN,
+  "not-a-learner": ChangeRefusal.NOT_A_LEARNER,
+  "last-voter": ChangeRefusal.LAST_VOTER,
+  "too-many-members": ChangeRefusal.TOO_MANY_MEMBERS,
+  "learner-behind": ChangeRefusal.LEARNER_BEHIND,
+  "change-pending": ChangeRefusal.CHANGE_PENDING,
+  "no-leader": ChangeRefusal.NO_LEADER,
+};
 
 /** Bytes a message takes in a sender's queue, roughly. */
 export function sizeOf(message: Message): number {
   let bytes = 64;
   if (message.kind === "append") for (const entry of message.entries) bytes += entry.data.length + 32;
+  if (message.kind === "propose-change") bytes += message.context.length;
   if (message.kind === "propose") for (const data of message.data) bytes += data.length + 8;
   return bytes;
 }
@@ -35,15 +55,24 @@ function bodyOf(message: Message): Body {
     case "heartbeat-response":
       return { kind: "heartbeatResponse", value: { readRound: message.readRound } };
     case "pre-vote":
-      return { kind: "preVote", value: { lastIndex: message.lastIndex, lastTerm: message.lastTerm } };
+      return { kind: "preVote", value: voteToWire(message) };
     case "vote":
-      return { kind: "vote", value: { lastIndex: message.lastIndex, lastTerm: message.lastTerm } };
+      return { kind: "vote", value: voteToWire(message) };
     case "pre-vote-response":
       return { kind: "preVoteResponse", value: { granted: message.granted } };
     case "vote-response":
       return { kind: "voteResponse", value: { granted: message.granted } };
     case "propose":
       return { kind: "propose", value: { sequence: message.sequence, data: message.data } };
+    case "propose-change": {
+      const { sequence, change, context } = message;
+      const value = { sequence, kind: CHANGE_KINDS[change.kind], member: change.member, context };
+      return { kind: "proposeChange", value };
+    }
+    case "change-refused":
+      return { kind: "changeRefused", value: { sequence: message.sequence, reason: REFUSALS[message.reason] } };
+    case "timeout-now":
+      return { kind: "timeoutNow", value: {} };
     case "read-index":
       return { kind: "readIndex", value: { id: message.id } };
     case "read-index-response": {
@@ -82,15 +111,26 @@ export function fromWire({ term, body }: peerpb.Message, from: MemberId, to: Mem
     case "heartbeatResponse":
       return { ...addressed, kind: "heartbeat-response", readRound: body.value.readRound };
     case "preVote":
-      return { ...addressed, kind: "pre-vote", ...lastOf(body.value) };
+      return { ...addressed, kind: "pre-vote", ...voteFromWire(body.value) };
     case "vote":
-      return { ...addressed, kind: "vote", ...lastOf(body.value) };
+      return { ...addressed, kind: "vote", ...voteFromWire(body.value) };
     case "preVoteResponse":
       return { ...addressed, kind: "pre-vote-response", granted: body.value.granted };
     case "voteResponse":
       return { ...addressed, kind: "vote-response", granted: body.value.granted };
     case "propose":
       return { ...addressed, kind: "propose", sequence: body.value.sequence, data: body.value.data.map(copy) };
+    case "proposeChange": {
+      const { sequence, kind, member, context } = body.value;
+      const change = { kind: nameOf(CHANGE_KINDS, kind), member: member as MemberId };
+      return { ...addressed, kind: "propose-change", sequence, change, context: copy(context) };
+    }
+    case "changeRefused": {
+      const { sequence, reason } = body.value;
+      return { ...addressed, kind: "change-refused", sequence, reason: nameOf(REFUSALS, reason) };
+    }
+    case "timeoutNow":
+      return { ...addressed, kind: "timeout-now" };
     case "readIndex":
       return { ...addressed, kind: "read-index", id: body.value.id };
     case "readIndexResponse": {
@@ -102,8 +142,23 @@ export function fromWire({ term, body }: peerpb.Message, from: MemberId, to: Mem
   }
 }
 
-function lastOf(request: peerpb.VoteRequest): { readonly lastIndex: LogIndex; readonly lastTerm: Term } {
-  return { lastIndex: request.lastIndex as LogIndex, lastTerm: request.lastTerm as Term };
+function voteToWire(request: Extract<Message, { readonly kind: "vote" | "pre-vote" }>): peerpb.VoteRequest {
+  const { lastIndex, lastTerm, transfer } = request;
+  return { lastIndex, lastTerm, transfer };
+}
+
+function voteFromWire({ lastIndex, lastTerm, transfer }: peerpb.VoteRequest): {
+  readonly lastIndex: LogIndex;
+  readonly lastTerm: Term;
+  readonly transfer: boolean;
+} {
+  return { lastIndex: lastIndex as LogIndex, lastTerm: lastTerm as Term, transfer };
+}
+
+/** The word for a number on the wire. */
+function nameOf<Name extends string>(numbers: Readonly<Record<Name, number>>, number: number): Name {
+  for (const name in numbers) if (numbers[name] === number) return name;
+  throw new CodecError("a member's message says what this version does not know");
 }
 
 function acknowledgement({ index, rejected }: peerpb.AppendResponse): {

@@ -1,13 +1,15 @@
 import { assert, unreachable } from "../../base/assert.ts";
-import { type MemberId, NO_MEMBER, type Term } from "../../base/ids.ts";
-import type { HardState, Leadership, Message, RaftInput, Ready } from "../model.ts";
+import { type LogIndex, type MemberId, NO_MEMBER, type Term } from "../../base/ids.ts";
+import type { Change, ChangeRefusal, HardState, Leadership, LogBase, Message, RaftInput, Ready } from "../model.ts";
 import { Election, type VoteRequest, type VoteResponse } from "./election.ts";
+import { refuseLeader, takeAppend, takeHeartbeat, takeSnapshot } from "./following.ts";
 import { ForwardedProposals } from "./proposals.ts";
 import type { VoteResult } from "./quorum.ts";
 import { ReadIndex } from "./read-index.ts";
-import { Replication, refuseLeader, takeAppend, takeHeartbeat } from "./replication.ts";
+import { Replication } from "./replication.ts";
 import { emptyOutbox, type RaftOptions, RaftState } from "./state.ts";
 import { type RaftStatus, statusOf } from "./status.ts";
+import { Transfer } from "./transfer.ts";
 import { Unsynced } from "./unsynced.ts";
 
 /**
@@ -21,10 +23,12 @@ export class RaftCore {
   readonly #replication: Replication;
   readonly #reads: ReadIndex;
   readonly #proposals: ForwardedProposals;
+  readonly #transfer: Transfer;
   readonly #unsynced = new Unsynced();
   readonly #heartbeatTicks: number;
   #ticksSinceHeartbeat = 0;
   #heartbeatDue = false;
+  #snapshot: LogBase | null = null;
   #readyNumber = 0;
   #savedHardState: HardState;
   #knownLeadership: Leadership;
@@ -37,15 +41,22 @@ export class RaftCore {
     this.#replication = new Replication(this.#state);
     this.#reads = new ReadIndex(this.#state, options.heartbeatTicks, options.firstSequence);
     this.#proposals = new ForwardedProposals(this.#state, options.firstSequence);
+    this.#transfer = new Transfer(this.#state, this.#replication, options.electionTicks);
     this.#heartbeatTicks = options.heartbeatTicks;
     this.#savedHardState = options.hardState;
     this.#knownLeadership = this.#leadership();
     // Alone there is nobody to wait for.
-    if (this.#state.peers.length === 0) this.#campaign();
+    if (this.#state.isVoter && this.#state.voters.length === 1) this.#campaign();
   }
 
   get status(): RaftStatus {
-    return statusOf(this.#state, this.#replication.progress);
+    return statusOf(this.#state, this.#replication.progress, this.#transfer.target);
+  }
+
+  /** Term and members as of an applied entry, which is what a snapshot of it says; null when the log begins behind it. */
+  baseAt(index: LogIndex): LogBase | null {
+    assert(index <= this.#state.log.applied, "a snapshot is of what is applied", { index });
+    return this.#state.log.baseAt(index);
   }
 
   step(input: RaftInput): void {
@@ -68,6 +79,21 @@ export class RaftCore {
       case "unreachable":
         this.#replication.unreachable(input.peer);
         break;
+      case "change":
+        this.#change(input.id, input.change, input.context);
+        break;
+      case "transfer":
+        if (this.#state.role === "leader") this.#transfer.begin(input.target);
+        break;
+      case "compact":
+        this.#state.log.compact(input.index);
+        break;
+      case "snapshot-received":
+        this.#snapshotReceived(input.snapshot);
+        break;
+      case "snapshot-sent":
+        this.#replication.snapshotEnded(input.peer, input.index);
+        break;
       default:
         unreachable(input);
     }
@@ -80,13 +106,17 @@ export class RaftCore {
     const hardState = this.#changedHardState();
     const entriesToPersist = log.takeEntriesToPersist();
     const voteOrTermMoved = term !== this.#savedHardState.term || vote !== this.#savedHardState.vote;
-    const mustSync = voteOrTermMoved || entriesToPersist.length > 0;
+    const snapshot = this.#snapshot;
+    const mustSync = voteOrTermMoved || entriesToPersist.length > 0 || snapshot !== null;
     const outbox = this.#state.outbox;
     this.#state.outbox = emptyOutbox();
+    this.#snapshot = null;
     if (hardState !== null) this.#savedHardState = hardState;
     const ready: Ready = {
       number: this.#readyNumber + 1,
       messages: outbox.messages,
+      snapshotsToSend: outbox.snapshotsToSend,
+      snapshot,
       hardState,
       mustSync,
       entriesToPersist,
@@ -95,6 +125,7 @@ export class RaftCore {
       readStates: outbox.readStates,
       droppedProposals: outbox.droppedProposals,
       droppedReads: outbox.droppedReads,
+      refusedChanges: outbox.refusedChanges,
       leadership: this.#changedLeadership(),
     };
     if (isEmpty(ready)) return null;
@@ -108,9 +139,12 @@ export class RaftCore {
   #tick(): void {
     if (this.#state.role !== "leader") {
       this.#reads.tick();
-      if (this.#election.tick()) this.#campaign();
+      if (!this.#election.tick()) return;
+      if (this.#election.mayCampaign) this.#campaign();
+      else this.#becomeFollower(this.#state.term, NO_MEMBER);
       return;
     }
+    this.#transfer.tick();
     if (this.#election.tickLeader() && !this.#replication.takeQuorumActive()) {
       this.#becomeFollower(this.#state.term, NO_MEMBER);
       return;
@@ -125,15 +159,55 @@ export class RaftCore {
   #propose(id: number, data: Uint8Array): void {
     const { role, leader, outbox } = this.#state;
     if (role === "leader") {
-      if (!this.#replication.propose(data)) outbox.droppedProposals.push(id);
+      if (!this.#take(data)) outbox.droppedProposals.push(id);
     } else if (leader === NO_MEMBER) outbox.droppedProposals.push(id);
     else this.#proposals.gather(id, data);
+  }
+
+  /** As leader: false when it is full, or on its way out. */
+  #take(data: Uint8Array): boolean {
+    return this.#transfer.target === NO_MEMBER && this.#replication.propose(data);
   }
 
   /** What finds no room is lost like a message: the sender's client learns nothing of it before its deadline. */
   #takeForwarded(message: Extract<Message, { readonly kind: "propose" }>): void {
     if (!this.#proposals.accept(message)) return;
-    for (const data of message.data) this.#replication.propose(data);
+    for (const data of message.data) this.#take(data);
+  }
+
+  #change(id: number, change: Change, context: Uint8Array): void {
+    const { role, leader, outbox } = this.#state;
+    if (role !== "leader" && leader !== NO_MEMBER) {
+      this.#proposals.forwardChange(id, change, context);
+      return;
+    }
+    const reason = role === "leader" ? this.#takeChange(change, context) : "no-leader";
+    if (reason !== null) outbox.refusedChanges.push({ id, reason });
+  }
+
+  #takeChange(change: Change, context: Uint8Array): ChangeRefusal | null {
+    return this.#transfer.target === NO_MEMBER ? this.#replication.change(change, context) : "change-pending";
+  }
+
+  #takeForwardedChange(message: Extract<Message, { readonly kind: "propose-change" }>): void {
+    if (!this.#proposals.accept(message)) return;
+    const reason = this.#takeChange(message.change, message.context);
+    if (reason === null) return;
+    const { outbox } = this.#state;
+    const address = this.#state.address(message.from);
+    outbox.messages.push({ kind: "change-refused", ...address, sequence: message.sequence, reason });
+  }
+
+  /** Ignored when this member is as far already. A leader has all that is committed anyway. */
+  #snapshotReceived(snapshot: LogBase): void {
+    const { log, role, term } = this.#state;
+    if (snapshot.index <= log.committed) return;
+    if (snapshot.term > term) this.#becomeFollower(snapshot.term, NO_MEMBER);
+    else if (role === "leader") return;
+    else if (role !== "follower") this.#becomeFollower(term, NO_MEMBER);
+    if (!takeSnapshot(this.#state, snapshot)) return;
+    this.#unsynced.truncated(log.handedOut);
+    this.#snapshot = snapshot;
   }
 
   #persisted(number: number): void {
@@ -148,10 +222,11 @@ export class RaftCore {
   }
 
   #receive(message: Message): void {
-    const { id, term, voters } = this.#state;
+    const { id, term } = this.#state;
     assert(message.to === id, "messages arrive where they were sent", { to: message.to, id });
-    if (!voters.includes(message.from) || message.from === id) return;
-    if (message.kind === "vote" || message.kind === "pre-vote") {
+    // Whoever sends is heard, member or not: its configuration may be ahead of ours, or behind (D 4.1).
+    if (message.from === id) return;
+    if ((message.kind === "vote" || message.kind === "pre-vote") && !message.transfer) {
       if (message.term > term && this.#election.leaderIsFresh) return;
     }
     if (message.term > term && !isAboutNextTerm(message)) {
@@ -187,6 +262,15 @@ export class RaftCore {
         break;
       case "propose":
         if (leads) this.#takeForwarded(message);
+        break;
+      case "propose-change":
+        if (leads) this.#takeForwardedChange(message);
+        break;
+      case "change-refused":
+        this.#proposals.refused(message);
+        break;
+      case "timeout-now":
+        this.#campaignAtOnce(message.from);
         break;
       case "read-index":
         this.#reads.request(message);
@@ -241,7 +325,7 @@ export class RaftCore {
   #conclude(result: VoteResult): void {
     if (result === "pending") return;
     if (result === "lost") this.#becomeFollower(this.#state.term, NO_MEMBER);
-    else if (this.#state.role === "pre-candidate") this.#becomeCandidate();
+    else if (this.#state.role === "pre-candidate") this.#becomeCandidate(false);
     else this.#becomeLeader();
   }
 
@@ -250,17 +334,23 @@ export class RaftCore {
     const state = this.#state;
     assert(state.role !== "leader", "a leader does not campaign");
     this.#changeRole("pre-candidate", NO_MEMBER);
-    this.#election.request("pre-vote");
+    this.#election.request("pre-vote", false);
     this.#count(state.id, true);
   }
 
-  #becomeCandidate(): void {
+  /** The leader wants this member to take over, and has made sure that it can win (D 3.10). */
+  #campaignAtOnce(leader: MemberId): void {
+    if (this.#state.role === "follower" && this.#state.leader === leader && this.#state.isVoter)
+      this.#becomeCandidate(true);
+  }
+
+  #becomeCandidate(transfer: boolean): void {
     const state = this.#state;
-    assert(state.role === "pre-candidate", "an election follows a pre-vote", { role: state.role });
+    assert(state.role === "pre-candidate" || transfer, "an election follows a pre-vote", { role: state.role });
     state.term = (state.term + 1) as Term;
     state.vote = state.id;
     this.#changeRole("candidate", NO_MEMBER);
-    this.#election.request("vote");
+    this.#election.request("vote", transfer);
   }
 
   #becomeLeader(): void {
@@ -290,6 +380,7 @@ export class RaftCore {
     this.#reads.reset();
     this.#proposals.reset();
     this.#replication.end();
+    this.#transfer.end();
     this.#heartbeatDue = false;
     state.role = role;
     state.leader = leader;
@@ -304,10 +395,20 @@ export class RaftCore {
       if (roundBegan || this.#heartbeatDue) this.#replication.sendHeartbeats(this.#reads.roundInFlight);
       this.#heartbeatDue = false;
       this.#replication.flush();
+      this.#transfer.flush();
+      this.#leaveIfRemoved();
     } else if (this.#state.leader !== NO_MEMBER) {
       this.#proposals.flush();
       this.#reads.forward();
     }
+  }
+
+  /** A leader that removed itself leads until that is committed, and has just told everybody (D 4.2.2). */
+  #leaveIfRemoved(): void {
+    const { log, isVoter, term } = this.#state;
+    if (isVoter || log.configurationIndex > log.committed) return;
+    this.#transfer.leave();
+    this.#becomeFollower(term, NO_MEMBER);
   }
 
   #changedHardState(): HardState | null {
@@ -348,6 +449,9 @@ function isEmpty(ready: Ready): boolean {
     ready.entriesToApply.length === 0 &&
     ready.readStates.length === 0 &&
     ready.droppedProposals.length === 0 &&
-    ready.droppedReads.length === 0
+    ready.droppedReads.length === 0 &&
+    ready.refusedChanges.length === 0 &&
+    ready.snapshotsToSend.length === 0 &&
+    ready.snapshot === null
   );
 }

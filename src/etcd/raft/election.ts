@@ -57,20 +57,22 @@ export class Election {
     return this.#state.leader !== NO_MEMBER && this.#elapsed < this.#electionTicks;
   }
 
-  /** Asks every peer for its vote in this term, or whether it would give it in the next. */
-  request(kind: VoteRequest["kind"]): void {
-    const { log, peers, outbox, term } = this.#state;
+  /** Asks every voter for its vote in this term, or whether it would give it in the next. */
+  request(kind: VoteRequest["kind"], transfer: boolean): void {
+    const { log, peers, outbox, term, decisions } = this.#state;
     const campaignTerm = (kind === "pre-vote" ? term + 1 : term) as Term;
     for (const to of peers) {
+      if (!decisions.voteCounts(log.configuration, to)) continue;
       const address = { ...this.#state.address(to), term: campaignTerm };
-      outbox.promises.push({ kind, ...address, lastIndex: log.lastIndex, lastTerm: log.lastTerm });
+      outbox.promises.push({ kind, ...address, lastIndex: log.lastIndex, lastTerm: log.lastTerm, transfer });
     }
   }
 
-  /** Counts one voter's word; its first stands. */
+  /** Counts one voter's word; its first stands. Anybody else's does not count. */
   record(voter: MemberId, granted: boolean): VoteResult {
-    if (!this.#votes.has(voter)) this.#votes.set(voter, granted);
-    return voteResult(this.#state.voters, this.#votes);
+    const { log, voters, decisions } = this.#state;
+    if (decisions.voteCounts(log.configuration, voter) && !this.#votes.has(voter)) this.#votes.set(voter, granted);
+    return voteResult(voters.length, this.#votes);
   }
 
   /** Whether a response belongs to the campaign that is on. */
@@ -81,13 +83,26 @@ export class Election {
     return role === "pre-candidate" && response.term === (response.granted ? plus1(term) : term);
   }
 
+  /**
+   * Whether this member may campaign: a voter; and one whose removal may yet come to nothing, since it may be the only one that can
+   * complete it (D 4.2.2). Who knows itself removed, a learner and a stranger never do.
+   */
+  get mayCampaign(): boolean {
+    const { log, id, isVoter } = this.#state;
+    if (isVoter) return true;
+    const isPending = log.configurationIndex > log.committed;
+    return isPending && log.previousConfiguration?.voters.includes(id) === true;
+  }
+
   /** Answers a request for a vote in this member's term, or for a pre-vote in it or beyond. True when it was granted. */
   answer(request: VoteRequest): boolean {
     const state = this.#state;
     assert(request.kind === "pre-vote" || request.term === state.term, "votes are cast in one's own term");
-    const free = state.vote === request.from || (state.vote === NO_MEMBER && state.leader === NO_MEMBER);
-    const mayVote = free || (request.kind === "pre-vote" && request.term > state.term);
-    const granted = mayVote && state.log.isUpToDate(request.lastIndex, request.lastTerm);
+    const { vote, leader, decisions } = state;
+    const isFree = decisions.mayVote({ vote, leader, candidate: request.from });
+    const mayVote = isFree || (request.kind === "pre-vote" && request.term > state.term);
+    const candidate = { index: request.lastIndex, term: request.lastTerm };
+    const granted = mayVote && decisions.logUpToDate(candidate, state.log.last);
     if (granted && request.kind === "vote") {
       assert(state.role !== "leader" && state.role !== "candidate", "who campaigns votes for itself", {
         role: state.role,

@@ -1,7 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import { type LogIndex, type MemberId, NO_MEMBER } from "../../base/ids.ts";
 import type { Message } from "../model.ts";
-import { isMajority } from "./quorum.ts";
 import type { RaftState } from "./state.ts";
 
 type ReadRequest = Extract<Message, { readonly kind: "read-index" }>;
@@ -110,7 +109,7 @@ export class ReadIndex {
   #finish(): void {
     const round = this.#round;
     assert(round !== null, "a round is in flight");
-    if (!isMajority(this.#state.voters, round.confirmed)) return;
+    if (!this.#state.decisions.readConfirmed(this.#state.voters, round.confirmed)) return;
     for (const reader of round.readers) this.#answer(reader, round.index);
     this.#round = null;
   }

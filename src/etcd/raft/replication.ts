@@ -1,7 +1,8 @@
 import { assert } from "../../base/assert.ts";
-import type { LogIndex, MemberId } from "../../base/ids.ts";
-import type { Message } from "../model.ts";
-import { type LogPosition, plus } from "./log.ts";
+import type { LogIndex, MemberId, Term } from "../../base/ids.ts";
+import type { Change, ChangeRefusal, Entry, Message } from "../model.ts";
+import { changed, encodeConfigData } from "./configuration.ts";
+import { plus } from "./log.ts";
 import { Progress } from "./progress.ts";
 import { isMajority, majorityIndex } from "./quorum.ts";
 import type { RaftState } from "./state.ts";
@@ -16,7 +17,10 @@ const EMPTY = new Uint8Array(0);
  */
 export class Replication {
   readonly #state: RaftState;
-  readonly #progress = new Map<MemberId, Progress>();
+  /** Ascending by id. Who was removed stays until it was told, or is silent. */
+  #progress: ReadonlyMap<MemberId, Progress> = new Map();
+  /** Members that were removed, and the entry that says so. */
+  readonly #leaving = new Map<MemberId, LogIndex>();
   #uncommittedBytes = 0;
 
   constructor(state: RaftState) {
@@ -30,30 +34,74 @@ export class Replication {
 
   /** Leadership begins: an empty entry of the new term lets it commit what earlier terms left (Raft, sections 5.4.2 and 8). */
   begin(): void {
-    const { log, peers, limits } = this.#state;
+    const { log } = this.#state;
     assert(this.#state.role === "leader", "only a leader replicates");
-    this.#progress.clear();
-    for (const peer of peers) this.#progress.set(peer, new Progress(plus(log.lastIndex, 1), limits.windowAppends));
+    this.end();
     this.#uncommittedBytes = log.bytesBetween(log.committed, log.lastIndex);
-    this.#append(EMPTY);
+    this.#follow();
+    this.#append("normal", EMPTY);
   }
 
   end(): void {
-    this.#progress.clear();
+    this.#progress = new Map();
+    this.#leaving.clear();
+  }
+
+  /** The configuration in effect has changed: a progress for each peer, and for who leaves as long as it is to be told. */
+  #follow(): void {
+    const { log, peers, limits } = this.#state;
+    const before = this.#progress;
+    const after = new Map(
+      peers.map((peer) => [peer, before.get(peer) ?? new Progress(plus(log.lastIndex, 1), limits.windowAppends)]),
+    );
+    for (const peer of peers) this.#leaving.delete(peer);
+    for (const [peer, progress] of before) {
+      if (after.has(peer)) continue;
+      after.set(peer, progress);
+      if (!this.#leaving.has(peer)) this.#leaving.set(peer, log.configurationIndex);
+    }
+    this.#progress = new Map([...after].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   /** False when too much is uncommitted already: nothing was appended. */
   propose(data: Uint8Array): boolean {
     const bytes = this.#uncommittedBytes + data.length;
     if (this.#uncommittedBytes > 0 && bytes > this.#state.limits.uncommittedBytes) return false;
-    this.#append(data);
+    this.#append("normal", data);
     return true;
   }
 
-  #append(data: Uint8Array): void {
+  #append(kind: Entry["kind"], data: Uint8Array): void {
     const { log, term } = this.#state;
-    log.append({ term, index: plus(log.lastIndex, 1), kind: "normal", data });
+    log.append({ term, index: plus(log.lastIndex, 1), kind, data });
     this.#uncommittedBytes += data.length;
+  }
+
+  /**
+   * Appends a change of the configuration, in effect from now on (dissertation, chapter 4), or says why not: one at a time, and none
+   * before an entry of this term is committed, since a leader may not know before which change was the last.
+   */
+  change(change: Change, context: Uint8Array): ChangeRefusal | null {
+    const { log, term, decisions } = this.#state;
+    const committed = { index: log.committed, term: log.termAt(log.committed) as Term };
+    if (!decisions.mayChange(log.configurationIndex, committed, term)) return "change-pending";
+    const configuration = changed(log.configuration, change);
+    if (typeof configuration === "string") return configuration;
+    if (change.kind === "promote" && !this.#hasCaughtUp(change.member)) return "learner-behind";
+    this.#append("config", encodeConfigData(configuration, context));
+    this.#follow();
+    // Who is new gets an election time to say a word before its silence counts.
+    this.#progress.get(change.member)?.heard();
+    this.maybeCommit();
+    return null;
+  }
+
+  /** What a peer lacks fits into one append, and it answers. */
+  #hasCaughtUp(peer: MemberId): boolean {
+    const { log, limits } = this.#state;
+    const progress = this.#progress.get(peer);
+    if (progress?.state !== "replicate" || !progress.isLive || progress.match < log.base.index) return false;
+    return log.bytesBetween(progress.match, log.lastIndex) <= limits.appendBytes;
   }
 
   /**
@@ -61,21 +109,26 @@ export class Replication {
    * section 5.4.2, figure 8). This member counts with what it has synced itself (D3).
    */
   maybeCommit(): void {
-    const { log, term, role } = this.#state;
+    const { log, term, role, id, voters, decisions } = this.#state;
     assert(role === "leader", "only a leader commits by counting");
-    const reached: LogIndex[] = [log.persisted];
-    for (const progress of this.#progress.values()) reached.push(progress.match);
+    const reached = voters.map((voter) => (voter === id ? log.persisted : this.#matchOf(voter)));
     const index = majorityIndex(reached);
-    if (index <= log.committed || log.termAt(index) !== term) return;
+    if (index <= log.committed || !decisions.mayCommit(log.termAt(index) as Term, term)) return;
     this.#uncommittedBytes -= log.bytesBetween(log.committed, index);
     assert(this.#uncommittedBytes >= 0, "uncommitted bytes are never negative");
     log.commitTo(index);
   }
 
+  #matchOf(peer: MemberId): LogIndex {
+    const progress = this.#progress.get(peer);
+    assert(progress !== undefined, "a leader knows all voters", { peer });
+    return progress.match;
+  }
+
   acknowledged(message: Kind<"append-response">): void {
     const { log } = this.#state;
-    const progress = this.#of(message.from);
-    progress.active = true;
+    const progress = this.#progress.get(message.from);
+    if (progress === undefined) return;
     if (message.rejected === null) {
       assert(message.index <= log.lastIndex, "a peer acknowledges what was sent", { index: message.index });
       progress.accepted(message.index);
@@ -89,7 +142,7 @@ export class Replication {
 
   /** The peer answered a heartbeat. */
   alive(peer: MemberId): void {
-    this.#of(peer).alive();
+    this.#progress.get(peer)?.alive();
   }
 
   /** What was in flight to the peer may be lost. */
@@ -97,14 +150,24 @@ export class Replication {
     this.#progress.get(peer)?.probe();
   }
 
-  /** Whether a majority, this member included, answered since the last call. */
+  /** The peer took a snapshot of `index`, or none. */
+  snapshotEnded(peer: MemberId, index: LogIndex | null): void {
+    assert(index === null || index <= this.#state.log.lastIndex, "a snapshot is of what is committed", { index });
+    this.#progress.get(peer)?.snapshotEnded(index);
+  }
+
+  /** Whether a majority, this member included if it votes, answered since the last call. */
   takeQuorumActive(): boolean {
     const active = new Set([this.#state.id]);
-    for (const [peer, progress] of this.#progress) {
-      if (progress.active) active.add(peer);
-      progress.active = false;
-    }
+    for (const [peer, progress] of this.#progress) if (progress.takeActive()) active.add(peer);
+    for (const [peer, index] of this.#leaving)
+      if (!active.has(peer) && index <= this.#state.log.committed) this.#forget(peer);
     return isMajority(this.#state.voters, active);
+  }
+
+  #forget(peer: MemberId): void {
+    this.#leaving.delete(peer);
+    this.#progress = new Map([...this.#progress].filter(([id]) => id !== peer));
   }
 
   /** A heartbeat interval has passed. */
@@ -126,11 +189,26 @@ export class Replication {
   flush(): void {
     const { log } = this.#state;
     for (const [peer, progress] of this.#progress) {
+      if (progress.next <= log.base.index) {
+        this.#sendSnapshot(peer, progress);
+        continue;
+      }
       while (progress.maySend && (progress.next <= log.lastIndex || progress.mustSend))
         this.#send(peer, progress, true);
       if (progress.mustSend) this.#send(peer, progress, false);
       if (progress.state === "replicate" && progress.commitSent < log.committed) this.#send(peer, progress, false);
     }
+    for (const [peer, index] of this.#leaving) {
+      const progress = this.#progress.get(peer);
+      if (progress !== undefined && progress.match >= index && progress.commitSent >= index) this.#forget(peer);
+    }
+  }
+
+  /** Only to a peer that answers: to one that is down the attempt would be repeated in vain. */
+  #sendSnapshot(peer: MemberId, progress: Progress): void {
+    if (!(progress.maySend || progress.mustSend) || !progress.isLive) return;
+    progress.snapshot(this.#state.log.base.index);
+    this.#state.outbox.snapshotsToSend.push(peer);
   }
 
   #send(peer: MemberId, progress: Progress, withEntries: boolean): void {
@@ -144,53 +222,4 @@ export class Replication {
     const address = this.#state.address(peer);
     outbox.messages.push({ kind: "append", ...address, previousIndex, previousTerm, entries, commit: log.committed });
   }
-
-  #of(peer: MemberId): Progress {
-    const progress = this.#progress.get(peer);
-    assert(progress !== undefined, "a leader knows all its peers", { peer });
-    return progress;
-  }
-}
-
-/**
- * A follower's half: takes entries that fit its log, or says where the two logs may still agree. The answer is a promise and
- * waits for the sync (D3).
- */
-export function takeAppend(state: RaftState, message: Kind<"append">): void {
-  const { log, outbox } = state;
-  assert(state.leader === message.from, "entries come from the leader of the term", { from: message.from });
-  const previous: LogPosition = { index: message.previousIndex, term: message.previousTerm };
-  const matched = log.tryAppend(previous, message.entries);
-  const address = state.address(message.from);
-  if (matched === null) {
-    const hint = log.lastNotAbove(message.previousIndex, message.previousTerm);
-    const rejected = { hintIndex: hint.index, hintTerm: hint.term };
-    outbox.promises.push({ kind: "append-response", ...address, index: message.previousIndex, rejected });
-    return;
-  }
-  log.commitTo(Math.min(message.commit, matched) as LogIndex);
-  outbox.promises.push({ kind: "append-response", ...address, index: matched, rejected: null });
-}
-
-/** Answered at once: whoever answers in this term has helped no leader of a later one to power, and that is no new promise. */
-export function takeHeartbeat(state: RaftState, message: Kind<"heartbeat">): void {
-  assert(state.leader === message.from, "heartbeats come from the leader of the term", { from: message.from });
-  state.log.commitTo(message.commit);
-  const address = state.address(message.from);
-  state.outbox.messages.push({ kind: "heartbeat-response", ...address, readRound: message.readRound });
-}
-
-/**
- * A leader of an earlier term learns which term it is. Without an answer a member whose term has run ahead could neither win (others
- * hear the leader) nor follow.
- */
-export function refuseLeader(state: RaftState, message: Kind<"append" | "heartbeat">): void {
-  assert(message.term < state.term, "only a stale leader is refused", { term: message.term });
-  const address = state.address(message.from);
-  if (message.kind === "heartbeat") {
-    state.outbox.messages.push({ kind: "heartbeat-response", ...address, readRound: 0 });
-    return;
-  }
-  const rejected = { hintIndex: state.log.lastIndex, hintTerm: state.log.lastTerm };
-  state.outbox.promises.push({ kind: "append-response", ...address, index: message.previousIndex, rejected });
 }

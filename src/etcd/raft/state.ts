@@ -1,7 +1,9 @@
 import { assert } from "../../base/assert.ts";
 import { type LogIndex, type MemberId, NO_MEMBER, type Term } from "../../base/ids.ts";
 import type { Prng } from "../../base/prng.ts";
-import type { Entry, HardState, PromiseMessage, PromptMessage, ReadState, Role } from "../model.ts";
+import type { Entry, HardState, LogBase, PromiseMessage, PromptMessage, ReadState, Ready, Role } from "../model.ts";
+import { membersOf } from "./configuration.ts";
+import type { RaftDecisions } from "./decisions.ts";
 import { RaftLog } from "./log.ts";
 
 export interface RaftLimits {
@@ -9,7 +11,10 @@ export interface RaftLimits {
   readonly appendBytes: number;
   /** Appends a leader sends to one peer without an answer. */
   readonly windowAppends: number;
-  /** Data a leader takes in beyond its commit index; more is dropped (a single entry always fits). */
+  /**
+   * Data a leader takes in beyond its commit index, and a follower gathers for its leader in one turn; more is dropped (a single
+   * entry always fits).
+   */
   readonly uncommittedBytes: number;
   /** Reads of this member's own clients that wait for a round to start; more are dropped. */
   readonly waitingReads: number;
@@ -17,17 +22,20 @@ export interface RaftLimits {
 
 export interface RaftOptions {
   readonly id: MemberId;
-  /** This member included. Order does not matter. */
-  readonly voters: readonly MemberId[];
+  /**
+   * Where the log begins: the last snapshot recorded in the WAL. At the very first start index and term are 0 and the configuration
+   * names the founders, or nobody on a member that is to join and learns from the log or a snapshot who the others are.
+   */
+  readonly base: LogBase;
   /** A follower campaigns after this many ticks without a leader, or up to twice as many, drawn anew each time. */
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
   readonly prng: Prng;
   /** As restored from the WAL; all zero at the very first start. */
   readonly hardState: HardState;
-  /** As restored from the WAL: contiguous from index 1. */
+  /** As restored from the WAL: contiguous from the base on. */
   readonly entries: readonly Entry[];
-  /** Entries up to this one are in the store already and are not handed out again. */
+  /** Entries up to this one are in the store already and are not handed out again; not before the base. */
   readonly appliedIndex: LogIndex;
   /**
    * Numbers this member's forwarded proposals and reads, upwards from here: more than any it used in an earlier life, or a
@@ -35,6 +43,7 @@ export interface RaftOptions {
    */
   readonly firstSequence: number;
   readonly limits: RaftLimits;
+  readonly decisions: RaftDecisions;
 }
 
 /** What goes into the next Ready. */
@@ -44,20 +53,28 @@ export interface Outbox {
   readStates: ReadState[];
   droppedProposals: number[];
   droppedReads: number[];
+  refusedChanges: Ready["refusedChanges"][number][];
+  snapshotsToSend: MemberId[];
 }
 
 export function emptyOutbox(): Outbox {
-  return { messages: [], promises: [], readStates: [], droppedProposals: [], droppedReads: [] };
+  return {
+    messages: [],
+    promises: [],
+    readStates: [],
+    droppedProposals: [],
+    droppedReads: [],
+    refusedChanges: [],
+    snapshotsToSend: [],
+  };
 }
 
 /** What all parts of the core see. Role, term and leader change in core.ts alone; the vote also where it is granted. */
 export class RaftState {
   readonly id: MemberId;
-  /** Ascending: every loop over members goes in this order, so that the same inputs give the same outputs. */
-  readonly voters: readonly MemberId[];
-  readonly peers: readonly MemberId[];
   readonly log: RaftLog;
   readonly limits: RaftLimits;
+  readonly decisions: RaftDecisions;
   term: Term;
   vote: MemberId;
   role: Role = "follower";
@@ -65,8 +82,6 @@ export class RaftState {
   outbox: Outbox = emptyOutbox();
 
   constructor(options: RaftOptions) {
-    assert(options.voters.includes(options.id), "a member is one of the voters", { id: options.id });
-    assert(new Set(options.voters).size === options.voters.length, "voters are distinct", { voters: options.voters });
     const { appendBytes, windowAppends, uncommittedBytes, waitingReads } = options.limits;
     assert(appendBytes > 0 && windowAppends > 0, "appends have room", { appendBytes, windowAppends });
     assert(uncommittedBytes > 0 && waitingReads > 0, "proposals and reads have room", {
@@ -74,14 +89,30 @@ export class RaftState {
       waitingReads,
     });
     this.id = options.id;
-    this.voters = [...options.voters].sort((a, b) => (a < b ? -1 : 1));
-    this.peers = this.voters.filter((voter) => voter !== options.id);
     this.limits = options.limits;
-    this.term = options.hardState.term;
-    this.vote = options.hardState.vote;
-    const committed = Math.max(options.hardState.commit, options.appliedIndex) as LogIndex;
-    this.log = new RaftLog(options.entries, committed, options.appliedIndex);
+    this.decisions = options.decisions;
+    const { base, entries, appliedIndex: applied, hardState } = options;
+    // A crash may have kept a snapshot's record without the hard state behind it: nobody got a vote in that later term.
+    const isBehind = hardState.term < base.term;
+    this.term = isBehind ? base.term : hardState.term;
+    this.vote = isBehind ? NO_MEMBER : hardState.vote;
+    const committed = Math.max(options.hardState.commit, applied) as LogIndex;
+    this.log = new RaftLog({ base, entries, committed, applied }, options.decisions);
     assert(this.log.lastTerm <= this.term, "the log is not ahead of the term", { term: this.term });
+  }
+
+  /** Of the configuration in effect. Ascending: every loop goes in this order, so that the same inputs give the same outputs. */
+  get voters(): readonly MemberId[] {
+    return this.log.configuration.voters;
+  }
+
+  get isVoter(): boolean {
+    return this.voters.includes(this.id);
+  }
+
+  /** All other members, learners too, ascending. */
+  get peers(): readonly MemberId[] {
+    return membersOf(this.log.configuration).filter((id) => id !== this.id);
   }
 
   address(to: MemberId): { readonly from: MemberId; readonly to: MemberId; readonly term: Term } {

@@ -1,6 +1,6 @@
 import type { LogIndex, MemberId, Term } from "../../base/ids.ts";
-import type { Role } from "../model.ts";
-import type { Progress } from "./progress.ts";
+import type { Configuration, Role } from "../model.ts";
+import type { Progress, ProgressState } from "./progress.ts";
 import type { RaftState } from "./state.ts";
 
 /** A look from outside: for status requests, metrics, logs and tests. */
@@ -11,12 +11,18 @@ export interface RaftStatus {
   readonly vote: MemberId;
   /** 0 when unknown. */
   readonly leader: MemberId;
+  /** Whom a leader is handing over to; 0 when it is not. */
+  readonly transferee: MemberId;
+  /** In effect: the newest in the log, committed or not. */
+  readonly configuration: Configuration;
+  /** The log begins behind this entry. */
+  readonly baseIndex: LogIndex;
   readonly lastIndex: LogIndex;
   readonly committed: LogIndex;
   readonly persisted: LogIndex;
   /** Handed out to be applied. */
   readonly applied: LogIndex;
-  /** Ascending by id; empty on a member that does not lead. */
+  /** Ascending by id, learners and members that were just removed among them; empty on a member that does not lead. */
   readonly peers: readonly PeerStatus[];
 }
 
@@ -24,16 +30,21 @@ export interface PeerStatus {
   readonly id: MemberId;
   readonly match: LogIndex;
   readonly next: LogIndex;
-  readonly state: "probe" | "replicate";
+  readonly state: ProgressState;
   readonly inFlight: number;
 }
 
-export function statusOf(state: RaftState, progress: ReadonlyMap<MemberId, Progress>): RaftStatus {
+export function statusOf(
+  state: RaftState,
+  progress: ReadonlyMap<MemberId, Progress>,
+  transferee: MemberId,
+): RaftStatus {
   const { id, role, term, vote, leader, log } = state;
-  const { lastIndex, committed, persisted, applied } = log;
+  const { configuration, lastIndex, committed, persisted, applied } = log;
   const peers: PeerStatus[] = [];
   for (const [peer, { match, next, state: sending, inFlight }] of progress) {
     peers.push({ id: peer, match, next, state: sending, inFlight });
   }
-  return { id, role, term, vote, leader, lastIndex, committed, persisted, applied, peers };
+  const marks = { baseIndex: log.base.index, lastIndex, committed, persisted, applied };
+  return { id, role, term, vote, leader, transferee, configuration, ...marks, peers };
 }

@@ -2,6 +2,35 @@
 import { EMPTY_BYTES, type Reader } from "../reader.ts";
 import { type MessageCodec, messageCodec } from "../wire.ts";
 import type { Writer } from "../writer.ts";
+export const ChangeKind: { readonly ADD_VOTER: 0; readonly ADD_LEARNER: 1; readonly PROMOTE: 2; readonly REMOVE: 3 } = {
+  ADD_VOTER: 0,
+  ADD_LEARNER: 1,
+  PROMOTE: 2,
+  REMOVE: 3,
+};
+export type ChangeKind = (typeof ChangeKind)[keyof typeof ChangeKind];
+
+export const ChangeRefusal: {
+  readonly MEMBER_EXISTS: 0;
+  readonly MEMBER_UNKNOWN: 1;
+  readonly NOT_A_LEARNER: 2;
+  readonly LAST_VOTER: 3;
+  readonly TOO_MANY_MEMBERS: 4;
+  readonly LEARNER_BEHIND: 5;
+  readonly CHANGE_PENDING: 6;
+  readonly NO_LEADER: 7;
+} = {
+  MEMBER_EXISTS: 0,
+  MEMBER_UNKNOWN: 1,
+  NOT_A_LEARNER: 2,
+  LAST_VOTER: 3,
+  TOO_MANY_MEMBERS: 4,
+  LEARNER_BEHIND: 5,
+  CHANGE_PENDING: 6,
+  NO_LEADER: 7,
+};
+export type ChangeRefusal = (typeof ChangeRefusal)[keyof typeof ChangeRefusal];
+
 export interface Frame {
   readonly hello: Hello | null;
   readonly messages: readonly Message[];
@@ -148,6 +177,9 @@ export interface Message {
     | { readonly kind: "propose"; readonly value: Propose }
     | { readonly kind: "readIndex"; readonly value: ReadIndex }
     | { readonly kind: "readIndexResponse"; readonly value: ReadIndexResponse }
+    | { readonly kind: "proposeChange"; readonly value: ProposeChange }
+    | { readonly kind: "changeRefused"; readonly value: ChangeRefused }
+    | { readonly kind: "timeoutNow"; readonly value: TimeoutNow }
     | null;
 }
 
@@ -164,6 +196,9 @@ export const Message: MessageCodec<Message> = messageCodec(readMessage, writeMes
   { name: "propose", key: "propose", type: "message", oneof: "body", message: Propose },
   { name: "read_index", key: "readIndex", type: "message", oneof: "body", message: ReadIndex },
   { name: "read_index_response", key: "readIndexResponse", type: "message", oneof: "body", message: ReadIndexResponse },
+  { name: "propose_change", key: "proposeChange", type: "message", oneof: "body", message: ProposeChange },
+  { name: "change_refused", key: "changeRefused", type: "message", oneof: "body", message: ChangeRefused },
+  { name: "timeout_now", key: "timeoutNow", type: "message", oneof: "body", message: TimeoutNow },
 ]);
 
 function createMessage(partial: Partial<Message> = {}): Message {
@@ -245,6 +280,24 @@ export function readMessage(r: Reader): Message {
         r.leave(outer);
         break;
       }
+      case 106: {
+        const outer = r.enter();
+        body = { kind: "proposeChange", value: readProposeChange(r) };
+        r.leave(outer);
+        break;
+      }
+      case 114: {
+        const outer = r.enter();
+        body = { kind: "changeRefused", value: readChangeRefused(r) };
+        r.leave(outer);
+        break;
+      }
+      case 122: {
+        const outer = r.enter();
+        body = { kind: "timeoutNow", value: readTimeoutNow(r) };
+        r.leave(outer);
+        break;
+      }
       default:
         r.skip(tag);
     }
@@ -319,6 +372,24 @@ export function writeMessage(w: Writer, m: Message): void {
         const before = w.length;
         writeReadIndexResponse(w, m.body.value);
         w.prefix(98, before);
+        break;
+      }
+      case "proposeChange": {
+        const before = w.length;
+        writeProposeChange(w, m.body.value);
+        w.prefix(106, before);
+        break;
+      }
+      case "changeRefused": {
+        const before = w.length;
+        writeChangeRefused(w, m.body.value);
+        w.prefix(114, before);
+        break;
+      }
+      case "timeoutNow": {
+        const before = w.length;
+        writeTimeoutNow(w, m.body.value);
+        w.prefix(122, before);
         break;
       }
     }
@@ -638,6 +709,7 @@ export function writeHeartbeatResponse(w: Writer, m: HeartbeatResponse): void {
 export interface VoteRequest {
   readonly lastIndex: number;
   readonly lastTerm: number;
+  readonly transfer: boolean;
 }
 
 export const VoteRequest: MessageCodec<VoteRequest> = messageCodec(
@@ -647,16 +719,18 @@ export const VoteRequest: MessageCodec<VoteRequest> = messageCodec(
   () => [
     { name: "last_index", key: "lastIndex", type: "uint64" },
     { name: "last_term", key: "lastTerm", type: "uint64" },
+    { name: "transfer", key: "transfer", type: "bool" },
   ],
 );
 
 function createVoteRequest(partial: Partial<VoteRequest> = {}): VoteRequest {
-  return { lastIndex: partial.lastIndex ?? 0, lastTerm: partial.lastTerm ?? 0 };
+  return { lastIndex: partial.lastIndex ?? 0, lastTerm: partial.lastTerm ?? 0, transfer: partial.transfer ?? false };
 }
 
 export function readVoteRequest(r: Reader): VoteRequest {
   let lastIndex: VoteRequest["lastIndex"] = 0;
   let lastTerm: VoteRequest["lastTerm"] = 0;
+  let transfer: VoteRequest["transfer"] = false;
   while (r.more()) {
     const tag = r.tag();
     switch (tag) {
@@ -666,14 +740,20 @@ export function readVoteRequest(r: Reader): VoteRequest {
       case 16:
         lastTerm = r.uint64();
         break;
+      case 24:
+        transfer = r.bool();
+        break;
       default:
         r.skip(tag);
     }
   }
-  return { lastIndex, lastTerm };
+  return { lastIndex, lastTerm, transfer };
 }
 
 export function writeVoteRequest(w: Writer, m: VoteRequest): void {
+  if (m.transfer) {
+    w.bool(24, m.transfer);
+  }
   if (m.lastTerm !== 0) {
     w.uint64(16, m.lastTerm);
   }
@@ -848,3 +928,140 @@ export function writeReadIndexResponse(w: Writer, m: ReadIndexResponse): void {
     w.uint64(8, m.id);
   }
 }
+
+export interface ProposeChange {
+  readonly sequence: number;
+  readonly kind: ChangeKind;
+  readonly member: bigint;
+  readonly context: Uint8Array;
+}
+
+export const ProposeChange: MessageCodec<ProposeChange> = messageCodec(
+  readProposeChange,
+  writeProposeChange,
+  createProposeChange,
+  () => [
+    { name: "sequence", key: "sequence", type: "uint64" },
+    { name: "kind", key: "kind", type: "enum", values: ChangeKind },
+    { name: "member", key: "member", type: "uint64" },
+    { name: "context", key: "context", type: "bytes" },
+  ],
+);
+
+function createProposeChange(partial: Partial<ProposeChange> = {}): ProposeChange {
+  return {
+    sequence: partial.sequence ?? 0,
+    kind: partial.kind ?? 0,
+    member: partial.member ?? 0n,
+    context: partial.context ?? EMPTY_BYTES,
+  };
+}
+
+export function readProposeChange(r: Reader): ProposeChange {
+  let sequence: ProposeChange["sequence"] = 0;
+  let kind: ProposeChange["kind"] = 0;
+  let member: ProposeChange["member"] = 0n;
+  let context: ProposeChange["context"] = EMPTY_BYTES;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        sequence = r.uint64();
+        break;
+      case 16:
+        kind = r.enumeration();
+        break;
+      case 24:
+        member = r.uint64Name();
+        break;
+      case 34:
+        context = r.bytes();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { sequence, kind, member, context };
+}
+
+export function writeProposeChange(w: Writer, m: ProposeChange): void {
+  if (m.context.length !== 0) {
+    w.bytes(34, m.context);
+  }
+  if (m.member !== 0n) {
+    w.name(24, m.member);
+  }
+  if (m.kind !== 0) {
+    w.enumeration(16, m.kind);
+  }
+  if (m.sequence !== 0) {
+    w.uint64(8, m.sequence);
+  }
+}
+
+export interface ChangeRefused {
+  readonly sequence: number;
+  readonly reason: ChangeRefusal;
+}
+
+export const ChangeRefused: MessageCodec<ChangeRefused> = messageCodec(
+  readChangeRefused,
+  writeChangeRefused,
+  createChangeRefused,
+  () => [
+    { name: "sequence", key: "sequence", type: "uint64" },
+    { name: "reason", key: "reason", type: "enum", values: ChangeRefusal },
+  ],
+);
+
+function createChangeRefused(partial: Partial<ChangeRefused> = {}): ChangeRefused {
+  return { sequence: partial.sequence ?? 0, reason: partial.reason ?? 0 };
+}
+
+export function readChangeRefused(r: Reader): ChangeRefused {
+  let sequence: ChangeRefused["sequence"] = 0;
+  let reason: ChangeRefused["reason"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        sequence = r.uint64();
+        break;
+      case 16:
+        reason = r.enumeration();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { sequence, reason };
+}
+
+export function writeChangeRefused(w: Writer, m: ChangeRefused): void {
+  if (m.reason !== 0) {
+    w.enumeration(16, m.reason);
+  }
+  if (m.sequence !== 0) {
+    w.uint64(8, m.sequence);
+  }
+}
+
+export interface TimeoutNow {}
+
+export const TimeoutNow: MessageCodec<TimeoutNow> = messageCodec(
+  readTimeoutNow,
+  writeTimeoutNow,
+  createTimeoutNow,
+  () => [],
+);
+
+function createTimeoutNow(_partial: Partial<TimeoutNow> = {}): TimeoutNow {
+  return {};
+}
+
+export function readTimeoutNow(r: Reader): TimeoutNow {
+  while (r.more()) r.skip(r.tag());
+  return {};
+}
+
+export function writeTimeoutNow(_w: Writer, _m: TimeoutNow): void {}
