@@ -18,7 +18,7 @@ export interface PlanOverrides {
 /** A plan from a file, or by name from the plans that ship with the package. What is set in `overrides` wins over the plan's own. */
 export function loadPlan(argument: string, overrides: PlanOverrides): Plan {
   const shipped = join(PACKAGE_FOLDER, "workloads", `${argument}.yaml`);
-  const file = !existsSync(argument) && /^[\w-]+$/.test(argument) && existsSync(shipped) ? shipped : argument;
+  const file = !existsSync(argument) && /^[\w-]+(\/[\w-]+)*$/.test(argument) && existsSync(shipped) ? shipped : argument;
   let text: string;
   try {
     text = readFileSync(file, "utf8");

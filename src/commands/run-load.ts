@@ -5,7 +5,8 @@ import type { Cluster } from "../harness/cluster/cluster.ts";
 import { FaultController, type FaultResult } from "../harness/faults/controller.ts";
 import { watchLeaders } from "../harness/faults/leaders.ts";
 import { ToxiproxyClient } from "../harness/faults/toxiproxy/client.ts";
-import { LoadDriver, type PhaseRun } from "../harness/load/driver.ts";
+import { LoadDriver, type LoadMember, type PhaseRun } from "../harness/load/driver.ts";
+import { Leases } from "../harness/load/leases.ts";
 import type { Phase, Plan, RunEvent } from "../harness/model.ts";
 import { eventText } from "../harness/report/event-text.ts";
 import { formatCount, formatRate } from "../harness/report/format.ts";
@@ -48,11 +49,12 @@ export interface LoadResult {
 export async function runLoad(context: LoadContext): Promise<LoadResult> {
   const { plan, cluster, prng, originMs, signal, record } = context;
   const nowNs = (): number => Math.round((nodeClock.monotonicMs() - originMs) * 1e6);
+  const members = cluster.members.map(({ name, clientEndpoint }) => {
+    const { hostname, port } = new URL(clientEndpoint);
+    return { name, address: { host: hostname, port: Number(port) } };
+  });
   const driver = await LoadDriver.open({
-    members: cluster.members.map(({ name, clientEndpoint }) => {
-      const { hostname, port } = new URL(clientEndpoint);
-      return { name, address: { host: hostname, port: Number(port) } };
-    }),
+    members,
     plan,
     network: nodeStreams,
     clock: nodeClock,
@@ -69,7 +71,9 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
   const cpu = new Map<string, PhaseCpu>();
   const runs: PhaseRun[] = [];
   const faults: FaultResult[] = [];
+  let leases: Leases | null = null;
   try {
+    leases = await openLeases(context, driver, members);
     for (const phase of plan.phases) {
       if (signal.aborted) break;
       const faulty = controller.run(
@@ -81,6 +85,7 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
       cpu.set(phase.name, measured.cpu);
       faults.push(...(await faulty));
     }
+    await leases?.end();
     if (!signal.aborted) {
       await converge(context, nowNs);
       const caughtUp = await driver.watchersCaughtUp(CATCH_UP_LIMIT_MS);
@@ -92,9 +97,32 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
     clearInterval(display);
     leadersEnd.abort();
     await leaders;
+    leases?.close();
     driver.close();
     context.progress.end();
   }
+}
+
+/** Granted before the first phase, and kept alive until the last has ended. */
+async function openLeases(
+  { plan, cluster, prng, originMs, signal }: LoadContext,
+  { recorder }: LoadDriver,
+  members: readonly LoadMember[],
+): Promise<Leases | null> {
+  if (plan.leases === null) return null;
+  const leader = await cluster.leader();
+  return await Leases.open({
+    plan: plan.leases,
+    members,
+    leader: leader?.member ?? null,
+    deadlineMs: plan.clients.deadlineMs,
+    network: nodeStreams,
+    clock: nodeClock,
+    originMs,
+    prng: prng.fork(),
+    recorder,
+    signal,
+  });
 }
 
 async function measurePhase(

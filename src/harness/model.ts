@@ -81,8 +81,11 @@ export interface LeasePlan {
   readonly count: number;
   readonly ttlSeconds: number;
   readonly keepAliveEveryMs: number;
-  /** Who is asked: every member in turn, or those that were followers when the load began. A client stays with its member. */
-  readonly through: "any" | "followers";
+  /**
+   * Who is asked to keep a lease: one member, of all in turn (`any`) or of those that were followers when the load began
+   * (`followers`), or each member, by a client there (`every`). A client stays with its member.
+   */
+  readonly through: "any" | "followers" | "every";
 }
 
 /** What the load driver can do, and how results are grouped everywhere: request type and read mode. */
@@ -209,8 +212,8 @@ export interface WatcherRecord {
 }
 
 /**
- * One request about one lease. `time-to-live` asks without renewing. A keepalive answered with 0, a time-to-live answered with -1:
- * the store does not know the lease.
+ * One request about one lease. `time-to-live` asks without renewing, and 0 is less than a second left. A keepalive answered with 0
+ * or less, a time-to-live answered with -1: the store does not know the lease.
  */
 export interface LeaseRecord {
   readonly type: "lease";

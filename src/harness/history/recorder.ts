@@ -1,6 +1,7 @@
 import { assert } from "../../base/assert.ts";
 import {
   type HistoryRecord,
+  type LeaseRecord,
   OPERATION_CLASSES,
   type OperationClass,
   type OperationRecord,
@@ -18,6 +19,8 @@ const CHUNK_MASK: number = CHUNK_ROWS - 1;
 const OPERATIONS_MAX = 8_000_000;
 const EVENTS_MAX = 8_000_000;
 const WATCHER_RECORDS_MAX = 100_000;
+/** Objects, unlike operations: leases are asked for some thousand times a second at most. About 150 bytes each. */
+const LEASE_RECORDS_MAX = 1_000_000;
 
 const OPEN = 0;
 const OK = 1;
@@ -77,6 +80,7 @@ export class Recorder {
   readonly #operations: OperationChunk[] = [];
   readonly #events: EventChunk[] = [];
   readonly #watcherRecords: WatcherRecord[] = [];
+  readonly #leaseRecords: LeaseRecord[] = [];
   readonly #reasons = new TextTable(1 << 16);
   readonly #foreign = new TextTable(100_000);
   readonly #operationsMax: number;
@@ -197,9 +201,18 @@ export class Recorder {
     this.#watcherRecords.push({ type: "watcher", watcher, member, atNs, what, revision, reason });
   }
 
+  /** A request about a lease is over. False: there was no room for it. */
+  lease(record: LeaseRecord): boolean {
+    if (this.#leaseRecords.length >= LEASE_RECORDS_MAX) return false;
+    this.#leaseRecords.push(record);
+    return true;
+  }
+
   /** Everything in order of start or arrival. Every operation must have ended. */
   *records(): Generator<HistoryRecord> {
-    const at = { event: 0, life: 0 };
+    // They came in the order of their ends.
+    this.#leaseRecords.sort((a, b) => a.startNs - b.startNs);
+    const at = { event: 0, life: 0, lease: 0 };
     for (let id = 0; id < this.#operationCount; id++) {
       yield* this.#arrivals(at, this.#chunk(id).startNs[id & CHUNK_MASK] as number);
       yield this.#operationRecord(id);
@@ -211,13 +224,18 @@ export class Recorder {
    * Goes on from `at` to what arrived before `limitNs`. What opens a watcher sorts before events of the same instant, what
    * closes it after them: the clock need not have moved between the two.
    */
-  *#arrivals(at: { event: number; life: number }, limitNs: number): Generator<HistoryRecord> {
+  *#arrivals(at: { event: number; life: number; lease: number }, limitNs: number): Generator<HistoryRecord> {
     for (;;) {
       const record = this.#watcherRecords[at.life];
       const lifeNs = record?.atNs ?? Number.POSITIVE_INFINITY;
       const eventNs = at.event < this.#eventCount ? this.#eventTime(at.event) : Number.POSITIVE_INFINITY;
-      if (Math.min(lifeNs, eventNs) >= limitNs) return;
-      if (record !== undefined && (lifeNs < eventNs || (lifeNs === eventNs && record.what === "opened"))) {
+      const lease = this.#leaseRecords[at.lease];
+      const leaseNs = lease?.startNs ?? Number.POSITIVE_INFINITY;
+      if (Math.min(lifeNs, eventNs, leaseNs) >= limitNs) return;
+      if (lease !== undefined && leaseNs <= Math.min(lifeNs, eventNs)) {
+        yield lease;
+        at.lease++;
+      } else if (record !== undefined && (lifeNs < eventNs || (lifeNs === eventNs && record.what === "opened"))) {
         yield record;
         at.life++;
       } else yield this.#eventRecord(at.event++);

@@ -26,6 +26,8 @@ const KEYS_MAX = 10_000_000;
 const VALUE_MAX_BYTES = 1 << 20;
 const LEASES_MAX = 100_000;
 const KEEPALIVE_MIN_MS = 10;
+/** Each leaves a record of its own. */
+const KEEPALIVES_MAX = 500_000;
 const MEGABYTES_MAX = 1 << 20;
 
 const duration = z.string().transform((text, context) => {
@@ -104,7 +106,7 @@ const leaseSchema = z
     count: count(LEASES_MAX),
     ttl: duration,
     keepAliveEvery: duration,
-    through: z.enum(["any", "followers"]).default("any"),
+    through: z.enum(["any", "followers", "every"]).default("any"),
   })
   .transform(({ count, ttl, keepAliveEvery, through }, context): LeasePlan => {
     if (ttl < 1000 || ttl % 1000 !== 0)
@@ -237,6 +239,16 @@ function crossChecks(plan: Plan): { path: PropertyKey[]; message: string }[] {
     if ((check === "watch" || check === "converged") && !writes)
       issues.push({ path: ["checks", i], message: `no phase's mix has a put, so "${check}" has nothing to judge` });
   });
+  if (plan.leases !== null) {
+    const { count, keepAliveEveryMs, through } = plan.leases;
+    const durationMs = plan.phases.reduce((sum, phase) => sum + phase.durationMs, 0);
+    const keepalives = count * (through === "every" ? plan.members : 1) * (durationMs / keepAliveEveryMs);
+    if (keepalives > KEEPALIVES_MAX)
+      issues.push({
+        path: ["leases", "count"],
+        message: `${Math.ceil(keepalives)} keepalives in one run are more than ${KEEPALIVES_MAX}: fewer leases, or rarer keepalives`,
+      });
+  }
   plan.faults.forEach((planned, i) => {
     const phase = plan.phases.find((candidate) => candidate.name === planned.phase);
     if (phase === undefined) {
