@@ -7,7 +7,7 @@ import type { Endpoint } from "./endpoints.ts";
 
 export interface BalancerOptions {
   readonly endpoints: readonly Endpoint[];
-  readonly network: StreamNetwork;
+  readonly networkOf: (endpoint: Endpoint) => StreamNetwork;
   readonly clock: Clock;
   readonly prng: Prng;
   /** How long a member may take to answer a new connection. */
@@ -31,12 +31,18 @@ export class Balancer {
   #next: number;
   #closed = false;
 
-  constructor({ endpoints, network, clock, prng, dialTimeoutMs }: BalancerOptions) {
+  constructor({ endpoints, networkOf, clock, prng, dialTimeoutMs }: BalancerOptions) {
     assert(endpoints.length > 0, "a client has an endpoint");
     this.#clock = clock;
     this.#routes = endpoints.map((endpoint) => ({
       endpoint,
-      channel: new GrpcChannel({ network, address: endpoint.address, clock, prng: prng.fork(), dialTimeoutMs }),
+      channel: new GrpcChannel({
+        network: networkOf(endpoint),
+        address: endpoint.address,
+        clock,
+        prng: prng.fork(),
+        dialTimeoutMs,
+      }),
     }));
     this.#restUntilMs = endpoints.map(() => 0);
     // Many clients with the same list must not all begin with its first member.

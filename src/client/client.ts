@@ -13,6 +13,8 @@ export interface ClientOptions {
   /** `host:port` or URL, at least one. */
   readonly endpoints: readonly string[];
   readonly network: StreamNetwork;
+  /** Dials https endpoints; without it they are refused. */
+  readonly secureNetwork?: StreamNetwork;
   readonly clock: Clock;
   readonly prng: Prng;
   /** Deadline of a unary call, all its attempts included. Default 5000. */
@@ -33,10 +35,15 @@ export class EtcdClient {
 
   /** Throws EndpointError. */
   constructor(options: ClientOptions) {
-    const { network, clock, prng, pinned = false, timeoutMs = 5000, dialTimeoutMs = 2000 } = options;
+    const { clock, prng, pinned = false, timeoutMs = 5000, dialTimeoutMs = 2000 } = options;
     const endpoints = parseAll(options.endpoints);
+    const networkOf = ({ secure, text }: Endpoint): StreamNetwork => {
+      const network = secure ? options.secureNetwork : options.network;
+      if (network === undefined) throw new EndpointError(`"${text}": https endpoints are not supported here`);
+      return network;
+    };
     if (pinned && endpoints.length !== 1) throw new EndpointError("a pinned client has exactly one endpoint");
-    const balancer = new Balancer({ endpoints, network, clock, prng, dialTimeoutMs });
+    const balancer = new Balancer({ endpoints, networkOf, clock, prng, dialTimeoutMs });
     const caller = new Caller({ balancer, clock, prng, timeoutMs, attemptsMax: pinned ? 1 : ATTEMPTS_MAX });
     this.#balancer = balancer;
     this.kv = new KvClient(caller);
@@ -53,7 +60,5 @@ export class EtcdClient {
 
 function parseAll(texts: readonly string[]): Endpoint[] {
   if (texts.length === 0) throw new EndpointError("no endpoint given");
-  const endpoints = texts.map(parseEndpoint);
-  if (endpoints.some((endpoint) => endpoint.secure)) throw new EndpointError("https endpoints are not supported yet");
-  return endpoints;
+  return texts.map(parseEndpoint);
 }

@@ -132,12 +132,14 @@ export interface HistoryHeader {
   readonly version: 1;
   readonly run: string;
   readonly members: readonly string[];
-  /** Revision of the store when the run began and nothing had been written: 1 for an empty store. */
+  /** Revision of the store when the run began and none of its keys had been written: 1 for an empty store. */
   readonly initialRevision: number;
   /** Numbered from 0; each must be heard of. */
   readonly watchers: number;
   /** Watch events that came after the recorder was full: above 0 no check of watches can pass. */
   readonly watchEventsLost: number;
+  /** False when others may write to the store, too, under other keys: revisions then move by themselves. Absent: true. */
+  readonly exclusive?: boolean;
 }
 
 /** What a client asked. Keys and values are text; a value is its unique head, padding left out. */
@@ -257,9 +259,17 @@ export type RunEvent = { readonly atNs: number } & (
   | { readonly kind: "fault-unproven"; readonly fault: string; readonly reason: string }
   | { readonly kind: "fault-healed"; readonly fault: string }
   | { readonly kind: "interrupted"; readonly signal: "SIGINT" | "SIGTERM" }
-  /** After the load: every member shows the same revision, or did not within the limit; -1 for one that does not answer. */
-  | { readonly kind: "converged"; readonly converged: boolean; readonly revisions: Readonly<Record<string, number>> }
-  /** After that: every watcher has delivered the newest revision any answer named, or has not within the limit. */
+  /**
+   * After the load: every member shows the same revision, or did not within the limit; -1 for one that does not answer. Where
+   * others write, too, revisions never stand still: there every member has reached `needed`, the newest change of the run's keys.
+   */
+  | {
+      readonly kind: "converged";
+      readonly converged: boolean;
+      readonly revisions: Readonly<Record<string, number>>;
+      readonly needed?: number;
+    }
+  /** After that: every watcher has delivered the newest change of the run's keys that any answer showed, or has not within the limit. */
   | { readonly kind: "watchers-waited"; readonly caughtUp: boolean }
   /** Something of ours failed: nothing follows from this run. */
   | { readonly kind: "harness-broke"; readonly reason: string }

@@ -5,12 +5,14 @@ import { answered as answeredWith, content, count, describe, Findings } from "./
 export interface ConvergedOptions {
   readonly initialRevision: number;
   readonly members: readonly string[];
+  /** False when others write to the store too: then revisions go on moving. */
+  readonly exclusive?: boolean;
 }
 
 /**
- * After the faults are healed the cluster must come back: every member reaches the same revision, and reads of the phase "final"
- * show, for every key, its last acknowledged write or something later. Unknown when a member was down, nobody waited for
- * convergence, or a key with acknowledged writes was not read at the end.
+ * After the faults are healed the cluster must come back: every member reaches the same revision (where others write, too: that
+ * of the last acknowledged write), and reads of the phase "final" show, for every key, its last acknowledged write or something
+ * later. Unknown when a member was down, nobody waited for convergence, or a key with acknowledged writes was not read at the end.
  */
 export function checkConverged(
   operations: readonly OperationRecord[],
@@ -19,7 +21,13 @@ export function checkConverged(
 ): CheckResult {
   const facts = new StoreFacts(operations, options.initialRevision);
   const findings = new Findings();
-  const doubts = [checkMembers(events, options.members, findings), checkFinalReads(operations, facts, findings)];
+  const exclusive = options.exclusive ?? true;
+  const last = [...facts.byRevision.keys()].reduce((a, b) => Math.max(a, b), options.initialRevision);
+  const needed = exclusive ? null : last;
+  const doubts = [
+    checkMembers(events, options.members, needed, findings),
+    checkFinalReads(operations, facts, findings),
+  ];
   const doubt = doubts.find((text) => text !== null) ?? null;
   if (findings.total > 0) {
     return findings.result(
@@ -32,12 +40,17 @@ export function checkConverged(
   return findings.result(
     "converged",
     "valid",
-    `All members reached the same revision and ${count(facts.byRevision.size, "acknowledged write")} survived.`,
+    `All members reached ${exclusive ? "the same revision" : `rev ${last}`} and ${count(facts.byRevision.size, "acknowledged write")} survived.`,
   );
 }
 
-/** Why it cannot be told, or null. */
-function checkMembers(events: readonly RunEvent[], members: readonly string[], findings: Findings): string | null {
+/** Why it cannot be told, or null. `needed`: what every member has to reach; null when they all have to show the same. */
+function checkMembers(
+  events: readonly RunEvent[],
+  members: readonly string[],
+  needed: number | null,
+  findings: Findings,
+): string | null {
   const down = new Set<string>();
   let final: Extract<RunEvent, { kind: "converged" }> | null = null;
   for (const event of [...events].sort((a, b) => a.atNs - b.atNs)) {
@@ -52,11 +65,13 @@ function checkMembers(events: readonly RunEvent[], members: readonly string[], f
   const said = Object.entries(final.revisions).filter(([, revision]) => revision >= 0);
   const silent = members.filter((member) => !said.some(([name]) => name === member));
   const shown = said.map(([member, revision]) => `${member} rev ${revision}`);
-  const distinct = new Set(said.map(([, revision]) => revision)).size;
+  const revisions = said.map(([, revision]) => revision);
+  const apart = needed === null ? new Set(revisions).size > 1 : revisions.some((revision) => revision < needed);
   if (down.size > 0) return `${[...down].join(", ")} was down when the members should have converged.`;
-  if (silent.length > 0 && distinct <= 1) return `${silent.join(", ")} did not say what revision it had reached.`;
-  if (distinct === 1) return final.converged ? null : "The members did not say in time that they had converged.";
-  findings.add(`the members did not reach the same revision: ${shown.join(", ")}`, [], final.atNs);
+  if (silent.length > 0 && !apart) return `${silent.join(", ")} did not say what revision it had reached.`;
+  if (!apart) return final.converged ? null : "The members did not say in time that they had converged.";
+  const what = needed === null ? "the same revision" : `rev ${needed}`;
+  findings.add(`the members did not all reach ${what}: ${shown.join(", ")}`, [], final.atNs);
   return null;
 }
 

@@ -38,7 +38,6 @@ export interface JudgeOptions {
   /** Time for each of the two searches, after which they say unknown. */
   readonly limitMs?: number;
   readonly steps?: number;
-  readonly exclusive?: boolean;
   /** Leases the plan holds. */
   readonly leases?: number;
 }
@@ -70,12 +69,12 @@ export function judge(records: RunRecords, options: JudgeOptions): Verdict {
 
 function runCheck(name: CheckName, records: RunRecords, options: JudgeOptions): CheckResult {
   const { operations, header } = records;
-  const { initialRevision } = header;
+  const { initialRevision, exclusive = true } = header;
   switch (name) {
     case "linearizable":
       return checkLinearizable(operations, linearizableOptions(records, options));
     case "serializable":
-      return checkSerializable(operations, { initialRevision, exclusive: options.exclusive ?? true });
+      return checkSerializable(operations, { initialRevision, exclusive });
     case "watch":
       return checkWatch(operations, records.watchEvents, records.watchers, {
         initialRevision,
@@ -84,7 +83,7 @@ function runCheck(name: CheckName, records: RunRecords, options: JudgeOptions): 
         waited: waitedFor(records),
       });
     case "converged":
-      return checkConverged(operations, records.events, { initialRevision, members: header.members });
+      return checkConverged(operations, records.events, { initialRevision, members: header.members, exclusive });
     case "lease":
       return checkLease(records.leases, { planned: options.leases ?? 1 });
   }
@@ -110,7 +109,7 @@ function linearizableOptions(
   const limitMs = options.limitMs ?? LIMIT_MS;
   return {
     initialRevision: records.header.initialRevision,
-    exclusive: options.exclusive ?? true,
+    exclusive: records.header.exclusive ?? true,
     budget: { steps: options.steps ?? DEFAULT_STEPS, expired: () => options.nowMs() - startedMs > limitMs },
   };
 }

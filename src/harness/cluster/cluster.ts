@@ -19,7 +19,7 @@ export interface ClusterMember {
 /** A running cluster, whatever runs it. Made by a runtime (launch.ts). */
 export interface Cluster {
   readonly members: readonly ClusterMember[];
-  /** Of the Toxiproxy between the members: HTTP API. Proxies are named by `clientProxy` and `peerProxy` (network.ts). */
+  /** Of the Toxiproxy between the members: HTTP API; empty where there is none. Proxies are named by `clientProxy` and `peerProxy` (network.ts). */
   readonly proxyUrl: string;
   /** What it is, for the report. */
   readonly proxyVersion: string;

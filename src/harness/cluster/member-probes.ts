@@ -1,4 +1,5 @@
 import type { Prng } from "../../base/prng.ts";
+import type { TlsOptions } from "../../env/node/streams-tls.ts";
 import type { Cluster } from "./cluster.ts";
 import { MemberProbe, type MemberStatus } from "./probe.ts";
 
@@ -10,9 +11,9 @@ export class MemberProbes implements Questions {
   /** Learned from the members' answers. */
   readonly #nameOfId = new Map<bigint, string>();
 
-  /** `endpoints`: name -> URL. Owns its connections until `close`. */
-  constructor(endpoints: ReadonlyMap<string, string>, prng: Prng) {
-    this.#probes = new Map([...endpoints].map(([name, url]) => [name, new MemberProbe(url, prng.fork())]));
+  /** `endpoints`: name -> URL; `tls`: for those that are https. Owns its connections until `close`. */
+  constructor(endpoints: ReadonlyMap<string, string>, prng: Prng, tls: TlsOptions = {}) {
+    this.#probes = new Map([...endpoints].map(([name, url]) => [name, new MemberProbe(url, prng.fork(), tls)]));
   }
 
   async leader(): Promise<{ readonly member: string; readonly term: number } | null> {

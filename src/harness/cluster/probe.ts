@@ -1,8 +1,10 @@
-import { request } from "node:http";
+import { request as requestHttp } from "node:http";
+import { type RequestOptions, request as requestHttps } from "node:https";
 import type { Prng } from "../../base/prng.ts";
 import { EtcdClient } from "../../client/client.ts";
 import { nodeClock } from "../../env/node/clock.ts";
 import { nodeStreams } from "../../env/node/streams.ts";
+import { type TlsOptions, tlsStreams } from "../../env/node/streams-tls.ts";
 
 const STATUS_TIMEOUT_MS = 1000;
 const METRICS_TIMEOUT_MS = 2000;
@@ -19,13 +21,17 @@ export interface MemberStatus {
 /** Questions to one member at one address, direct or through the proxy. Answers null when it does not say in time. */
 export class MemberProbe {
   readonly #endpoint: string;
+  readonly #tls: TlsOptions;
   readonly #client: EtcdClient;
 
-  constructor(endpoint: string, prng: Prng) {
+  /** `tls`: for an https endpoint. */
+  constructor(endpoint: string, prng: Prng, tls: TlsOptions = {}) {
     this.#endpoint = endpoint;
+    this.#tls = tls;
     this.#client = new EtcdClient({
       endpoints: [endpoint],
       network: nodeStreams,
+      ...(endpoint.startsWith("https:") ? { secureNetwork: tlsStreams(tls) } : {}),
       clock: nodeClock,
       prng,
       pinned: true,
@@ -57,7 +63,7 @@ export class MemberProbe {
 
   /** CPU time of the process since its start, user and system, in seconds. */
   async cpuSeconds(): Promise<number | null> {
-    const text = await httpGet(`${this.#endpoint}/metrics`);
+    const text = await httpGet(`${this.#endpoint}/metrics`, this.#tls);
     const match = /^process_cpu_seconds_total(?:\{[^}]*\})?\s+(\S+)/m.exec(text ?? "");
     const seconds = match === null ? Number.NaN : Number(match[1]);
     return Number.isFinite(seconds) ? seconds : null;
@@ -69,10 +75,11 @@ export class MemberProbe {
 }
 
 /** Null on any failure. */
-function httpGet(url: string): Promise<string | null> {
+function httpGet(url: string, { ca, cert, key }: TlsOptions): Promise<string | null> {
   return new Promise((resolve) => {
     const failed = (): void => resolve(null);
-    const outgoing = request(url, { agent: false, timeout: METRICS_TIMEOUT_MS }, (incoming) => {
+    const options: RequestOptions = { agent: false, timeout: METRICS_TIMEOUT_MS, ca, cert, key };
+    const outgoing = (url.startsWith("https:") ? requestHttps : requestHttp)(url, options, (incoming) => {
       let text = "";
       incoming.setEncoding("utf8");
       incoming.on("data", (part: string) => {

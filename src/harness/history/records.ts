@@ -29,7 +29,11 @@ export function readHeader(input: unknown): HistoryHeader {
   const initialRevision = ordinal(fields, "initialRevision");
   const watchEventsLost = ordinal(fields, "watchEventsLost");
   const watchers = ordinal(fields, "watchers");
-  return { type: "history", version: 1, run: text(fields, "run"), members, initialRevision, watchers, watchEventsLost };
+  const run = text(fields, "run");
+  const exclusive = fields["exclusive"] ?? true;
+  if (typeof exclusive !== "boolean") throw wrong(fields, "exclusive", "true or false");
+  const header = { type: "history", version: 1, run, members, initialRevision, watchers, watchEventsLost } as const;
+  return exclusive ? header : { ...header, exclusive };
 }
 
 export function readRecord(input: unknown): HistoryRecord {

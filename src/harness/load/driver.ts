@@ -203,9 +203,14 @@ export class LoadDriver {
     });
   }
 
-  /** Waits until every watcher has seen the newest revision that any answer named, `limitMs` at most; true when all have. */
+  /** The revision of the newest change of the run's keys that any answer showed; 0 before the first. */
+  get newestChange(): number {
+    return this.#workload.newestChange;
+  }
+
+  /** Waits until every watcher has seen the newest change, `limitMs` at most; true when all have. */
   async watchersCaughtUp(limitMs: number): Promise<boolean> {
-    const newest = this.#workload.newestRevision;
+    const newest = this.#workload.newestChange;
     return this.#until(limitMs, () => this.#watchers.every((watcher) => watcher.seenRevision >= newest));
   }
 

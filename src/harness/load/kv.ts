@@ -35,7 +35,7 @@ export class KvWorkload {
   readonly #keys: Keys;
   readonly #values: Values;
   readonly #recorder: Recorder;
-  #newestRevision = 0;
+  #newestChange = 0;
 
   constructor(keys: Keys, values: Values, recorder: Recorder) {
     this.#keys = keys;
@@ -43,9 +43,9 @@ export class KvWorkload {
     this.#recorder = recorder;
   }
 
-  /** The newest revision that any answer named. */
-  get newestRevision(): number {
-    return this.#newestRevision;
+  /** The revision of the newest change of the run's keys that any answer showed; 0 before the first. */
+  get newestChange(): number {
+    return this.#newestChange;
   }
 
   /** Sends operation `id`. `done` is called at most once; the deadline is the caller's. */
@@ -78,12 +78,13 @@ export class KvWorkload {
   /** Takes down the answer to operation `id` on `key`. */
   record(kind: number, key: number, id: number, endNs: number, answer: Answer): void {
     const revision = answer.header?.revision ?? 0;
-    if (revision > this.#newestRevision) this.#newestRevision = revision;
     switch (OPERATION_CLASSES[kind] as OperationClass) {
       case "put":
+        this.#changed(revision);
         this.#recorder.answeredPut(id, endNs, revision);
         return;
       case "delete":
+        if ((answer as DeleteRangeResponse).deleted > 0) this.#changed(revision);
         this.#recorder.answeredDelete(id, endNs, revision, (answer as DeleteRangeResponse).deleted);
         return;
       case "get-linearizable":
@@ -93,6 +94,7 @@ export class KvWorkload {
         else {
           // A value of another key is nothing that this key ever held, so the checks must not take it for one of its own.
           const asked = this.#keys.indexOf(kv.key) === key;
+          if (asked) this.#changed(kv.modRevision);
           const value = asked
             ? this.valueCode(kv.value)
             : this.#recorder.foreign(`${foreignText(kv.key)} answered instead`);
@@ -100,6 +102,10 @@ export class KvWorkload {
         }
       }
     }
+  }
+
+  #changed(revision: number): void {
+    if (revision > this.#newestChange) this.#newestChange = revision;
   }
 
   /** The recorder's code of a value. */

@@ -23,7 +23,9 @@ export function eventText(event: RunEvent): string {
       return `interrupted by ${event.signal}`;
     case "converged": {
       const all = Object.entries(event.revisions).map(([member, revision]) => `${member} ${revision}`);
-      return `${event.converged ? "all members agree" : "the members do not agree"}: revision ${all.join(", ")}`;
+      const agree = event.converged ? "all members agree" : "the members do not agree";
+      const reached = `${event.converged ? "every member has" : "not every member has"} reached revision ${event.needed}`;
+      return `${event.needed === undefined ? agree : reached}: revision ${all.join(", ")}`;
     }
     case "watchers-waited":
       return event.caughtUp ? "every watcher has caught up" : "a watcher has not caught up";
