@@ -51,7 +51,7 @@ export async function launchCluster(options: LaunchOptions): Promise<Cluster> {
     const version = await answer(proxy, "the proxy", () => control.version(), options.signal);
     // The second hop costs time that the report's reader should know of.
     const way = needsDialer(options.target) ? ", to peers by way of SOCKS5" : "";
-    const proxyVersion = `${options.proxy.name} ${version}${way}`;
+    const proxyVersion = `${options.proxy.name} ${options.proxy.version ?? version}${way}`;
     await createProxies(addresses, ports, control);
     if (needsDialer(options.target)) {
       for (const { socksPort } of addresses) await ports.release(socksPort);

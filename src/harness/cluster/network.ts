@@ -18,6 +18,8 @@ export interface ProxyControl {
 /** How to run such a server and talk to it. */
 export interface ProxyProgram {
   readonly name: string;
+  /** Known better than it says itself; null: it is asked. */
+  readonly version: string | null;
   /** Program and arguments that serve the HTTP API on 127.0.0.1:`port`. */
   command(port: number, seed: number): readonly string[];
   connect(url: string): ProxyControl;

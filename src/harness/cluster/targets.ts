@@ -49,7 +49,7 @@ export function memberStart(
     case "ts": {
       const dials = [...member.dialPorts].map(([name, port]) => `${name}=${localUrl(port)}`).join(",");
       // Members announce their real peer URLs, so that ids do not depend on the proxies.
-      const flags = etcdFlags(member, members, runDir, ({ peerPort }) => localUrl(peerPort));
+      const flags = processFlags(member, members, runDir, ({ peerPort }) => localUrl(peerPort));
       return {
         command: [
           process.execPath,
@@ -64,7 +64,7 @@ export function memberStart(
     }
     case "etcd":
       return {
-        command: [program.binary, ...etcdFlags(member, members, runDir, (peer) => `http://${peerAuthority(peer)}`)],
+        command: [program.binary, ...processFlags(member, members, runDir, (peer) => `http://${peerAuthority(peer)}`)],
         environment: dialerEnvironment(memberEnvironment(), member.socksPort),
       };
     default:
@@ -82,23 +82,47 @@ export function needsDialer(program: Program): boolean {
   return program.kind === "etcd";
 }
 
-/** The flags every etcd knows. */
-function etcdFlags(
+function processFlags(
   member: MemberAddresses,
   members: readonly MemberAddresses[],
   runDir: string,
   peerUrl: (member: MemberAddresses) => string,
 ): readonly string[] {
+  return etcdFlags({
+    name: member.name,
+    token: basename(runDir),
+    dataDir: memberDataDir(runDir, member.name),
+    listenPeerUrl: localUrl(member.peerPort),
+    listenClientUrl: localUrl(member.clientPort),
+    advertiseClientUrl: localUrl(member.proxiedClientPort),
+    peerUrls: new Map(members.map((each) => [each.name, peerUrl(each)])),
+  });
+}
+
+export interface EtcdSettings {
+  readonly name: string;
+  /** Tells clusters with equal URLs apart. */
+  readonly token: string;
+  readonly dataDir: string;
+  readonly listenPeerUrl: string;
+  readonly listenClientUrl: string;
+  readonly advertiseClientUrl: string;
+  /** Of every member by name, this one among them. */
+  readonly peerUrls: ReadonlyMap<string, string>;
+}
+
+/** The flags every etcd knows. */
+export function etcdFlags(settings: EtcdSettings): readonly string[] {
   return [
-    ["--name", member.name],
-    ["--data-dir", memberDataDir(runDir, member.name)],
-    ["--listen-peer-urls", localUrl(member.peerPort)],
-    ["--initial-advertise-peer-urls", peerUrl(member)],
-    ["--listen-client-urls", localUrl(member.clientPort)],
-    ["--advertise-client-urls", localUrl(member.proxiedClientPort)],
-    ["--initial-cluster", members.map((each) => `${each.name}=${peerUrl(each)}`).join(",")],
+    ["--name", settings.name],
+    ["--data-dir", settings.dataDir],
+    ["--listen-peer-urls", settings.listenPeerUrl],
+    ["--initial-advertise-peer-urls", settings.peerUrls.get(settings.name) as string],
+    ["--listen-client-urls", settings.listenClientUrl],
+    ["--advertise-client-urls", settings.advertiseClientUrl],
+    ["--initial-cluster", [...settings.peerUrls].map(([name, url]) => `${name}=${url}`).join(",")],
     ["--initial-cluster-state", "new"],
-    ["--initial-cluster-token", basename(runDir)],
+    ["--initial-cluster-token", settings.token],
     ["--heartbeat-interval", String(HEARTBEAT_MS)],
     ["--election-timeout", String(ELECTION_MS)],
   ].flat();

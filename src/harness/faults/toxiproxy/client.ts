@@ -61,8 +61,9 @@ export class ToxiproxyClient {
   }
 
   async version(): Promise<string> {
-    const answer: unknown = JSON.parse(await this.#toxiproxy.getVersion());
-    return typeof answer === "object" && answer !== null && "version" in answer ? String(answer.version) : "unknown";
+    const answer = await this.#toxiproxy.getVersion();
+    // JSON; older servers (2.5) answer with the bare version.
+    return /"version":\s*"([^"]*)"/.exec(answer)?.[1] ?? answer.trim();
   }
 
   /** Creates or replaces; the answer has the bound addresses, in the order asked. */
