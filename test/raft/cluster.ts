@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import type { MemberId, Term } from "../../src/base/ids.ts";
+import type { LogIndex, MemberId, Term } from "../../src/base/ids.ts";
 import { Prng } from "../../src/base/prng.ts";
-import type { Entry, Message, Ready } from "../../src/etcd/model.ts";
+import type { Change, Configuration, Entry, LogBase, Message, Ready } from "../../src/etcd/model.ts";
+import { decodeConfigEntry } from "../../src/etcd/raft/configuration.ts";
 import { majority } from "../../src/etcd/raft/quorum.ts";
-import { TestMember } from "./test-member.ts";
+import { TestMember, type TestMemberOptions } from "./test-member.ts";
 
 /** How much of each trouble one seed brings; some seeds leave some of it out altogether. */
 interface Troubles {
@@ -15,6 +16,17 @@ interface Troubles {
   readonly unreachable: number;
   readonly slowSync: number;
   readonly tick: number;
+  readonly compact: number;
+  readonly change: number;
+  readonly transfer: number;
+}
+
+/** A file on its way to a follower. */
+interface Stream {
+  readonly from: TestMember;
+  readonly life: number;
+  readonly to: MemberId;
+  readonly snapshot: LogBase;
 }
 
 interface PendingRead {
@@ -24,7 +36,8 @@ interface PendingRead {
   readonly life: number;
 }
 
-const text = (entry: Entry): string => Buffer.from(entry.data).toString();
+const text = (entry: Entry): string => (entry.kind === "config" ? "" : Buffer.from(entry.data).toString());
+const NEWCOMERS_MAX = 3;
 
 /**
  * A cluster in memory whose network and disks misbehave as one seed says, and a judge that looks at every Ready and every
@@ -35,6 +48,11 @@ export class RandomCluster {
   readonly #prng: Prng;
   readonly #troubles: Troubles;
   #network: Message[] = [];
+  #streams: Stream[] = [];
+  readonly #options: Omit<TestMemberOptions, "id" | "voters">;
+  readonly #founders: readonly MemberId[];
+  /** Members that have applied their own removal: stopped for good. */
+  readonly #retired = new Set<MemberId>();
   readonly #cut = new Set<string>();
   #slow: TestMember | null = null;
   readonly #leaders = new Map<Term, MemberId>();
@@ -45,7 +63,22 @@ export class RandomCluster {
   readonly #droppedProposals = new Set<string>();
   #ids = 0;
   /** What happened, so that a test can assert that the seeds reach what they are meant to reach. */
-  readonly seen = { elections: 0, commits: 0, reads: 0, droppedReads: 0, crashes: 0, truncations: 0, forwarded: 0 };
+  readonly seen = {
+    elections: 0,
+    commits: 0,
+    reads: 0,
+    droppedReads: 0,
+    crashes: 0,
+    truncations: 0,
+    forwarded: 0,
+    compactions: 0,
+    snapshots: 0,
+    staleSnapshots: 0,
+    changes: 0,
+    retirements: 0,
+    transfers: 0,
+    transferred: 0,
+  };
 
   constructor(seed: number) {
     this.#prng = new Prng(seed);
@@ -60,18 +93,22 @@ export class RandomCluster {
       unreachable: maybe(0.02),
       slowSync: this.#prng.float(),
       tick: this.#prng.pick([0.1, 0.3, 0.6]),
+      compact: maybe(0.03),
+      change: maybe(0.03),
+      transfer: maybe(0.02),
     };
     const limits = {
       appendBytes: this.#prng.pick([1, 20, 1 << 20]),
       windowAppends: this.#prng.pick([1, 2, 64]),
-      uncommittedBytes: this.#prng.pick([30, 1 << 20]),
+      uncommittedBytes: this.#prng.pick([60, 1 << 20]),
       waitingReads: this.#prng.pick([2, 1000]),
     };
-    const voters = Array.from({ length: count }, (_, i) => BigInt(i + 1) as MemberId);
     const electionTicks = 5 + this.#prng.below(8);
     const heartbeatTicks = 1 + this.#prng.below(2);
-    for (const id of voters) {
-      this.members.push(new TestMember({ id, voters, seed, electionTicks, heartbeatTicks, limits }));
+    this.#options = { seed, electionTicks, heartbeatTicks, limits };
+    this.#founders = Array.from({ length: count }, (_, i) => BigInt(i + 1) as MemberId);
+    for (const id of this.#founders) {
+      this.members.push(new TestMember({ id, voters: this.#founders, ...this.#options }));
     }
   }
 
@@ -84,10 +121,12 @@ export class RandomCluster {
     const member = this.#prng.pick(this.members);
     const { crash, partition, unreachable, slowSync, tick } = this.#troubles;
     if (this.#prng.float() < partition) this.#changePartition();
+    if (this.#prng.float() < 0.2) this.#stream();
     if (member.core === null) {
-      if (this.#prng.float() < 0.05) member.start();
+      if (this.#prng.float() < 0.05 && !this.#retired.has(member.id)) member.start();
       return;
     }
+    this.#reorganise(member);
     if (this.#prng.float() < crash) {
       this.#crash(member);
       return;
@@ -108,10 +147,72 @@ export class RandomCluster {
 
   #crash(member: TestMember): void {
     this.seen.crashes++;
-    member.crash(this.#prng.below(member.unsynced.length + 1), this.#prng.float() < 0.5);
-    for (const [id, read] of this.#reads) if (read.member === member.id) this.#reads.delete(id);
-    this.#applied.delete(member.id);
+    member.crash(this.#prng.below(member.unsynced.length + 1), this.#prng.below(3));
+    this.#forgetReads(member);
+    this.#applied.set(member.id, member.disk.base.index);
     this.#checkDisk(member);
+  }
+
+  #forgetReads(member: TestMember): void {
+    for (const [id, read] of this.#reads) if (read.member === member.id) this.#reads.delete(id);
+  }
+
+  /** Perhaps forgets a part of the log, changes the membership, or asks for another leader. */
+  #reorganise(member: TestMember): void {
+    const { compact, change, transfer } = this.#troubles;
+    const { applied, baseIndex, role } = member.running.status;
+    if (this.#prng.float() < compact && applied > baseIndex) {
+      member.compact((baseIndex + 1 + this.#prng.below(applied - baseIndex)) as LogIndex);
+      this.seen.compactions++;
+    }
+    if (this.#prng.float() < change) {
+      member.step({ kind: "change", id: ++this.#ids, change: this.#drawChange(), context: Buffer.from("why") });
+    }
+    if (this.#prng.float() < transfer) {
+      const target = this.#prng.pick(this.members).id;
+      member.step({ kind: "transfer", target });
+      if (role === "leader" && member.running.status.transferee === target) this.seen.transfers++;
+    }
+    this.#afterStep(member);
+  }
+
+  /** A member that was removed never comes back: its id is used up. */
+  #drawChange(): Change {
+    const kind = this.#prng.pick(["add-voter", "add-learner", "promote", "promote", "remove"] as const);
+    if (kind === "promote" || kind === "remove") return { kind, member: this.#prng.pick(this.members).id };
+    const unused = this.members.filter(({ id }) => !this.#founders.includes(id) && !this.#wasNamed(id));
+    if (unused.length > 0) return { kind, member: this.#prng.pick(unused).id };
+    if (this.members.length - this.#founders.length >= NEWCOMERS_MAX) return { kind: "remove", member: 1n as MemberId };
+    const id = BigInt(this.members.length + 1) as MemberId;
+    this.members.push(new TestMember({ id, voters: [], ...this.#options }));
+    return { kind, member: id };
+  }
+
+  /** Whether a committed configuration, up to an index, ever had this newcomer. */
+  #wasNamed(id: MemberId, index = this.#committed.length): boolean {
+    const changes = this.#committed.slice(0, index).filter((entry) => entry.kind === "config");
+    return changes.some((entry) => isNamed(decodeConfigEntry(entry).configuration, id));
+  }
+
+  /** The oldest stream ends: it breaks, or its file arrives, and perhaps once more later. */
+  #stream(): void {
+    const stream = this.#streams.shift();
+    if (stream !== undefined) this.#endStream(stream, this.#prng.float() < 0.7, this.#prng.float() < 0.2);
+  }
+
+  #endStream(stream: Stream, arrives: boolean, again: boolean): void {
+    const { from, life, to, snapshot } = stream;
+    const target = this.members[Number(to) - 1] as TestMember;
+    const taken = arrives && target.core !== null && !this.#cut.has(`${from.id}>${to}`);
+    if (taken) {
+      if (snapshot.index <= target.running.status.committed) this.seen.staleSnapshots++;
+      target.step({ kind: "snapshot-received", snapshot });
+      this.#turn(target);
+    }
+    if (from.core !== null && from.lives === life) {
+      from.step({ kind: "snapshot-sent", peer: to, index: taken ? snapshot.index : null });
+    }
+    if (again) this.#streams.push({ ...stream, life: -1 });
   }
 
   #changePartition(): void {
@@ -175,14 +276,34 @@ export class RandomCluster {
   }
 
   #turn(member: TestMember): boolean {
-    const before = member.view.entries.length;
+    const before = member.view.lastIndex;
     const turn = member.turn();
     if (turn === null) return false;
     const first = turn.ready.entriesToPersist[0];
     if (first !== undefined && first.index <= before) this.seen.truncations++;
     this.#send(turn.leaving);
+    for (const to of turn.ready.snapshotsToSend) {
+      const { applied } = member.running.status;
+      const snapshot = member.running.baseAt(applied);
+      assert.ok(snapshot !== null, "the state that is applied has a place in the log");
+      this.#streams.push({ from: member, life: member.lives, to, snapshot });
+    }
+    this.seen.transferred += turn.leaving.filter(({ kind }) => kind === "timeout-now").length;
     this.#judge(member, turn.ready);
+    this.#retire(member);
     return true;
+  }
+
+  /** A driver stops its member when it has applied its removal. */
+  #retire(member: TestMember): void {
+    const applied = this.#applied.get(member.id) ?? 0;
+    if (isNamed(this.#configurationAt(applied), member.id)) return;
+    // One that is to join may apply what was before it was added.
+    if (!this.#founders.includes(member.id) && !this.#wasNamed(member.id, applied)) return;
+    this.seen.retirements++;
+    this.#retired.add(member.id);
+    this.#forgetReads(member);
+    member.crash(member.unsynced.length);
   }
 
   #sync(member: TestMember, count: number): void {
@@ -205,19 +326,47 @@ export class RandomCluster {
     const status = member.core?.status;
     if (status === undefined || status.role !== "leader") return;
     for (let index = this.#committed.length + 1; index <= status.committed; index++) {
-      const entry = member.disk.entries[index - 1] ?? member.view.entries[index - 1];
-      assert.ok(entry !== undefined, "a leader holds what it commits");
-      const holders = this.members.filter((other) => other.disk.entries[index - 1]?.term === entry.term);
-      assert.ok(holders.length >= majority(this.members.length), `entry ${index} is on the disks of a majority`);
+      const entry = member.view.entryAt(index);
+      assert.ok(entry !== null, "a leader holds what it commits");
+      const { voters } = status.configuration;
+      const holders = voters.filter((id) => this.members[Number(id) - 1]?.disk.holds(entry));
+      assert.ok(holders.length >= majority(voters.length), `entry ${index} is on the disks of a majority`);
       assert.ok(!this.#droppedProposals.has(text(entry)), `a dropped proposal is not committed: ${text(entry)}`);
+      if (entry.kind === "config") this.#judgeChange(entry);
       this.#committed.push(entry);
       this.seen.commits++;
     }
   }
 
+  /** Committed configurations differ by one step. */
+  #judgeChange(entry: Entry): void {
+    this.seen.changes++;
+    const before = this.#configurationAt(this.#committed.length);
+    const after = decodeConfigEntry(entry).configuration;
+    const moved = (from: readonly MemberId[], to: readonly MemberId[]): number =>
+      from.filter((id) => !to.includes(id)).length;
+    assert.ok(moved(before.voters, after.voters) + moved(after.voters, before.voters) <= 1, "one voter at a time");
+    assert.ok(after.voters.length > 0, "somebody decides");
+  }
+
+  /** What the committed log says of the members as of an index. */
+  #configurationAt(index: number): Configuration {
+    const last = this.#committed.slice(0, index).findLast((entry) => entry.kind === "config");
+    return last === undefined ? { voters: this.#founders, learners: [] } : decodeConfigEntry(last).configuration;
+  }
+
+  #judgeSnapshot(member: TestMember, snapshot: LogBase): void {
+    this.seen.snapshots++;
+    assert.equal(snapshot.term, this.#committed[snapshot.index - 1]?.term, "a snapshot is of what was committed");
+    assert.deepEqual(snapshot.configuration, this.#configurationAt(snapshot.index), "and names the members as of then");
+    assert.ok(snapshot.index > (this.#applied.get(member.id) ?? 0), "a snapshot never goes back");
+    this.#applied.set(member.id, snapshot.index);
+  }
+
   #judge(member: TestMember, ready: Ready): void {
     this.#afterStep(member);
     if (ready.leadership?.role === "leader") this.#judgeLeader(member, ready.leadership.term);
+    if (ready.snapshot !== null) this.#judgeSnapshot(member, ready.snapshot);
     for (const entry of ready.entriesToApply) {
       const expected = this.#committed[entry.index - 1];
       assert.ok(expected !== undefined, `member ${member.id} applies only what was committed: ${entry.index}`);
@@ -250,15 +399,14 @@ export class RandomCluster {
     this.seen.elections++;
     assert.equal(member.disk.hardState.vote, member.id, "a leader's own vote is on its disk");
     for (const entry of this.#committed) {
-      const own = member.view.entries[entry.index - 1];
-      assert.equal(own?.term, entry.term, `the leader of term ${term} holds committed entry ${entry.index}`);
+      assert.ok(member.view.holds(entry), `the leader of term ${term} holds committed entry ${entry.index}`);
     }
   }
 
   /** One vote a term, and terms that never go back, on what is durable. */
   #checkDisk(member: TestMember): void {
     const { term, vote, commit } = member.disk.hardState;
-    assert.ok(commit <= member.disk.entries.length, "the saved commit lies within the saved log");
+    assert.ok(commit <= member.disk.lastIndex, "the saved commit lies within the saved log");
     if (vote === 0n) return;
     const key = `${member.id}@${term}`;
     const earlier = this.#votes.get(key);
@@ -271,11 +419,11 @@ export class RandomCluster {
     for (const one of this.members) {
       for (const other of this.members) {
         let agreed = false;
-        for (let at = Math.min(one.view.entries.length, other.view.entries.length) - 1; at >= 0; at--) {
-          const [a, b] = [one.view.entries[at] as Entry, other.view.entries[at] as Entry];
+        const first = Math.max(one.view.base.index, other.view.base.index) + 1;
+        for (let at = Math.min(one.view.lastIndex, other.view.lastIndex); at >= first; at--) {
+          const [a, b] = [one.view.entryAt(at) as Entry, other.view.entryAt(at) as Entry];
           if (a.term === b.term) agreed = true;
-          if (agreed)
-            assert.deepEqual([a.term, text(a)], [b.term, text(b)], `logs match below an equal entry: ${at + 1}`);
+          if (agreed) assert.deepEqual([a.term, text(a)], [b.term, text(b)], `logs match below an equal entry: ${at}`);
         }
       }
     }
@@ -287,32 +435,37 @@ export class RandomCluster {
   heal(): void {
     this.#cut.clear();
     this.#network = [];
-    for (const member of this.members) if (member.core === null) member.start();
-    this.#settle(60);
+    for (const member of this.members) if (member.core === null && !this.#retired.has(member.id)) member.start();
+    this.#settle(80);
     const leader = this.members.find((member) => member.core?.status.role === "leader");
     assert.ok(leader !== undefined, "a healed cluster has a leader");
     assert.equal(this.#reads.size, 0, "no read waits for ever");
-    const last = this.members.map((member) => this.propose(member));
-    const reads = this.members.map((member) => this.read(member));
+    const { configuration } = leader.running.status;
+    const named = this.members.filter((member) => isNamed(configuration, member.id));
+    const last = named.map((member) => this.propose(member));
+    const reads = named.map((member) => this.read(member));
     const answered = this.seen.reads;
     this.#settle(20);
     assert.equal(this.seen.reads, answered + reads.length, "a healed cluster answers reads");
     const commands = this.#committed.map(text).filter((command) => command !== "");
     for (const command of last) assert.ok(commands.includes(command), `a healed cluster commits ${command}`);
     assert.equal(new Set(commands).size, commands.length, "each proposal is committed at most once");
-    for (const member of this.members) {
+    for (const member of named) {
       assert.equal(this.#applied.get(member.id), this.#committed.length, `member ${member.id} applied everything`);
       assert.equal(member.core?.status.leader, leader.id, `member ${member.id} knows the leader`);
+      assert.deepEqual(member.core?.status.configuration, configuration, `member ${member.id} knows the members`);
     }
   }
 
   /** Ticks everybody; between ticks, delivers and syncs everything in order. */
   #settle(ticks: number): void {
     for (let tick = 0; tick < ticks; tick++) {
-      for (const member of this.members) member.step({ kind: "tick" });
+      for (const member of this.members) if (member.core !== null) member.step({ kind: "tick" });
       for (let busy = true; busy; ) {
         busy = false;
+        for (const stream of this.#streams.splice(0)) this.#endStream(stream, true, false);
         for (const member of this.members) {
+          if (member.core === null) continue;
           if (this.#turn(member)) busy = true;
           if (member.unsynced.length > 0) busy = true;
           this.#sync(member, member.unsynced.length);
@@ -321,4 +474,8 @@ export class RandomCluster {
       }
     }
   }
+}
+
+function isNamed({ voters, learners }: Configuration, id: MemberId): boolean {
+  return voters.includes(id) || learners.includes(id);
 }

@@ -89,6 +89,8 @@ export class ReadIndex {
   startRound(): boolean {
     const { log, term, id, role } = this.#state;
     assert(role === "leader", "only a leader confirms reads");
+    // A change of the members may have left a majority that has answered already.
+    if (this.#round !== null) this.#finish();
     if (this.#round !== null || this.#gathering.length === 0 || log.termAt(log.committed) !== term) return false;
     this.#rounds++;
     const confirmed = new Set([id]);
