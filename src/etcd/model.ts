@@ -241,20 +241,6 @@ export interface MemberStatus {
   readonly proposalsFailedTotal: number;
 }
 
-// -------------------------------------------------------------------------------------------------------------- storage
-
-/**
- * A state of the store: everything up to and with the entry at `index` is applied, nothing behind it. Labels what the backend
- * committed, a snapshot file, and the log's record of a snapshot.
- */
-export interface SnapshotMark {
-  readonly index: LogIndex;
-  /** Of the entry at `index`. */
-  readonly term: Term;
-  /** The cluster's members as of `index`, in the encoding of whoever owns them: log and backend only keep it. */
-  readonly membership: Uint8Array;
-}
-
 // ---------------------------------------------------------------------------------------------------------------- store
 
 /**

@@ -1,12 +1,27 @@
 /**
- * The segments of a WAL: their names, how they are made, and how all are read back at start. A break that a crash explains
- * (tail.ts) is a torn write and is cut off; any other is corruption, and the log is refused.
+ * The segments of a WAL: their names, how they are made and removed, and how all are read back. A break that a crash explains
+ * (tail.ts) is a torn write and can be cut off; any other is corruption, and the log is refused.
+ *
+ *   <sequence>-<first index>.wal     both 16 hex digits
+ *   next.tmp                         a segment that does not have its name yet
+ *
+ * A segment has its name only once its head, and but for the very first one its first batch, are durable. That batch repeats
+ * what the log says of snapshot and hard state, so that the segments before it can be removed, the oldest first.
  */
 import type { LogIndex } from "../../base/ids.ts";
 import { hex } from "../../base/ids.ts";
 import type { Disk, DiskFile } from "../../env/disk.ts";
 import type { Identity } from "../model.ts";
-import { type BrokenBatch, encodeHead, readBatch, readHead, type WalBatch } from "./record.ts";
+import {
+  type BatchPlace,
+  type Broken,
+  encodeHead,
+  isZero,
+  type ReadBatch,
+  readBatch,
+  readHead,
+  sealBetween,
+} from "./record.ts";
 import { whyNotTorn } from "./tail.ts";
 
 /** The log cannot be used; the message names file and offset. */
@@ -14,31 +29,48 @@ export class WalError extends Error {
   override readonly name = "WalError";
 }
 
-/** Where the next batch goes. */
-export interface Position {
+export interface Segment {
   readonly file: string;
   readonly sequence: number;
-  readonly offset: number;
-  readonly batchNumber: number;
-  readonly chain: number;
+  readonly firstIndex: LogIndex;
 }
 
-export interface Recovered {
-  readonly batches: readonly WalBatch[];
-  /** Null: there is no log yet. */
+/** Where the next batch goes. */
+export interface Position extends BatchPlace {
+  readonly file: string;
+}
+
+/** How the last segment ends. */
+export type LogEnd =
+  | { readonly kind: "whole" }
+  /** A batch was being written: everything from `offset` on goes. */
+  | { readonly kind: "torn"; readonly offset: number; readonly droppedBytes: number; readonly broken: string }
+  /** A batch is there, but for some of its seal, which lies between `offset` and the position. */
+  | { readonly kind: "unsealed"; readonly offset: number };
+
+export interface LogRead {
+  /** Empty: there is no log. */
+  readonly segments: readonly Segment[];
   readonly position: Position | null;
-  readonly repaired: { readonly file: string; readonly offset: number; readonly droppedBytes: number } | null;
+  readonly end: LogEnd;
+}
+
+/** Who is told what is read, in order. */
+export interface LogVisitor {
+  segment(segment: Segment, identity: Identity): void;
+  batch(batch: ReadBatch, position: Position): void;
 }
 
 const FIRST_SEQUENCE = 1;
 const FIRST_BATCH = 1;
-/** A segment that does not have its name yet; what a crash leaves of it is removed. */
 const UNFINISHED_SEGMENT = "next.tmp";
 const SEGMENT_NAME = /^([0-9a-f]{16})-([0-9a-f]{16})\.wal$/;
 
 export function segmentPath(directory: string, sequence: number, firstIndex: LogIndex): string {
   return `${directory}/${hex16(sequence)}-${hex16(firstIndex)}.wal`;
 }
+
+// ---------------------------------------------------------------------------------------------------------------- make
 
 /**
  * Makes the log's directory with its first segment, durable before it has its name: under that name a log is never without
@@ -49,21 +81,17 @@ export async function createLog(disk: Disk, directory: string, identity: Identit
   await disk.makeDirectory(unfinished);
   for (const name of await disk.list(unfinished)) await disk.remove(`${unfinished}/${name}`);
   const firstIndex = 1 as LogIndex;
-  const head = encodeHead({ sequence: FIRST_SEQUENCE, firstIndex, identity, chain: 0 });
-  const file = await disk.open(segmentPath(unfinished, FIRST_SEQUENCE, firstIndex), { create: true });
+  const sequence = FIRST_SEQUENCE;
+  const head = encodeHead({ sequence, firstIndex, batchNumber: FIRST_BATCH, identity, chain: 0 });
+  const file = await disk.open(segmentPath(unfinished, sequence, firstIndex), { create: true });
   await file.write(head.bytes, 0);
   await file.sync();
   await file.close();
   await disk.syncDirectory(unfinished);
   await disk.rename(unfinished, directory);
   await disk.syncDirectory(parentOf(directory).path);
-  return {
-    file: segmentPath(directory, FIRST_SEQUENCE, firstIndex),
-    sequence: FIRST_SEQUENCE,
-    offset: head.bytes.length,
-    batchNumber: FIRST_BATCH,
-    chain: head.chain,
-  };
+  const path = segmentPath(directory, sequence, firstIndex);
+  return { file: path, sequence, offset: head.bytes.length, number: FIRST_BATCH, chain: head.chain };
 }
 
 /** Makes a later segment with its first batch; it too has its name only once it is durable. The file stays open. */
@@ -82,76 +110,130 @@ export async function createSegment(disk: Disk, directory: string, name: string,
   }
 }
 
-/** Reads every segment in order and cuts off a torn tail. */
-export async function recover(disk: Disk, directory: string, identity: Identity): Promise<Recovered> {
-  const all = await disk.list(directory);
-  const names = all.filter((name) => SEGMENT_NAME.test(name));
-  if (names.length === 0 && (await exists(disk, directory))) {
-    throw new WalError(`${directory}: segment ${FIRST_SEQUENCE} of the log is missing`);
+/**
+ * Removes what lies wholly behind `index`, the oldest first and each durably: a crash leaves segments without a gap. Returns those
+ * that stay. A segment is needed while the next one goes on with a later index.
+ */
+export async function removeSegments(
+  disk: Disk,
+  directory: string,
+  segments: readonly Segment[],
+  index: LogIndex,
+): Promise<readonly Segment[]> {
+  let kept = segments;
+  for (;;) {
+    const [oldest, next] = kept;
+    if (oldest === undefined || next === undefined || next.firstIndex > index + 1) return kept;
+    await disk.remove(oldest.file);
+    await disk.syncDirectory(directory);
+    kept = kept.slice(1);
   }
-  if (all.includes(UNFINISHED_SEGMENT)) await disk.remove(`${directory}/${UNFINISHED_SEGMENT}`);
-  const batches: WalBatch[] = [];
+}
+
+// ---------------------------------------------------------------------------------------------------------------- read
+
+/** Reads every segment in order and changes nothing. Rejects with `WalError`. `identity` null: whoever's log it is. */
+export async function readLog(
+  disk: Disk,
+  directory: string,
+  identity: Identity | null,
+  visitor: LogVisitor,
+): Promise<LogRead> {
+  const names = (await disk.list(directory)).filter((name) => SEGMENT_NAME.test(name));
+  if (names.length === 0 && (await exists(disk, directory))) throw missingSegment(directory, FIRST_SEQUENCE);
+  const segments: Segment[] = [];
   let position: Position | null = null;
+  let end: LogEnd = { kind: "whole" };
   for (const [index, name] of names.entries()) {
     const file = `${directory}/${name}`;
-    const expected: Position = {
-      file,
-      sequence: position === null ? FIRST_SEQUENCE : position.sequence + 1,
-      offset: 0,
-      batchNumber: position?.batchNumber ?? FIRST_BATCH,
-      chain: position?.chain ?? 0,
-    };
-    if (sequenceOf(name) !== expected.sequence) {
-      throw new WalError(`${file}: segment ${expected.sequence} of the log is missing`);
-    }
-    const bytes = await disk.read(file);
-    const read = readSegment(bytes, expected, identity, batches);
+    const bytes: Uint8Array = await disk.read(file);
+    const begun = beginSegment(file, bytes, sequenceOf(name), position, identity);
+    segments.push(begun.segment);
+    visitor.segment(begun.segment, begun.identity);
+    const read = readBatches(bytes, begun.position, visitor);
     position = read.position;
-    if (read.broken === null) continue;
-    if (index < names.length - 1) throw corruption(file, read.broken, "a later segment exists");
-    if (read.isFirstOfSegment)
-      throw corruption(file, read.broken, "a segment gets its name with its first batch durable");
-    const { offset, sequence, batchNumber: number, chain } = position;
-    const why = whyNotTorn(bytes, { offset, sequence, number, chain });
-    if (why !== null) throw corruption(file, read.broken, why);
-    await cut(disk, file, offset);
-    return { batches, position, repaired: { file, offset, droppedBytes: bytes.length - offset } };
+    if (index === names.length - 1) end = endOf(bytes, read);
+    else if (read.broken !== null) throw corruption(file, read.broken, "a later segment exists");
+    else if (read.unsealedFrom !== null) {
+      const broken = { broken: "a batch's seal", offset: read.unsealedFrom };
+      throw corruption(file, broken, "a later segment exists");
+    }
   }
-  return { batches, position, repaired: null };
+  return { segments, position, end };
 }
 
-interface SegmentRead {
-  /** Behind the last whole batch. */
+interface Begun {
+  readonly segment: Segment;
+  readonly identity: Identity;
   readonly position: Position;
-  readonly broken: BrokenBatch | null;
-  /** The broken batch came with a later segment's head. */
-  readonly isFirstOfSegment: boolean;
 }
 
-/** Appends the segment's whole batches to `batches`. */
-function readSegment(bytes: Uint8Array, expected: Position, identity: Identity, batches: WalBatch[]): SegmentRead {
-  const { sequence, file } = expected;
+/** `before`: where the segment before ended; null for the first that is there. */
+function beginSegment(
+  file: string,
+  bytes: Uint8Array,
+  sequence: number,
+  before: Position | null,
+  identity: Identity | null,
+): Begun {
+  if (before !== null && sequence !== before.sequence + 1) throw missingSegment(file, before.sequence + 1);
   const head = readHead(bytes);
-  if (head === null) {
-    const broken = { broken: "the segment's head", offset: 0 };
-    throw corruption(file, broken, "a segment gets its name with its head durable");
-  }
-  checkIdentity(file, head.identity, identity);
-  if (head.sequence !== sequence || head.chain !== expected.chain) {
+  if ("broken" in head) throw corruption(file, head, "a segment gets its name with its head durable");
+  if (identity !== null) checkIdentity(file, head.identity, identity);
+  const number = before?.number ?? (sequence === FIRST_SEQUENCE ? FIRST_BATCH : head.batchNumber);
+  const chain = before?.chain ?? (sequence === FIRST_SEQUENCE ? 0 : head.chain);
+  if (head.sequence !== sequence || head.batchNumber !== number || head.chain !== chain) {
     throw new WalError(`${file}: this segment does not continue the one before it; the log is corrupt`);
   }
-  let position: Position = { ...expected, offset: head.end, chain: head.next };
-  const beginsWithBatch = sequence > FIRST_SEQUENCE;
-  while (position.offset < bytes.length || (beginsWithBatch && position.offset === head.end)) {
-    const { offset, chain, batchNumber } = position;
-    const batch = readBatch(bytes, { sequence, offset, number: batchNumber, chain });
+  return {
+    segment: { file, sequence, firstIndex: head.firstIndex },
+    identity: head.identity,
+    position: { file, sequence, offset: head.end, number, chain: head.next },
+  };
+}
+
+interface BatchesRead {
+  /** Behind the last batch that is there. */
+  readonly position: Position;
+  readonly broken: Broken | null;
+  /** The broken batch came with the head of a later segment. */
+  readonly isFirst: boolean;
+  /** From where on the last batch lacks its seal. */
+  readonly unsealedFrom: number | null;
+}
+
+/** Every batch from `position` on, up to a break or to where all is zeros. */
+function readBatches(bytes: Uint8Array, start: Position, visitor: LogVisitor): BatchesRead {
+  let position = start;
+  let isFirst = start.sequence > FIRST_SEQUENCE;
+  for (;;) {
+    const batch = readBatch(bytes, position);
     if ("broken" in batch) {
-      return { position, broken: batch, isFirstOfSegment: beginsWithBatch && offset === head.end };
+      const isEnd = !isFirst && isZero(bytes, position.offset, bytes.length);
+      return { position, broken: isEnd ? null : batch, isFirst, unsealedFrom: null };
     }
-    batches.push(batch);
-    position = { ...position, offset: batch.end, chain: batch.chain, batchNumber: batchNumber + 1 };
+    const unsealedFrom = batch.isSealed ? null : batch.recordsEnd;
+    if (unsealedFrom !== null && (isFirst || !isZero(bytes, batch.end, bytes.length)))
+      return { position, broken: { broken: "a batch's seal", offset: unsealedFrom }, isFirst, unsealedFrom };
+    visitor.batch(batch, position);
+    position = { ...position, offset: batch.end, number: position.number + 1, chain: batch.chain };
+    if (unsealedFrom !== null) return { position, broken: null, isFirst, unsealedFrom };
+    isFirst = false;
   }
-  return { position, broken: null, isFirstOfSegment: false };
+}
+
+/** Of the last segment. */
+function endOf(bytes: Uint8Array, { position, broken, isFirst, unsealedFrom }: BatchesRead): LogEnd {
+  const { file, offset } = position;
+  if (broken === null) return unsealedFrom === null ? { kind: "whole" } : { kind: "unsealed", offset: unsealedFrom };
+  if (isFirst) throw corruption(file, broken, "a segment gets its name with its first batch durable");
+  const why = whyNotTorn(bytes, position);
+  if (why !== null) throw corruption(file, broken, why);
+  return { kind: "torn", offset, droppedBytes: bytes.length - offset, broken: broken.broken };
+}
+
+export function missingSegment(path: string, sequence: number): WalError {
+  return new WalError(`${path}: segment ${sequence} of the log is missing`);
 }
 
 function checkIdentity(file: string, found: Identity, wanted: Identity): void {
@@ -162,15 +244,23 @@ function checkIdentity(file: string, found: Identity, wanted: Identity): void {
   );
 }
 
-function corruption(file: string, { broken, offset }: BrokenBatch, why: string): WalError {
+function corruption(file: string, { broken, offset }: Broken, why: string): WalError {
   return new WalError(`${file}: corrupt at offset ${offset} (${broken}): not a torn end, because ${why}`);
 }
 
-async function cut(disk: Disk, name: string, size: number): Promise<void> {
-  const file = await disk.open(name, { create: false });
-  await file.truncate(size);
+// -------------------------------------------------------------------------------------------------------------- repair
+
+/** Makes the end of a log that was read such that it can be gone on with, durably, and removes what was never finished. */
+export async function repair(disk: Disk, directory: string, position: Position, end: LogEnd): Promise<DiskFile> {
+  if ((await disk.list(directory)).includes(UNFINISHED_SEGMENT))
+    await disk.remove(`${directory}/${UNFINISHED_SEGMENT}`);
+  const file = await disk.open(position.file, { create: false });
+  if (end.kind === "torn") await file.truncate(end.offset);
+  if (end.kind === "unsealed") await file.write(sealBetween(end.offset, position.offset), end.offset);
+  // Also when nothing was broken: a process that was killed may leave a batch that was written but never synced.
   await file.sync();
-  await file.close();
+  await disk.syncDirectory(directory);
+  return file;
 }
 
 async function exists(disk: Disk, directory: string): Promise<boolean> {

@@ -1,22 +1,35 @@
 /**
  * The write-ahead log: what a member promised, durable before it answers (D3).
  *
- *   const { wal, hardState, entries } = await openWal({ disk, identity })     replays, repairs a torn tail
- *   wal.append({ hardState, entries }, (error) => ...)                        returns at once; `done` after write and sync
+ *   const { wal, hardState, snapshot, entries } = await openWal({ disk, identity })     replays, repairs a torn tail
+ *   wal.append({ hardState, entries }, (error) => ...)          returns at once; `done` after write and sync
+ *   wal.append({ snapshot, hardState, entries }, ...)           the log may begin behind it; what is older is removed
  *   await wal.close()
  *
  * Group commit: at most one batch is being written and synced; what is appended meanwhile becomes the next batch, in order.
- * Because a batch is written only after the one before is durable, a crash can tear the last batch only.
+ * Because a batch is written only after the one before is durable, a crash can tear the last batch only. The file grows by
+ * zeros ahead of need: a sync of bytes that are overwritten costs less than one that also moves the file's end.
  *
  * After a failed write or sync nobody knows what is on the disk: that append, all waiting and all later ones end with the
  * error, and the member has to stop.
  */
 import { assert } from "../../base/assert.ts";
-import type { LogIndex, MemberId, Term } from "../../base/ids.ts";
+import type { LogIndex } from "../../base/ids.ts";
 import type { Disk, DiskFile } from "../../env/disk.ts";
 import type { Entry, HardState, Identity } from "../model.ts";
-import { type Encoded, encodeBatch, encodeHead, type WalBatch } from "./record.ts";
-import { createLog, createSegment, type Position, recover, segmentPath } from "./segment.ts";
+import { type Encoded, encodeBatch, encodeHead, type SnapshotRecord, type WalBatch } from "./record.ts";
+import { Replay, type Replayed } from "./replay.ts";
+import {
+  createLog,
+  createSegment,
+  missingSegment,
+  type Position,
+  readLog,
+  removeSegments,
+  repair,
+  type Segment,
+  segmentPath,
+} from "./segment.ts";
 
 export interface WalOptions {
   readonly disk: Disk;
@@ -26,16 +39,14 @@ export interface WalOptions {
   readonly directory?: string;
   /** A segment that has reached this size gets no further batch. */
   readonly segmentMaxBytes?: number;
+  /** How much is written ahead of need at a time; 0 for nothing. */
+  readonly preallocateBytes?: number;
 }
 
-export interface OpenedWal {
+export interface OpenedWal extends Replayed {
   readonly wal: Wal;
   /** False when the log was created just now. */
   readonly existed: boolean;
-  /** Term 0, no vote and commit 0 when none was written. `commit` never passes the last entry. */
-  readonly hardState: HardState;
-  /** From index 1 on, contiguous. */
-  readonly entries: readonly Entry[];
   /** Where a torn batch was cut off. */
   readonly repaired: { readonly file: string; readonly offset: number; readonly droppedBytes: number } | null;
 }
@@ -48,55 +59,65 @@ interface Waiting {
 }
 
 const SEGMENT_MAX_BYTES = 64 * 1024 * 1024;
+const PREALLOCATE_BYTES = 1024 * 1024;
 /** A batch's length is a u32, and one write of it should not take seconds. */
 const BATCH_MAX_BYTES = 64 * 1024 * 1024;
-const NO_HARD_STATE: HardState = { term: 0 as Term, vote: 0n as MemberId, commit: 0 as LogIndex };
 
 /** Rejects with `WalError` when the log is corrupt or another's, with the system's error when the disk fails. */
 export async function openWal(options: WalOptions): Promise<OpenedWal> {
-  const { disk, identity, directory = "wal", segmentMaxBytes = SEGMENT_MAX_BYTES } = options;
-  const recovered = await recover(disk, directory, identity);
-  const { batches, repaired } = recovered;
-  const position = recovered.position ?? (await createLog(disk, directory, identity));
-  const { hardState, entries } = replay(batches);
-  const file = await disk.open(position.file, { create: false });
-  // A process that was killed may leave a batch that was written but never synced: what is replayed counts as durable.
-  await file.sync();
-  await disk.syncDirectory(directory);
-  const wal = new Wal({ disk, identity, directory, segmentMaxBytes, position, file, lastIndex: entries.length });
-  return { wal, existed: recovered.position !== null, hardState, entries, repaired };
+  const { disk, identity, directory = "wal" } = options;
+  const { segmentMaxBytes = SEGMENT_MAX_BYTES, preallocateBytes = PREALLOCATE_BYTES } = options;
+  let replay: Replay | null = null;
+  const read = await readLog(disk, directory, identity, {
+    segment: (segment) => {
+      replay ??= new Replay(segment.firstIndex);
+    },
+    batch: (batch) => replay?.take(batch),
+  });
+  const replayed = finish(replay ?? new Replay(1 as LogIndex), read.segments, directory);
+  const existed = read.position !== null;
+  const position = read.position ?? (await createLog(disk, directory, identity));
+  const { file: path, sequence } = position;
+  const segments = existed ? read.segments : [{ file: path, sequence, firstIndex: 1 as LogIndex }];
+  const file = await repair(disk, directory, position, read.end);
+  const wal = new Wal({
+    ...{ disk, identity, directory, segmentMaxBytes, preallocateBytes },
+    ...{ position, segments, file, fileBytes: await file.size(), replayed },
+  });
+  const { end } = read;
+  const repaired = end.kind === "torn" ? { file: path, offset: end.offset, droppedBytes: end.droppedBytes } : null;
+  return { wal, existed, repaired, ...replayed };
 }
 
-function replay(batches: readonly WalBatch[]): { hardState: HardState; entries: readonly Entry[] } {
-  let hardState = NO_HARD_STATE;
-  const entries: Entry[] = [];
-  for (const batch of batches) {
-    for (const entry of batch.entries) {
-      assert(entry.index >= 1 && entry.index <= entries.length + 1, "a logged entry leaves no gap", {
-        index: entry.index,
-      });
-      entries.length = entry.index - 1;
-      entries.push(entry);
-    }
-    if (batch.hardState !== null) hardState = batch.hardState;
-  }
-  assert(hardState.commit <= entries.length, "what was committed here was logged here", { commit: hardState.commit });
-  return { hardState, entries };
+function finish(replay: Replay, segments: readonly Segment[], directory: string): Replayed {
+  const first = segments[0];
+  // Segments are removed only behind a snapshot that the log records.
+  if (replay.missingUpTo !== null) throw missingSegment(first?.file ?? directory, (first?.sequence ?? 1) - 1);
+  return replay.finish();
 }
 
 interface WalState extends Required<WalOptions> {
   readonly position: Position;
+  readonly segments: readonly Segment[];
   readonly file: DiskFile;
-  readonly lastIndex: number;
+  readonly fileBytes: number;
+  readonly replayed: Replayed;
 }
 
 export class Wal {
   readonly #options: WalState;
   #position: Position;
+  /** From the oldest that is still there to the one being written. */
+  #segments: readonly Segment[];
   #file: DiskFile;
+  /** Up to here the file is there already, as zeros. */
+  #fileBytes: number;
   /** Of the last entry appended, and of the last one that is durable. */
   #lastIndex: number;
-  #writtenIndex: number;
+  #durableIndex: number;
+  /** As of the last batch that is durable: what a new segment repeats. */
+  #snapshot: SnapshotRecord | null;
+  #hardState: HardState;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
   #error: Error | null = null;
@@ -105,9 +126,14 @@ export class Wal {
   constructor(state: WalState) {
     this.#options = state;
     this.#position = state.position;
+    this.#segments = state.segments;
     this.#file = state.file;
-    this.#lastIndex = state.lastIndex;
-    this.#writtenIndex = state.lastIndex;
+    this.#fileBytes = state.fileBytes;
+    const { snapshot, hardState, entries } = state.replayed;
+    this.#snapshot = snapshot;
+    this.#hardState = hardState;
+    this.#lastIndex = (snapshot?.base.index ?? 0) + entries.length;
+    this.#durableIndex = this.#lastIndex;
   }
 
   /** The failure that ended this log; null while it works. */
@@ -115,11 +141,19 @@ export class Wal {
     return this.#error;
   }
 
-  /** Appends in order. `done` is never called before this returns: null when durable, else the error that ended the log. */
+  /**
+   * Appends in order. `done` is never called before this returns: null when durable, else the error that ended the log. A snapshot
+   * that was made here must be durable in the store already.
+   */
   append(batch: WalBatch, done: AppendDone): void {
     assert(!this.#closed, "a closed log takes nothing");
-    assert(batch.hardState !== null || batch.entries.length > 0, "an append brings something");
-    for (const entry of batch.entries) {
+    const { snapshot = null, hardState, entries } = batch;
+    assert(snapshot !== null || hardState !== null || entries.length > 0, "an append brings something");
+    if (snapshot?.kind === "received") this.#lastIndex = snapshot.base.index;
+    else if (snapshot !== null) {
+      assert(snapshot.kind === "made" && snapshot.base.index <= this.#lastIndex, "made here from this log");
+    }
+    for (const entry of entries) {
       assert(entry.index >= 1 && entry.index <= this.#lastIndex + 1, "an appended entry leaves no gap");
       this.#lastIndex = entry.index;
     }
@@ -149,48 +183,80 @@ export class Wal {
     this.#writing = null;
   }
 
-  /** What waits, in order, up to the size of one batch. */
+  /** What waits, in order, up to the size of one batch; a snapshot begins one. */
   #takeBatch(): readonly Waiting[] {
     let bytes = 0;
     let count = 0;
     for (const { batch } of this.#waiting) {
       for (const entry of batch.entries) bytes += entry.data.length;
-      if (count > 0 && bytes > BATCH_MAX_BYTES) break;
+      if (count > 0 && (bytes > BATCH_MAX_BYTES || batch.snapshot != null)) break;
       count++;
     }
     return this.#waiting.splice(0, count);
   }
 
   async #write(batch: WalBatch): Promise<void> {
-    if (this.#position.offset >= this.#options.segmentMaxBytes) return this.#writeIntoNextSegment(batch);
-    const { sequence, offset, batchNumber, chain } = this.#position;
-    const encoded = encodeBatch(batch, { sequence, offset, number: batchNumber, chain });
+    if (this.#position.offset >= this.#options.segmentMaxBytes) await this.#writeIntoNextSegment(batch);
+    else await this.#writeIntoThisSegment(batch);
+    const { snapshot = null, hardState, entries } = batch;
+    this.#hardState = hardState ?? this.#hardState;
+    if (snapshot?.kind === "received") this.#durableIndex = snapshot.base.index;
+    this.#durableIndex = entries.at(-1)?.index ?? this.#durableIndex;
+    if (snapshot === null) return;
+    this.#snapshot = snapshot;
+    const { disk, directory } = this.#options;
+    this.#segments = await removeSegments(disk, directory, this.#segments, snapshot.base.index);
+  }
+
+  async #writeIntoThisSegment(batch: WalBatch): Promise<void> {
+    const encoded = encodeBatch(batch, this.#position);
+    const { offset } = this.#position;
+    const end = offset + encoded.bytes.length;
     await this.#file.write(encoded.bytes, offset);
+    if (end > this.#fileBytes) await this.#preallocate(end);
     await this.#file.sync();
-    this.#advance(batch, encoded);
+    this.#advance(encoded);
+  }
+
+  /** Zeros behind the batch that is being written, under the same sync; whatever a crash leaves of them reads as zeros. */
+  async #preallocate(end: number): Promise<void> {
+    const { segmentMaxBytes, preallocateBytes } = this.#options;
+    const bytes = Math.min(preallocateBytes, segmentMaxBytes - end);
+    if (bytes > 0) await this.#file.write(new Uint8Array(bytes), end);
+    this.#fileBytes = end + Math.max(bytes, 0);
   }
 
   /** Head and batch in one write, durable before the segment has its name: neither can be torn. */
   async #writeIntoNextSegment(batch: WalBatch): Promise<void> {
     const { disk, directory, identity } = this.#options;
-    const before = this.#position;
-    const firstIndex = batch.entries[0]?.index ?? ((this.#writtenIndex + 1) as LogIndex);
-    const sequence = before.sequence + 1;
-    const head = encodeHead({ sequence, firstIndex, identity, chain: before.chain });
-    const offset = head.bytes.length;
-    const encoded = encodeBatch(batch, { sequence, offset, number: before.batchNumber, chain: head.chain });
-    const name = segmentPath(directory, sequence, firstIndex);
-    const file = await createSegment(disk, directory, name, Buffer.concat([head.bytes, encoded.bytes]));
+    const { number, chain } = this.#position;
+    const { snapshot = null, entries } = batch;
+    const goesOn = snapshot?.kind === "received" ? snapshot.base.index : this.#durableIndex;
+    const firstIndex = Math.min(goesOn + 1, entries[0]?.index ?? Number.POSITIVE_INFINITY) as LogIndex;
+    const sequence = this.#position.sequence + 1;
+    const head = encodeHead({ sequence, firstIndex, batchNumber: number, identity, chain });
+    const file = segmentPath(directory, sequence, firstIndex);
+    const position: Position = { file, sequence, offset: head.bytes.length, number, chain: head.chain };
+    const encoded = encodeBatch(this.#withState(batch), position);
+    const bytes = Buffer.concat([head.bytes, encoded.bytes]);
+    const opened = await createSegment(disk, directory, file, bytes);
     await this.#file.close();
-    this.#file = file;
-    this.#position = { ...before, file: name, sequence, offset };
-    this.#advance(batch, encoded);
+    this.#file = opened;
+    this.#fileBytes = bytes.length;
+    this.#segments = [...this.#segments, { file, sequence, firstIndex }];
+    this.#position = position;
+    this.#advance(encoded);
   }
 
-  #advance(batch: WalBatch, { bytes, chain }: Encoded): void {
-    const { offset, batchNumber } = this.#position;
-    this.#position = { ...this.#position, offset: offset + bytes.length, batchNumber: batchNumber + 1, chain };
-    this.#writtenIndex = batch.entries.at(-1)?.index ?? this.#writtenIndex;
+  /** So that a segment can do without those before it. */
+  #withState({ snapshot = null, hardState, entries }: WalBatch): WalBatch {
+    const repeated = this.#snapshot === null ? null : { ...this.#snapshot, kind: "repeated" as const };
+    return { snapshot: snapshot ?? repeated, hardState: hardState ?? this.#hardState, entries };
+  }
+
+  #advance({ bytes, chain }: Encoded): void {
+    const { offset, number } = this.#position;
+    this.#position = { ...this.#position, offset: offset + bytes.length, number: number + 1, chain };
   }
 }
 
@@ -204,5 +270,5 @@ function merge(appends: readonly Waiting[]): WalBatch {
     for (const entry of batch.entries) entries.push(entry);
     hardState = batch.hardState ?? hardState;
   }
-  return { hardState, entries };
+  return { snapshot: only?.batch.snapshot ?? null, hardState, entries };
 }
