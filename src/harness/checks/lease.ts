@@ -1,65 +1,95 @@
 import type { CheckResult, LeaseRecord } from "../model.ts";
 import { count, duration, Findings, moment } from "./findings.ts";
 
-/** The store's last promise about a lease: it lives at least until `untilNs`. */
-interface Promised {
-  readonly record: LeaseRecord;
-  readonly untilNs: number;
+/** A lease that the store said it does not know, though it had acknowledged to keep it for longer. */
+export interface BrokenLease {
+  readonly lease: string;
+  /** The grant or keepalive whose acknowledgement was broken: the last one before the loss, if that was broken. */
+  readonly acknowledged: LeaseRecord;
+  /** The first answer that did not know it. */
+  readonly gone: LeaseRecord;
+}
+
+/** What the records say of one lease. */
+interface Life {
+  readonly acknowledged: LeaseRecord[];
+  gone: LeaseRecord | null;
 }
 
 /**
- * A lease whose grant or keepalive was acknowledged with a time to live lives at least that long, counted from the moment the request
- * was made: the store can have renewed it no earlier. So an answer that arrives before then and says that the lease is gone
- * contradicts the acknowledgement. Time is the client's; the store's clock is taken to run at the same rate. Nobody revokes leases.
+ * No lease whose grant or keepalive was acknowledged is gone before its time. The store has renewed it at some moment after the
+ * request began, and a lease that is gone stays gone; so every answer that does not know the lease comes later than that beginning
+ * plus the time to live that was acknowledged. Whatever order requests overlapped in, one answer before that is a contradiction.
  *
- * A lease that comes back after it was gone is a finding too.
+ * Time is the client's; the store's clock is taken to run at the same rate. Nobody revokes the leases of a run. What a time-to-live
+ * says of a lease that is there promises nothing: it may be any member's view. Invalid when a lease broke the rule, unknown when
+ * fewer leases were granted than planned or no keepalive was acknowledged.
  */
 export function checkLease(records: readonly LeaseRecord[], options: { readonly planned: number }): CheckResult {
   const findings = new Findings();
-  const promised = new Map<string, Promised>();
-  /** By lease, the first answer that said so. */
-  const gone = new Map<string, LeaseRecord>();
+  const lives = livesOf(records);
+  for (const broken of brokenLeases(records)) findings.add(sentence(broken), [], broken.gone.endNs);
   let granted = 0;
   let kept = 0;
-  for (const record of [...records].sort((a, b) => a.endNs - b.endNs)) {
-    if (record.outcome.kind !== "ok") continue;
-    const { lease, action, outcome } = record;
-    if (outcome.ttlSeconds > 0) {
-      const before = gone.get(lease);
-      if (before !== undefined && record.startNs > before.endNs)
-        findings.add(`lease ${lease} was gone at ${at(before)}, but ${spoke(record)}`, [], record.endNs);
-      // Asking renews nothing, but what is left is promised as well: of what was left whole seconds were told.
-      const untilNs = record.startNs + outcome.ttlSeconds * 1e9;
-      if (action === "time-to-live") continue;
+  let gone = 0;
+  for (const life of lives.values()) {
+    if (life.gone !== null) gone++;
+    for (const { action } of life.acknowledged)
       if (action === "grant") granted++;
       else kept++;
-      if (untilNs > (promised.get(lease)?.untilNs ?? 0)) promised.set(lease, { record, untilNs });
-    } else if (!gone.has(lease)) {
-      gone.set(lease, record);
-      const last = promised.get(lease);
-      if (last !== undefined && record.endNs < last.untilNs)
-        findings.add(
-          `lease ${lease} was gone at ${at(record)}, ${duration(last.untilNs - record.endNs)} before its time: ${spoke(last.record)}`,
-          [],
-          record.endNs,
-        );
-    }
   }
+  const early = findings.total === 0 ? "none" : findings.total.toLocaleString("en-US");
   const summary =
     `${count(granted, "lease")} granted, ${count(kept, "keepalive")} acknowledged; ` +
-    `${count(gone.size, "lease")} gone, ${findings.total} of the findings against an acknowledgement.`;
-  // Too few leases or no keepalive: nothing was put to the test.
+    `${count(gone, "lease")} gone, ${early} of them before the time that had been acknowledged.`;
   return findings.result("lease", granted < options.planned || kept === 0 ? "unknown" : "valid", summary);
 }
 
-/** "12.345 s (n2)". */
-function at(record: LeaseRecord): string {
-  return `${moment(record.endNs)} (${record.member})`;
+/** The leases that were gone before their time, in the order of their loss. */
+export function brokenLeases(records: readonly LeaseRecord[]): readonly BrokenLease[] {
+  const broken: BrokenLease[] = [];
+  for (const [lease, { acknowledged, gone }] of livesOf(records)) {
+    if (gone === null) continue;
+    const before = latest(acknowledged.filter((record) => record.endNs <= gone.endNs));
+    const promise = before !== null && gone.endNs < untilNs(before) ? before : latest(acknowledged);
+    if (promise !== null && gone.endNs < untilNs(promise)) broken.push({ lease, acknowledged: promise, gone });
+  }
+  return broken.sort((a, b) => a.gone.endNs - b.gone.endNs);
 }
 
-/** "n3 acknowledged its keepalive called at 11.250 s with 4 s to live". */
-function spoke({ member, action, startNs, outcome }: LeaseRecord): string {
-  const ttl = outcome.kind === "ok" ? outcome.ttlSeconds : 0;
-  const what = action === "time-to-live" ? "answered a question" : `acknowledged its ${action}`;
-  return `${member} ${what} called at ${moment(startNs)} with ${ttl} s to live`;
+/** Until when an acknowledged grant or keepalive keeps the lease alive, at least. */
+export function untilNs({ startNs, outcome }: LeaseRecord): number {
+  return startNs + (outcome.kind === "ok" ? outcome.ttlSeconds * 1e9 : 0);
+}
+
+function livesOf(records: readonly LeaseRecord[]): ReadonlyMap<string, Life> {
+  const lives = new Map<string, Life>();
+  for (const record of records) {
+    if (record.outcome.kind !== "ok") continue;
+    let life = lives.get(record.lease);
+    if (life === undefined) {
+      life = { acknowledged: [], gone: null };
+      lives.set(record.lease, life);
+    }
+    const { ttlSeconds } = record.outcome;
+    const asked = record.action === "time-to-live";
+    if (asked ? ttlSeconds < 0 : ttlSeconds <= 0) {
+      if (life.gone === null || record.endNs < life.gone.endNs) life.gone = record;
+    } else if (!asked) life.acknowledged.push(record);
+  }
+  return lives;
+}
+
+function latest(records: readonly LeaseRecord[]): LeaseRecord | null {
+  return records.reduce<LeaseRecord | null>((a, b) => (a === null || untilNs(b) > untilNs(a) ? b : a), null);
+}
+
+/** "lease 7d27 was gone at 29.402 s (n3), 2.7 s before its time: n2 acknowledged its keepalive called at 29.112 s with 3 s to live". */
+function sentence({ lease, acknowledged, gone }: BrokenLease): string {
+  const early = duration(untilNs(acknowledged) - gone.endNs);
+  const ttl = acknowledged.outcome.kind === "ok" ? acknowledged.outcome.ttlSeconds : 0;
+  return (
+    `lease ${lease} was gone at ${moment(gone.endNs)} (${gone.member}), ${early} before its time: ${acknowledged.member} ` +
+    `acknowledged its ${acknowledged.action} called at ${moment(acknowledged.startNs)} with ${ttl} s to live`
+  );
 }
