@@ -6,6 +6,7 @@ import { faultlineVersion } from "./package.ts";
 import { addReport } from "./report.ts";
 import { addRun } from "./run.ts";
 import { addSchema } from "./schema.ts";
+import { addSim } from "./sim.ts";
 import { addUp } from "./up.ts";
 
 /** Runs one command and returns its exit code. Throws only what is a bug. */
@@ -24,7 +25,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
         ),
     })
     .exitOverride();
-  for (const add of [addRun, addCheck, addReport, addSchema, addDoctor, addUp]) {
+  for (const add of [addRun, addCheck, addReport, addSchema, addSim, addDoctor, addUp]) {
     add(program, (code) => {
       exitCode = code;
     });

@@ -35,7 +35,7 @@ import type {
 } from "./model.ts";
 import { MvccStore } from "./mvcc/store.ts";
 import { RaftCore } from "./raft/core.ts";
-import { CORRECT } from "./raft/decisions.ts";
+import { CORRECT, type RaftDecisions } from "./raft/decisions.ts";
 import { WatchHub } from "./watch/hub.ts";
 
 /** The write-ahead log as the member needs it; `wal/` is the real one. */
@@ -65,6 +65,8 @@ export interface MemberOptions {
   readonly transport: Transport<Message>;
   readonly trace: Trace;
   readonly prng: Prng;
+  /** Default: the correct ones. A server that is broken on purpose brings others. */
+  readonly decisions?: RaftDecisions;
   /** Runs a turn soon: after what has already arrived, before any timer. */
   readonly soon: (turn: () => void) => void;
   /** No promise can be kept any more (D3): end this member. Called at most once; nothing is acknowledged afterwards. */
@@ -166,7 +168,7 @@ export class Member {
       appliedIndex: 0 as LogIndex,
       firstSequence: Math.floor(clock.wallMs() * 1000),
       limits: RAFT_LIMITS,
-      decisions: CORRECT,
+      decisions: options.decisions ?? CORRECT,
     });
   }
 

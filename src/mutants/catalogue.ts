@@ -1,0 +1,75 @@
+/**
+ * Servers broken on purpose, each by one wrong answer to one question of safety: the simulator must catch every one. None is
+ * ever part of the healthy program: a mutant wraps what a member is handed at its start.
+ */
+import type { Disk, DiskFile } from "../env/disk.ts";
+import type { MemberOptions } from "../etcd/member.ts";
+import { CORRECT, type RaftDecisions } from "../etcd/raft/decisions.ts";
+import type { Requests } from "../etcd/requests.ts";
+
+type ClientRequests = Pick<Requests, "range" | "put" | "deleteRange" | "txn">;
+
+export interface Mutant {
+  readonly name: string;
+  /** What it does wrong, in one sentence. */
+  readonly sin: string;
+  readonly disk?: (disk: Disk) => Disk;
+  readonly member?: (options: MemberOptions) => MemberOptions;
+  readonly requests?: (requests: ClientRequests) => ClientRequests;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "skip-sync",
+    sin: "says that its log is synced, and has not synced it",
+    disk: (disk) => ({ ...disk, open: async (name, options) => unsynced(await disk.open(name, options)) }),
+  },
+  {
+    name: "lose-last-record",
+    sin: "loses the last entry of its log at a restart",
+    member: (options) => ({ ...options, entries: options.entries.slice(0, -1) }),
+  },
+  {
+    name: "forget-vote",
+    sin: "forgets at a restart for whom it voted",
+    member: (options) => ({
+      ...options,
+      hardState: { ...options.hardState, vote: 0n as typeof options.identity.member },
+    }),
+  },
+  {
+    name: "read-locally",
+    sin: "serves a linearizable read from what it has, without asking anybody",
+    requests: (requests) => ({
+      ...bound(requests),
+      range: (request) => requests.range({ ...request, serializable: true }),
+    }),
+  },
+  decided("vote-twice", "votes for everybody who asks in one term", { mayVote: () => true }),
+  decided("ignore-log", "votes for candidates whose log misses what may be committed", { logUpToDate: () => true }),
+  decided("unmatched-append", "takes entries that do not fit what is before them", { matches: () => true }),
+  decided("truncate-always", "cuts its log wherever an append begins, committed or not", { conflicts: () => true }),
+  decided("commit-earlier-terms", "commits entries of earlier terms by counting copies", { mayCommit: () => true }),
+  decided("read-unconfirmed", "answers reads without knowing that it still leads", { readConfirmed: () => true }),
+];
+
+export function mutantOf(name: string): Mutant | null {
+  return MUTANTS.find((mutant) => mutant.name === name) ?? null;
+}
+
+function decided(name: string, sin: string, decisions: Partial<RaftDecisions>): Mutant {
+  return { name, sin, member: (options) => ({ ...options, decisions: { ...CORRECT, ...decisions } }) };
+}
+
+function unsynced(file: DiskFile): DiskFile {
+  return { ...file, sync: async () => {} };
+}
+
+function bound(requests: ClientRequests): ClientRequests {
+  return {
+    range: (request) => requests.range(request),
+    put: (request) => requests.put(request),
+    deleteRange: (request) => requests.deleteRange(request),
+    txn: (request) => requests.txn(request),
+  };
+}

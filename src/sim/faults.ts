@@ -1,0 +1,203 @@
+/** Carries out the faults of a scenario: each begins at its time and is undone at its end, or at the healing. */
+import { unreachable } from "../base/assert.ts";
+import type { Machine } from "./machine.ts";
+import type { PlannedFault, SimFault, Target } from "./model.ts";
+import type { Network } from "./network.ts";
+import { machineName, type World } from "./world.ts";
+
+type Undo = () => void;
+
+export class Faults {
+  readonly #world: World;
+  readonly #machines: readonly Machine[];
+  readonly #network: Network;
+  readonly #active = new Set<Undo>();
+  readonly #counts = new Map<string, number>();
+  #healed = false;
+
+  constructor(world: World, machines: readonly Machine[], network: Network) {
+    this.#world = world;
+    this.#machines = machines;
+    this.#network = network;
+    for (const planned of world.scenario.faults) world.scheduler.after(planned.atMs * 1000, () => this.#begin(planned));
+  }
+
+  /** How many of each kind took effect. */
+  get counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** Ends all of them: every machine runs, every link is whole and quiet. */
+  heal(): void {
+    this.#healed = true;
+    this.#world.tell("faults", () => "are over: everything heals");
+    for (const undo of [...this.#active]) undo();
+    this.#network.calm();
+    for (const machine of this.#machines) machine.start();
+  }
+
+  #begin({ number, durationMs, fault }: PlannedFault): void {
+    if (this.#healed) return;
+    const inject = this.#inject(fault);
+    if (inject === null) return;
+    const kind = fault.kind === "cut" ? `cut: ${fault.shape}` : fault.kind;
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+    this.#world.tell("faults", () => `#${number} for ${durationMs} ms: ${describe(fault)}`);
+    const revert = inject();
+    const undo = (): void => {
+      if (!this.#active.delete(undo)) return;
+      this.#world.tell("faults", () => `#${number} ends`);
+      revert();
+    };
+    this.#active.add(undo);
+    this.#world.scheduler.after(durationMs * 1000, undo);
+  }
+
+  /** Null when there is nobody it could hit. */
+  #inject(fault: SimFault): (() => Undo) | null {
+    if (fault.kind === "cut") return fault.links.length === 0 ? null : () => this.#cut(fault);
+    if (fault.kind === "isolate-leader") return this.#isolateLeader(fault);
+    if (fault.kind === "blackout") return () => this.#blackout();
+    if (fault.kind === "storm") {
+      return () => {
+        this.#network.storm(fault.dropChance);
+        return () => this.#network.storm(0);
+      };
+    }
+    const machine = this.#find(fault.target);
+    return machine === null ? null : this.#injectInto(machine, fault);
+  }
+
+  #injectInto(machine: Machine, fault: Extract<SimFault, { readonly target: Target }>): (() => Undo) | null {
+    const { disk } = machine;
+    switch (fault.kind) {
+      case "crash":
+        if (machine.process === null) return null;
+        return () => {
+          if (fault.how === "stop") machine.stop();
+          else machine.crash(fault.how);
+          return () => machine.start();
+        };
+      case "pause":
+        return () => {
+          machine.pause();
+          return () => machine.resume();
+        };
+      case "slow-disk":
+        return () => {
+          disk.slowness = fault.factor;
+          return () => {
+            disk.slowness = 1;
+          };
+        };
+      case "full-disk":
+        return () => {
+          disk.full = true;
+          return () => {
+            disk.full = false;
+          };
+        };
+      case "failed-sync":
+        return () => {
+          disk.failsSync = true;
+          return () => {
+            disk.failsSync = false;
+          };
+        };
+      case "wall-jump":
+        return () => {
+          machine.clock.jump(fault.byMs);
+          return () => {};
+        };
+      default:
+        return unreachable(fault);
+    }
+  }
+
+  #cut({ links, holds, flapMs }: Extract<SimFault, { readonly kind: "cut" }>): Undo {
+    let cut = false;
+    let over = false;
+    const set = (wanted: boolean): void => {
+      if (cut === wanted) return;
+      cut = wanted;
+      for (const [from, to] of links) {
+        if (wanted) this.#network.block(from, to, holds);
+        else this.#network.unblock(from, to, holds);
+      }
+    };
+    const flap = (): void => {
+      if (over) return;
+      set(!cut);
+      if (flapMs > 0) this.#world.scheduler.after(flapMs * 1000, flap);
+    };
+    flap();
+    return () => {
+      over = true;
+      set(false);
+    };
+  }
+
+  #isolateLeader({ direction, holds }: Extract<SimFault, { readonly kind: "isolate-leader" }>): (() => Undo) | null {
+    const leader = this.#find("leader");
+    if (leader === null) return null;
+    const { number } = leader;
+    const links = this.#machines.flatMap((other): (readonly [number, number])[] => {
+      if (other === leader) return [];
+      const out: readonly [number, number] = [number, other.number];
+      const back: readonly [number, number] = [other.number, number];
+      return direction === "both" ? [out, back] : direction === "out" ? [out] : [back];
+    });
+    if (links.length === 0) return null;
+    return () => this.#cut({ kind: "cut", shape: "symmetric", links, flapMs: 0, holds });
+  }
+
+  #blackout(): Undo {
+    for (const machine of this.#machines) if (machine.process !== null) machine.crash("power");
+    return () => {
+      for (const machine of this.#machines) machine.start();
+    };
+  }
+
+  #find(target: Target): Machine | null {
+    if (target !== "leader") return this.#machines[target] ?? null;
+    let leader: Machine | null = null;
+    let newest = -1;
+    for (const machine of this.#machines) {
+      const status = machine.member?.status;
+      if (status === undefined || status.role !== "leader" || status.term <= newest) continue;
+      leader = machine;
+      newest = status.term;
+    }
+    return leader;
+  }
+}
+
+function describe(fault: SimFault): string {
+  switch (fault.kind) {
+    case "cut": {
+      const links = fault.links.map(([from, to]) => `${machineName(from)}>${machineName(to)}`).join(" ");
+      const flaps = fault.flapMs > 0 ? `, on and off every ${fault.flapMs} ms` : "";
+      return `cut (${fault.shape}) ${links}${flaps}${fault.holds ? ", held back" : ""}`;
+    }
+    case "isolate-leader":
+      return `isolate the leader (${fault.direction})${fault.holds ? ", held back" : ""}`;
+    case "crash":
+      return `crash ${targetName(fault.target)} (${fault.how})`;
+    case "blackout":
+      return "blackout";
+    case "pause":
+    case "full-disk":
+    case "failed-sync":
+      return `${fault.kind} ${targetName(fault.target)}`;
+    case "slow-disk":
+      return `slow-disk ${targetName(fault.target)} (${fault.factor} times)`;
+    case "wall-jump":
+      return `wall-jump ${targetName(fault.target)} by ${fault.byMs === null ? "as much as since its start" : `${fault.byMs} ms`}`;
+    case "storm":
+      return `storm (${fault.dropChance} lost)`;
+  }
+}
+
+function targetName(target: Target): string {
+  return target === "leader" ? "the leader" : machineName(target);
+}

@@ -1,0 +1,280 @@
+/** The clients: each stays with one member, asks, waits for the answer or its deadline, thinks, and asks again. */
+import type { Prng } from "../base/prng.ts";
+import type { Soon } from "../etcd/requests.ts";
+import { FINAL_PHASE, type OperationRecord, type OperationRequest, type Outcome } from "../harness/model.ts";
+import {
+  Compare,
+  CompareResult,
+  CompareTarget,
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  type RequestOp,
+  TxnRequest,
+} from "../proto/gen/etcdserverpb.ts";
+import { type Answers, type ClientResponse, headOf, type Question } from "./answers.ts";
+import type { CallResult, Calls } from "./calls.ts";
+import type { Machine } from "./machine.ts";
+import type { ClientRequests, OperationKind } from "./model.ts";
+import { bytesOf } from "./twin.ts";
+import type { World } from "./world.ts";
+
+/** Keys that the history knows, and that watchers watch. */
+export const KEY_PREFIX = "k";
+const MULTI_KEYS = ["m0", "m1", "m2"] as const;
+const PHASE = "load";
+
+interface Ask {
+  readonly client: number;
+  readonly machine: Machine;
+  readonly phase: string;
+  readonly question: Question;
+  /** Null: known to the twin alone. */
+  readonly request: OperationRequest | null;
+}
+
+export class Load {
+  readonly operations: OperationRecord[] = [];
+  readonly #world: World;
+  readonly #machines: readonly Machine[];
+  readonly #calls: Calls;
+  readonly #answers: Answers;
+  readonly #chance: Prng;
+  readonly #kinds: readonly OperationKind[];
+  readonly #counts = { ok: 0, failed: 0, unknown: 0 };
+  /** By client and key: the modification it saw last. */
+  readonly #seen = new Map<string, number>();
+  /** By machine: when the last write that it acknowledged was asked for. */
+  readonly #ackedAskedUs = new Map<number, number>();
+  #asked = 0;
+  #inFlight = 0;
+  #stopped = false;
+
+  constructor(world: World, machines: readonly Machine[], calls: Calls, answers: Answers) {
+    this.#world = world;
+    this.#machines = machines;
+    this.#calls = calls;
+    this.#answers = answers;
+    this.#chance = world.chance("load");
+    this.#kinds = Object.entries(world.scenario.load.mix).flatMap(([kind, weight]) =>
+      Array.from({ length: weight as number }, () => kind as OperationKind),
+    );
+    for (let client = 0; client < world.scenario.load.clients; client++) this.#think(client);
+  }
+
+  get counts(): { readonly ok: number; readonly failed: number; readonly unknown: number } {
+    return this.#counts;
+  }
+
+  get keys(): readonly string[] {
+    return Array.from({ length: this.#world.scenario.load.keys }, (_, i) => `${KEY_PREFIX}${i}`);
+  }
+
+  get isIdle(): boolean {
+    return this.#inFlight === 0;
+  }
+
+  /** No client begins anything new. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Whether the machine has acknowledged a write that was asked for after that time. */
+  hasWrittenSince(machine: Machine, sinceUs: number): boolean {
+    return (this.#ackedAskedUs.get(machine.number) ?? -1) >= sinceUs;
+  }
+
+  /** Every key through every member, in both modes. */
+  readAll(): void {
+    for (const machine of this.#machines) {
+      for (const key of this.keys) {
+        for (const serializable of [false, true]) {
+          const client = this.#world.scenario.load.clients + machine.number;
+          this.#ask(this.#get(client, machine, FINAL_PHASE, key, serializable), () => {});
+        }
+      }
+    }
+  }
+
+  #think(client: number): void {
+    const pause = this.#chance.exponential(this.#world.scenario.load.thinkMs * 1000);
+    this.#world.scheduler.after(pause, () => {
+      if (!this.#stopped) this.#ask(this.#choose(client), () => this.#think(client));
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ asking
+
+  #choose(client: number): Ask {
+    const machine = this.#machines[client % this.#machines.length] as Machine;
+    const kind = this.#chance.pick(this.#kinds);
+    const key = this.#chance.pick(this.keys);
+    const floor = this.#answers.newest;
+    const common = { client, machine, phase: PHASE };
+    const value = `v${this.#asked}`;
+    switch (kind) {
+      case "put": {
+        const text = `${machine.name} put ${key} = ${value}`;
+        return { ...common, question: { kind, key, value, floor, text }, request: { kind, key, value } };
+      }
+      case "delete": {
+        const text = `${machine.name} delete ${key}`;
+        return { ...common, question: { kind, key, floor, text }, request: { kind, key } };
+      }
+      case "linearizable":
+      case "serializable":
+        return this.#get(client, machine, PHASE, key, kind === "serializable");
+      case "cas": {
+        const modRevision = this.#seen.get(`${client} ${key}`) ?? 0;
+        const text = `${machine.name} put ${key} = ${value} if its revision is ${modRevision}`;
+        const question: Question = { kind, key, value, modRevision, floor, text };
+        return { ...common, question, request: { kind: "put", key, value } };
+      }
+      case "multi": {
+        const first = this.#chance.below(MULTI_KEYS.length);
+        const keys = [MULTI_KEYS[first], MULTI_KEYS[(first + 1) % MULTI_KEYS.length]] as unknown as [string, string];
+        const modRevision = this.#seen.get(`${client} ${keys[0]}`) ?? 0;
+        const text = `${machine.name} put ${keys.join(" and ")} = ${value} if the first's revision is ${modRevision}`;
+        return { ...common, question: { kind, keys, value, modRevision, floor, text }, request: null };
+      }
+    }
+  }
+
+  #get(client: number, machine: Machine, phase: string, key: string, serializable: boolean): Ask {
+    const text = `${machine.name} get ${key}${serializable ? " serializable" : ""}`;
+    const question: Question = { kind: "get", key, serializable, floor: this.#answers.newest, text };
+    return { client, machine, phase, question, request: { kind: "get", key, serializable } };
+  }
+
+  #ask(ask: Ask, done: () => void): void {
+    const { scheduler, scenario } = this.#world;
+    const { machine, question } = ask;
+    const id = this.#asked++;
+    const startUs = scheduler.nowUs;
+    let over = false;
+    this.#inFlight++;
+    const end = (outcome: Outcome): void => {
+      if (over) return;
+      over = true;
+      deadline.action = null;
+      this.#inFlight--;
+      this.#end(id, ask, startUs, outcome);
+      done();
+    };
+    const deadline = scheduler.after(scenario.load.deadlineMs * 1000, () =>
+      end({ kind: "unknown", reason: "no answer in time" }),
+    );
+    this.#world.tell("client", () => `${id}: ${question.text}`);
+    const padding = this.#chance.below(scenario.load.valueMaxBytes);
+    this.#calls.call(
+      machine,
+      (requests) => send(requests, question, padding),
+      (result: CallResult<ClientResponse>) => {
+        // What comes too late is as good as lost.
+        if (!over) end(this.#answers.take(question, result));
+      },
+    );
+  }
+
+  #end(id: number, { client, machine, phase, question, request }: Ask, startUs: number, outcome: Outcome): void {
+    const { scheduler } = this.#world;
+    this.#counts[outcome.kind]++;
+    this.#world.tell("client", () => `${id}: ${describe(outcome)}`);
+    if (outcome.kind === "ok") this.#learn(client, machine, question, startUs, outcome);
+    if (request === null) return;
+    const isCasRead = question.kind === "cas" && outcome.kind === "ok" && outcome.response.kind === "get";
+    const startNs = startUs * 1000;
+    this.operations.push({
+      type: "operation",
+      id,
+      client,
+      member: machine.name,
+      phase,
+      request: isCasRead ? { kind: "get", key: question.key, serializable: false } : request,
+      intendedNs: startNs,
+      startNs,
+      endNs: scheduler.nowNs,
+      outcome,
+    });
+  }
+
+  #learn(
+    client: number,
+    machine: Machine,
+    question: Question,
+    startUs: number,
+    { response }: Extract<Outcome, { kind: "ok" }>,
+  ): void {
+    if (question.kind !== "get" && response.kind !== "get") {
+      const before = this.#ackedAskedUs.get(machine.number) ?? -1;
+      this.#ackedAskedUs.set(machine.number, Math.max(before, startUs));
+    }
+    const key = question.kind === "multi" ? question.keys[0] : question.key;
+    const isWritten = response.kind === "put";
+    const seen = isWritten ? response.revision : response.kind === "get" ? (response.kv?.modRevision ?? 0) : 0;
+    this.#seen.set(`${client} ${key}`, seen);
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------------------- requests
+
+function send(requests: ClientRequests, question: Question, padding: number): Soon<ClientResponse> {
+  switch (question.kind) {
+    case "get":
+      return requests.range(RangeRequest.create({ key: bytesOf(question.key), serializable: question.serializable }));
+    case "put":
+      return requests.put(putOf(question.key, question.value, padding));
+    case "delete":
+      return requests.deleteRange(DeleteRangeRequest.create({ key: bytesOf(question.key) }));
+    case "cas": {
+      const { key, value, modRevision } = question;
+      return requests.txn(
+        TxnRequest.create({
+          compare: [compareOf(key, modRevision)],
+          success: [{ request: { kind: "requestPut", value: putOf(key, value, padding) } }],
+          failure: [readOf(key)],
+        }),
+      );
+    }
+    case "multi": {
+      const { keys, value, modRevision } = question;
+      const reads = keys.map(readOf);
+      const puts = keys.map(
+        (key): RequestOp => ({ request: { kind: "requestPut", value: putOf(key, value, padding) } }),
+      );
+      return requests.txn(
+        TxnRequest.create({ compare: [compareOf(keys[0], modRevision)], success: [...puts, ...reads], failure: reads }),
+      );
+    }
+  }
+}
+
+/** The value's head is unique; what follows only makes it longer. */
+function putOf(key: string, value: string, padding: number): PutRequest {
+  return PutRequest.create({
+    key: bytesOf(key),
+    value: bytesOf(padding === 0 ? value : `${value} ${".".repeat(padding)}`),
+  });
+}
+
+function readOf(key: string): RequestOp {
+  return { request: { kind: "requestRange", value: RangeRequest.create({ key: bytesOf(key) }) } };
+}
+
+function compareOf(key: string, modRevision: number): Compare {
+  return Compare.create({
+    result: CompareResult.EQUAL,
+    target: CompareTarget.MOD,
+    key: bytesOf(key),
+    targetUnion: { kind: "modRevision", value: modRevision },
+  });
+}
+
+function describe(outcome: Outcome): string {
+  if (outcome.kind !== "ok") return `${outcome.kind}: ${outcome.reason}`;
+  const { response } = outcome;
+  if (response.kind === "put") return `written at ${response.revision}`;
+  if (response.kind === "delete") return `deleted ${response.deleted} at ${response.revision}`;
+  const { kv } = response;
+  return `at ${response.revision}: ${kv === null ? "nothing" : `${headOf(kv.value)} of ${kv.modRevision}`}`;
+}

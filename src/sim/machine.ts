@@ -1,0 +1,290 @@
+/**
+ * One machine: a disk and clocks that last, and a process that comes and goes. The process is the production member on a
+ * production log; all that reaches it passes `run`, which knows whether it lives, and whether it is paused.
+ */
+import type { ClusterId, MemberId } from "../base/ids.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Trace } from "../env/trace.ts";
+import type { TransportHandler } from "../env/transport.ts";
+import { foundingMember } from "../etcd/cluster/members.ts";
+import { Member, type MemberLog, type MemberOptions } from "../etcd/member.ts";
+import type { Identity, Message } from "../etcd/model.ts";
+import { Requests } from "../etcd/requests.ts";
+import { openWal } from "../etcd/wal/wal.ts";
+import { MachineClock } from "./clock.ts";
+import { isDiskError, MachineDisk } from "./disk.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Breakage, ClientRequests } from "./model.ts";
+import type { Network, NetworkPort } from "./network.ts";
+import { machineName, machineOf, memberId, type World } from "./world.ts";
+
+const CLUSTER = 0xfa017n as ClusterId;
+const REQUEST_MAX_BYTES = 1536 * 1024;
+/** How soon a turn follows what asked for it. */
+const TURN_US = 20;
+/** A supervisor starts again what ended by itself. */
+const RESTART_MEAN_US = 500_000;
+
+export interface MachineParts {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly network: () => Network;
+  readonly breakage: Breakage;
+}
+
+/** One life of the process. */
+export class Process {
+  alive = true;
+  paused = false;
+  /** What came due while it was paused. */
+  readonly deferred: (() => void)[] = [];
+  /** Told when the process is gone. */
+  readonly onEnd: Set<() => void> = new Set();
+  handler: TransportHandler<Message> | null = null;
+  /** Null until the log is open. */
+  member: Member | null = null;
+  requests: ClientRequests | null = null;
+}
+
+export class Machine implements NetworkPort {
+  readonly name: string;
+  readonly number: number;
+  readonly disk: MachineDisk;
+  readonly clock: MachineClock;
+  readonly #parts: MachineParts;
+  readonly #chance: Prng;
+  #process: Process | null = null;
+  /** Touched by the event that is running: looked at when it is over. */
+  #touched = false;
+  #restartAfterUs: number | null = null;
+
+  constructor(number: number, parts: MachineParts) {
+    const { world } = parts;
+    const { scenario, scheduler } = world;
+    this.number = number;
+    this.name = machineName(number);
+    this.#parts = parts;
+    this.#chance = world.chance(`machine ${number}`);
+    this.disk = new MachineDisk(scenario.disk, scheduler, world.chance(`disk ${number}`));
+    this.clock = new MachineClock(scheduler, scenario.clockRates[number] ?? 1);
+  }
+
+  get process(): Process | null {
+    return this.#process;
+  }
+
+  get member(): Member | null {
+    return this.#process?.member ?? null;
+  }
+
+  get isServing(): boolean {
+    return this.#process?.paused === false && this.#process.member?.isServing === true;
+  }
+
+  /** Runs a step in this life of the process: now, when it goes on, or never. */
+  run(process: Process, action: () => void): void {
+    if (!process.alive) return;
+    if (process.paused) {
+      process.deferred.push(action);
+      return;
+    }
+    this.#touched = true;
+    this.#parts.world.attempt(this.name, action);
+  }
+
+  /** After each event: what must hold of this member. */
+  observe(): void {
+    if (!this.#touched) return;
+    this.#touched = false;
+    const member = this.#process?.member;
+    if (member != null) this.#parts.ledger.observe(this.number, member.status);
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- life
+
+  start(): void {
+    if (this.#process !== null) return;
+    const process = new Process();
+    this.#process = process;
+    this.#parts.world.tell(this.name, () => "starts");
+    void this.#open(process).catch((error: unknown) => this.#startFailed(process, error));
+  }
+
+  /** It is gone at once; `power` says whether what was written and not synced is at risk. */
+  crash(how: "kill" | "power"): void {
+    if (how === "power") {
+      const lost = this.disk.powerCut();
+      this.#parts.world.tell(this.name, () => `loses power, and ${lost} pieces of what was not synced`);
+      if (lost > 0) this.#parts.world.count("power cuts that lost writes");
+    } else this.#parts.world.tell(this.name, () => "is killed");
+    this.#gone();
+  }
+
+  /** In good order; a paused or starting process is killed instead. */
+  stop(): void {
+    const process = this.#process;
+    if (process?.member == null || process.paused) {
+      this.crash("kill");
+      return;
+    }
+    this.#parts.world.tell(this.name, () => "stops");
+    const { member } = process;
+    this.run(process, () => {
+      void member.stop().then(() => {
+        if (process.alive) this.#gone();
+      });
+    });
+  }
+
+  pause(): void {
+    if (this.#process === null || this.#process.paused) return;
+    this.#parts.world.tell(this.name, () => "is paused");
+    this.#process.paused = true;
+  }
+
+  /** What came due meanwhile comes in seeded order. */
+  resume(): void {
+    const process = this.#process;
+    if (process === null || !process.paused) return;
+    const waiting = process.deferred.splice(0);
+    this.#parts.world.tell(this.name, () => `goes on, with ${waiting.length} things waiting`);
+    process.paused = false;
+    for (let last = waiting.length - 1; last > 0; last--) {
+      const other = this.#chance.below(last + 1);
+      [waiting[last], waiting[other]] = [waiting[other] as () => void, waiting[last] as () => void];
+    }
+    for (const action of waiting) this.#parts.world.scheduler.after(1, () => this.run(process, action));
+  }
+
+  #gone(): void {
+    const process = this.#process;
+    if (process === null) return;
+    process.alive = false;
+    this.#process = null;
+    for (const tell of process.onEnd) tell();
+    this.#parts.network().closed(this.number);
+  }
+
+  /** The process ended by itself; whoever supervises it starts it again. */
+  #ends(reason: string): void {
+    this.#parts.world.tell(this.name, () => `ends: ${reason}`);
+    this.#gone();
+    this.#restartAfterUs = 100_000 + this.#chance.exponential(RESTART_MEAN_US);
+    this.#parts.world.scheduler.after(this.#restartAfterUs, () => this.start());
+  }
+
+  #startFailed(process: Process, error: unknown): void {
+    if (!process.alive) return;
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    if (isDiskError(error)) this.#ends(text);
+    else this.#parts.world.fail("restart", `${this.name} does not start: ${text}`);
+  }
+
+  async #open(process: Process): Promise<void> {
+    const { world, ledger, breakage } = this.#parts;
+    const run = (action: () => void): void => this.run(process, action);
+    const identity: Identity = { cluster: CLUSTER, member: memberId(this.number) };
+    const real = this.disk.forProcess(run);
+    const disk = breakage.disk?.(real) ?? real;
+    const opened = await openWal({ disk, identity, segmentMaxBytes: world.scenario.disk.segmentMaxBytes });
+    if (opened.repaired !== null) {
+      world.count("torn ends repaired");
+      world.tell(this.name, () => `repairs the torn end of its log: ${opened.repaired?.droppedBytes} bytes`);
+    }
+    if (opened.existed) world.count("restarts");
+    const healthy = this.#options(process, identity, opened.wal, opened);
+    const options = breakage.member?.(healthy) ?? healthy;
+    ledger.restarted(this.number, options.hardState, options.entries);
+    const member = new Member(options);
+    const requests = new Requests(member, null);
+    process.member = member;
+    process.requests = breakage.requests?.(requests) ?? requests;
+    member.start();
+    void member.serving.then(() => world.tell(this.name, () => "serves"));
+  }
+
+  #options(
+    process: Process,
+    identity: Identity,
+    log: MemberLog,
+    opened: Pick<MemberOptions, "hardState" | "entries">,
+  ): MemberOptions {
+    const { world } = this.#parts;
+    const { scenario, scheduler } = world;
+    const run = (action: () => void): void => this.run(process, action);
+    return {
+      identity,
+      name: this.name,
+      clientUrls: [`http://${this.name}:2379`],
+      founders: Array.from({ length: scenario.members }, (_, i) =>
+        foundingMember(memberId(i), [`http://${machineName(i)}:2380`]),
+      ),
+      heartbeatMs: scenario.heartbeatMs,
+      electionMs: scenario.electionMs,
+      requestMaxBytes: REQUEST_MAX_BYTES,
+      hardState: opened.hardState,
+      entries: opened.entries,
+      log: this.#log(log),
+      clock: this.clock.forProcess(run),
+      transport: {
+        send: (to, messages) => {
+          if (process.alive) this.#parts.network().send(this.number, machineOf(to), messages);
+        },
+        receive: (handler) => {
+          process.handler = handler;
+        },
+        close: async () => {
+          process.handler = null;
+        },
+      },
+      trace: this.#trace(),
+      prng: this.#chance.fork(),
+      soon: (turn) => void scheduler.after(this.#chance.below(TURN_US) + 1, () => run(turn)),
+      failed: (error) => {
+        if (!isDiskError(error)) {
+          world.fail("assertion", `${this.name}: the log failed: ${error.message}`);
+          return;
+        }
+        // After a failed sync nobody knows what the disk holds, so power goes as well.
+        if (error.message.startsWith("EIO")) this.disk.powerCut();
+        this.#ends(error.message);
+      },
+    };
+  }
+
+  /** The member's own log, its books kept. */
+  #log(log: MemberLog): MemberLog {
+    const { ledger, world } = this.#parts;
+    return {
+      append: (batch, done) => {
+        ledger.handedOver(this.number, batch);
+        log.append(batch, (error) => {
+          if (error === null) ledger.synced(this.number);
+          world.attempt(this.name, () => done(error));
+        });
+      },
+      close: () => log.close(),
+    };
+  }
+
+  #trace(): Trace {
+    const { world } = this.#parts;
+    const tell = (message: string, fields: object = {}): void => {
+      if (message === "raft state changed" && "role" in fields) world.count(`became ${String(fields.role)}`);
+      world.tell(this.name, () => `says: ${message} ${JSON.stringify(fields)}`);
+    };
+    return { debug: () => {}, info: tell, warn: tell, error: tell };
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ network
+
+  deliver(from: MemberId, messages: readonly Message[]): void {
+    const process = this.#process;
+    if (process !== null) this.run(process, () => process.handler?.messages(from, messages));
+  }
+
+  unreachable(peer: MemberId): void {
+    const process = this.#process;
+    if (process !== null) this.run(process, () => process.handler?.unreachable(peer));
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * READ FIRST. The words of the simulator. One seed makes one Scenario; running it makes one SeedResult, always the same:
+ *
+ *   seed -> Scenario        pure data: what is simulated, which faults, when              scenario.ts, edit.ts
+ *        -> Simulation      machines, network, disks, clients on one scheduler            simulation.ts
+ *        -> World           what all parts share: time, chance, story, the first failure  world.ts
+ *        -> Ledger, Twin    what must hold after every event, and what answers must say   ledger.ts, twin.ts
+ *        -> SeedResult      figures, coverage, and the failure if there is one
+ *
+ * Machines are numbered from 0 and called n1, n2, ... Simulated time is in whole microseconds since the beginning.
+ */
+import type { Disk } from "../env/disk.ts";
+import type { MemberOptions } from "../etcd/member.ts";
+import type { Requests } from "../etcd/requests.ts";
+
+// ------------------------------------------------------------------------------------------------------------- scenario
+
+/** Who is meant is resolved when the fault begins; "leader" is nobody while there is none. */
+export type Target = number | "leader";
+
+export type SimFault =
+  /** Messages on these directed links (from, to) are lost, or held back until the link is whole again. */
+  | {
+      readonly kind: "cut";
+      readonly shape: "symmetric" | "one-way" | "bridge" | "ring" | "flapping";
+      readonly links: readonly (readonly [number, number])[];
+      /** On and off for so long each; 0: on all the time. */
+      readonly flapMs: number;
+      readonly holds: boolean;
+    }
+  /** The leader of the moment is cut off: in both directions, or it is only not heard, or hears nothing. */
+  | { readonly kind: "isolate-leader"; readonly direction: "both" | "in" | "out"; readonly holds: boolean }
+  /** `kill`: what was written stays. `power`: any subset of what was not synced is lost. `stop`: in good order. */
+  | { readonly kind: "crash"; readonly target: Target; readonly how: "kill" | "power" | "stop" }
+  /** Power goes everywhere at once; each machine comes back at a moment of its own. */
+  | { readonly kind: "blackout" }
+  | { readonly kind: "pause"; readonly target: Target }
+  | { readonly kind: "slow-disk"; readonly target: Target; readonly factor: number }
+  | { readonly kind: "full-disk"; readonly target: Target }
+  /** The next sync fails; what it should have saved may be lost. */
+  | { readonly kind: "failed-sync"; readonly target: Target }
+  /** Null: back to where it stood when the process started, as on a machine whose clock has no battery. */
+  | { readonly kind: "wall-jump"; readonly target: Target; readonly byMs: number | null }
+  /** More of the network's noise than usual. */
+  | { readonly kind: "storm"; readonly dropChance: number };
+
+export type FaultKind = SimFault["kind"];
+
+export const FAULT_KINDS: readonly FaultKind[] = [
+  "cut",
+  "isolate-leader",
+  "crash",
+  "blackout",
+  "pause",
+  "slow-disk",
+  "full-disk",
+  "failed-sync",
+  "wall-jump",
+  "storm",
+];
+
+export interface PlannedFault {
+  /** Position in the seed's full list: stays the same when a shorter schedule leaves others out. */
+  readonly number: number;
+  readonly atMs: number;
+  readonly durationMs: number;
+  readonly fault: SimFault;
+}
+
+/** Chances are between 0 and 1 and for each packet. */
+export interface NetworkPlan {
+  readonly delayMs: number;
+  /** Some packets take much longer: that is what reorders them. */
+  readonly lateChance: number;
+  readonly lateMs: number;
+  readonly dropChance: number;
+  readonly duplicateChance: number;
+  /** A batch of messages arrives one by one, each with a delay of its own. */
+  readonly splitChance: number;
+}
+
+export interface DiskPlan {
+  readonly writeMs: number;
+  readonly syncMs: number;
+  readonly segmentMaxBytes: number;
+}
+
+/** How often each operation is chosen; 0: never. */
+export interface OperationMix {
+  readonly put: number;
+  readonly delete: number;
+  readonly linearizable: number;
+  readonly serializable: number;
+  /** Puts if the key is as the client saw it last, otherwise reads it. */
+  readonly cas: number;
+  /** Several keys at once, of a key space of their own: judged by the slow twin alone. */
+  readonly multi: number;
+}
+
+export type OperationKind = keyof OperationMix;
+
+export interface LoadPlan {
+  readonly clients: number;
+  /** Mean pause between an answer and the next request. */
+  readonly thinkMs: number;
+  readonly deadlineMs: number;
+  readonly keys: number;
+  readonly mix: OperationMix;
+  readonly valueMaxBytes: number;
+  readonly watchersPerMember: number;
+}
+
+export interface Scenario {
+  readonly seed: number;
+  readonly members: number;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  /** How fast each machine's monotonic clock runs; 1 is true time. */
+  readonly clockRates: readonly number[];
+  readonly network: NetworkPlan;
+  readonly disk: DiskPlan;
+  readonly load: LoadPlan;
+  readonly faults: readonly PlannedFault[];
+  /** All faults end here, and the network is quiet from here on. */
+  readonly healMs: number;
+  /** At the latest so long after the healing every member serves and all agree. */
+  readonly liveWithinMs: number;
+  /** It goes on at least to here. */
+  readonly endMs: number;
+}
+
+// -------------------------------------------------------------------------------------------------------- broken servers
+
+/** How a server broken on purpose differs from the healthy one: it wraps what the member is handed. */
+export interface Breakage {
+  readonly disk?: (disk: Disk) => Disk;
+  /** Also sees what the log gave back at the start. */
+  readonly member?: (options: MemberOptions) => MemberOptions;
+  readonly requests?: (requests: ClientRequests) => ClientRequests;
+}
+
+/** What clients may ask of a member. */
+export type ClientRequests = Pick<Requests, "range" | "put" | "deleteRange" | "txn">;
+
+// -------------------------------------------------------------------------------------------------------------- results
+
+export type FailureKind =
+  /** The server's own assertion, or an error nobody expected. */
+  | "assertion"
+  | "two leaders"
+  | "vote changed"
+  | "committed entries differ"
+  | "not on a quorum"
+  | "applied before synced"
+  | "restart"
+  | "state differs from the twin"
+  | "answer differs from the twin"
+  | "stale read"
+  | "not live"
+  | "members disagree"
+  | "check";
+
+export interface Failure {
+  readonly kind: FailureKind;
+  readonly text: string;
+  readonly atUs: number;
+}
+
+export interface SeedResult {
+  readonly seed: number;
+  readonly failure: Failure | null;
+  /** Checks that could not decide. */
+  readonly undecided: readonly string[];
+  readonly simulatedMs: number;
+  readonly events: number;
+  readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number };
+  readonly faults: Readonly<Record<string, number>>;
+  readonly coverage: Readonly<Record<string, number>>;
+  /** Of everything that happened, in order: equal for two runs of one seed. */
+  readonly digest: number;
+}

@@ -1,0 +1,149 @@
+/** The network between machines: packets are late, out of order, doubled or lost, links are cut in one direction or both. */
+import type { MemberId } from "../base/ids.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Message } from "../etcd/model.ts";
+import { formatMessage } from "../etcd/raft/format.ts";
+import type { NetworkPlan } from "./model.ts";
+import { machineName, machineOf, nameOf, type World } from "./world.ts";
+
+/** What a cut link holds back, as connections do that outlive it. */
+const HELD_MAX = 64;
+const QUIET: NetworkPlan = {
+  delayMs: 0.5,
+  lateChance: 0,
+  lateMs: 0,
+  dropChance: 0,
+  duplicateChance: 0,
+  splitChance: 0,
+};
+
+/** Where packets arrive: at whatever process the machine runs by then. */
+export interface NetworkPort {
+  deliver(from: MemberId, messages: readonly Message[]): void;
+  unreachable(peer: MemberId): void;
+}
+
+interface Link {
+  /** How many faults block it. */
+  blocks: number;
+  /** Of those, how many hold back instead of losing. */
+  holds: number;
+  held: (readonly Message[])[];
+}
+
+export class Network {
+  readonly #world: World;
+  readonly #chance: Prng;
+  readonly #ports: readonly NetworkPort[];
+  readonly #links: readonly (readonly Link[])[];
+  #plan: NetworkPlan;
+  #stormDropChance = 0;
+
+  constructor(world: World, ports: readonly NetworkPort[]) {
+    this.#world = world;
+    this.#chance = world.chance("network");
+    this.#ports = ports;
+    this.#plan = world.scenario.network;
+    this.#links = ports.map(() => ports.map(() => ({ blocks: 0, holds: 0, held: [] })));
+  }
+
+  send(from: number, to: number, messages: readonly Message[]): void {
+    const split = messages.length > 1 && this.#chance.float() < this.#plan.splitChance;
+    for (const packet of split ? messages.map((message) => [message]) : [messages]) this.#sendPacket(from, to, packet);
+  }
+
+  block(from: number, to: number, holds: boolean): void {
+    const link = this.#link(from, to);
+    link.blocks++;
+    if (holds) link.holds++;
+    // The sender's connection breaks, sooner or later; or it does not notice.
+    if (link.blocks === 1 && this.#chance.float() < 0.5) this.#breakConnection(from, to);
+  }
+
+  unblock(from: number, to: number, held: boolean): void {
+    const link = this.#link(from, to);
+    link.blocks--;
+    if (held) link.holds--;
+    if (link.blocks > 0) return;
+    const waiting = link.held;
+    link.held = [];
+    for (const packet of waiting) this.#travel(from, to, packet);
+  }
+
+  storm(dropChance: number): void {
+    this.#stormDropChance = dropChance;
+  }
+
+  /** No more noise: for what comes after the faults. */
+  calm(): void {
+    this.#plan = QUIET;
+    this.#stormDropChance = 0;
+  }
+
+  /** A process ended: whoever sends to it finds its connection closed. */
+  closed(machine: number): void {
+    for (const peer of this.#ports.keys()) if (peer !== machine) this.#breakConnection(peer, machine);
+  }
+
+  #breakConnection(from: number, to: number): void {
+    this.#world.scheduler.after(this.#chance.exponential(200_000), () =>
+      this.#ports[from]?.unreachable(BigInt(to + 1) as MemberId),
+    );
+  }
+
+  #sendPacket(from: number, to: number, packet: readonly Message[]): void {
+    const { dropChance, duplicateChance } = this.#plan;
+    this.#world.count("messages", packet.length);
+    if (this.#chance.float() < dropChance + this.#stormDropChance) {
+      this.#world.count("messages dropped", packet.length);
+      if (this.#world.tells) this.#tell(packet, "lost:");
+      return;
+    }
+    this.#travel(from, to, packet);
+    if (duplicateChance > 0 && this.#chance.float() < duplicateChance) {
+      this.#world.count("messages duplicated", packet.length);
+      this.#travel(from, to, packet);
+    }
+  }
+
+  #travel(from: number, to: number, packet: readonly Message[]): void {
+    const { delayMs, lateChance, lateMs } = this.#plan;
+    const isLate = lateChance > 0 && this.#chance.float() < lateChance;
+    const delay = 0.05 + this.#chance.exponential(isLate ? lateMs : delayMs);
+    if (isLate) this.#world.count("messages late", packet.length);
+    this.#world.scheduler.after(delay * 1000, () => this.#arrive(from, to, packet));
+  }
+
+  #arrive(from: number, to: number, packet: readonly Message[]): void {
+    const link = this.#link(from, to);
+    if (link.blocks > 0) {
+      if (link.holds === link.blocks && link.held.length < HELD_MAX) link.held.push(packet);
+      else this.#world.count("messages cut off", packet.length);
+      return;
+    }
+    if (this.#world.tells) this.#tell(packet, "");
+    for (const message of packet) this.#look(message);
+    this.#ports[to]?.deliver(BigInt(from + 1) as MemberId, packet);
+  }
+
+  #look(message: Message): void {
+    this.#world.stir(message.kind.length + message.term);
+    if (message.kind === "vote-response") this.#world.count(message.granted ? "votes granted" : "votes refused");
+    else if (message.kind === "pre-vote-response" && !message.granted) this.#world.count("pre-votes refused");
+    else if (message.kind === "append-response" && message.rejected !== null) this.#world.count("appends rejected");
+    else if (message.kind === "read-index-response" && message.index === null) this.#world.count("reads dropped");
+    else if (message.kind === "read-index") this.#world.count("reads forwarded");
+    else if (message.kind === "propose") this.#world.count("proposals forwarded", message.data.length);
+  }
+
+  #tell(packet: readonly Message[], what: string): void {
+    for (const message of packet) {
+      const from = machineName(machineOf(message.from));
+      this.#world.tell(from, () => `${what === "" ? "" : `${what} `}${formatMessage(message, nameOf)}`);
+    }
+  }
+
+  #link(from: number, to: number): Link {
+    return this.#links[from]?.[to] as Link;
+  }
+}

@@ -1,0 +1,195 @@
+/** One seed -> one scenario. Swarm testing: each seed switches a random part of everything off, so that the rest meets more of itself. */
+import { Prng } from "../base/prng.ts";
+import {
+  type DiskPlan,
+  FAULT_KINDS,
+  type FaultKind,
+  type LoadPlan,
+  type NetworkPlan,
+  type PlannedFault,
+  type Scenario,
+  type SimFault,
+  type Target,
+} from "./model.ts";
+
+const FIRST_FAULT_MS = 1_000;
+const HEAL_MS = 42_000;
+const LIVE_WITHIN_MS = 15_000;
+const END_MS = 60_000;
+const FAULTS_MAX = 24;
+/** Machines whose clocks drift more are broken, not slow. */
+const DRIFT_MAX = 0.1;
+
+/** With everything up; what is cut off or down takes from it. */
+const OPERATIONS_PER_SECOND: readonly number[] = [12, 16, 24];
+
+const MEMBERS: readonly number[] = [3, 3, 3, 3, 3, 3, 5, 5, 5, 1];
+const TIMES: readonly { readonly heartbeatMs: number; readonly electionMs: number }[] = [
+  { heartbeatMs: 100, electionMs: 1000 },
+  { heartbeatMs: 100, electionMs: 1000 },
+  { heartbeatMs: 50, electionMs: 500 },
+  { heartbeatMs: 100, electionMs: 500 },
+];
+
+export function scenarioOf(seed: number): Scenario {
+  const chance = new Prng(seed);
+  const members = chance.pick(MEMBERS);
+  const isOn = (): boolean => chance.float() < 0.5;
+  const drifts = isOn();
+  return {
+    seed,
+    members,
+    ...chance.pick(TIMES),
+    clockRates: Array.from({ length: members }, () => {
+      const rate = 1 + (2 * chance.float() - 1) * DRIFT_MAX;
+      return drifts ? rate : 1;
+    }),
+    network: networkOf(chance, isOn),
+    disk: diskOf(chance),
+    load: loadOf(chance, members),
+    faults: faultsOf(chance, members),
+    healMs: HEAL_MS,
+    liveWithinMs: LIVE_WITHIN_MS,
+    endMs: END_MS,
+  };
+}
+
+function networkOf(chance: Prng, isOn: () => boolean): NetworkPlan {
+  const some = (max: number): number => (isOn() ? chance.float() * max : 0);
+  return {
+    delayMs: chance.pick([0.2, 1, 5, 20]),
+    lateChance: some(0.1),
+    lateMs: chance.pick([20, 200, 1000]),
+    dropChance: some(0.1),
+    duplicateChance: some(0.1),
+    splitChance: some(1),
+  };
+}
+
+function diskOf(chance: Prng): DiskPlan {
+  return {
+    writeMs: chance.pick([0.02, 0.2]),
+    syncMs: chance.pick([0.3, 2, 10]),
+    segmentMaxBytes: chance.pick([4 * 1024, 32 * 1024, 64 * 1024 * 1024]),
+  };
+}
+
+function loadOf(chance: Prng, members: number): LoadPlan {
+  const weight = (): number => (chance.float() < 0.7 ? 1 + chance.below(4) : 0);
+  const clients = members * chance.pick(members === 1 ? [4, 6] : members === 5 ? [1, 2] : [2, 3]);
+  return {
+    clients,
+    thinkMs: (clients * 1000) / chance.pick(OPERATIONS_PER_SECOND),
+    deadlineMs: chance.pick([1_000, 3_000, 8_000]),
+    keys: chance.pick([1, 2, 5, 10]),
+    mix: {
+      put: 1 + chance.below(4),
+      delete: weight(),
+      linearizable: weight(),
+      serializable: weight(),
+      cas: weight(),
+      multi: chance.float() < 0.3 ? 1 : 0,
+    },
+    valueMaxBytes: chance.pick([16, 200, 3_000]),
+    watchersPerMember: chance.pick([0, 1, 1, 2]),
+  };
+}
+
+function faultsOf(chance: Prng, members: number): readonly PlannedFault[] {
+  const kinds = FAULT_KINDS.filter(() => chance.float() < 0.5);
+  if (kinds.length === 0) kinds.push(chance.pick(FAULT_KINDS));
+  const faults: Omit<PlannedFault, "number">[] = [];
+  for (let count = 4 + chance.below(FAULTS_MAX - 4); count > 0; count--) {
+    const fault = faultOf(chance.pick(kinds), chance, members);
+    const atMs = FIRST_FAULT_MS + chance.below(HEAL_MS - FIRST_FAULT_MS - 1_000);
+    const durationMs = Math.round(Math.min(50 + chance.exponential(chance.pick([300, 3_000])), HEAL_MS - atMs));
+    faults.push({ atMs, durationMs, fault });
+  }
+  return faults.sort((a, b) => a.atMs - b.atMs).map((fault, number) => ({ number, ...fault }));
+}
+
+function faultOf(kind: FaultKind, chance: Prng, members: number): SimFault {
+  const target: Target = chance.float() < 0.4 ? "leader" : chance.below(members);
+  const holds = chance.float() < 0.3;
+  switch (kind) {
+    case "cut":
+      return cutOf(chance, members, holds);
+    case "isolate-leader":
+      return { kind, direction: chance.pick(["both", "both", "in", "out"]), holds };
+    case "crash":
+      return { kind, target, how: chance.pick(["kill", "power", "power", "stop"]) };
+    case "slow-disk":
+      return { kind, target, factor: chance.pick([10, 100, 1000]) };
+    case "blackout":
+      return { kind };
+    case "pause":
+    case "full-disk":
+    case "failed-sync":
+      return { kind, target };
+    case "wall-jump":
+      return { kind, target, byMs: chance.float() < 0.4 ? null : Math.round((2 * chance.float() - 1) * 100_000_000) };
+    case "storm":
+      return { kind, dropChance: chance.pick([0.2, 0.5, 0.9]) };
+  }
+}
+
+type Links = readonly (readonly [number, number])[];
+
+function cutOf(chance: Prng, members: number, holds: boolean): SimFault {
+  const order = shuffled(chance, members);
+  const side = order.slice(0, 1 + chance.below(Math.max(1, members - 1)));
+  const others = order.slice(side.length);
+  const shape = chance.pick(["symmetric", "one-way", "bridge", "ring", "flapping"] as const);
+  const flapMs = shape === "flapping" ? chance.pick([50, 300, 1_500]) : 0;
+  return { kind: "cut", shape, links: linksOf(shape, order, side, others), flapMs, holds };
+}
+
+function linksOf(
+  shape: "symmetric" | "one-way" | "bridge" | "ring" | "flapping",
+  order: readonly number[],
+  side: readonly number[],
+  others: readonly number[],
+): Links {
+  switch (shape) {
+    case "symmetric":
+    case "flapping":
+      return both(between(side, others));
+    case "one-way":
+      return between(side, others);
+    case "bridge": {
+      // Two halves that only one machine joins.
+      const half = Math.ceil((order.length - 1) / 2);
+      return both(between(order.slice(1, 1 + half), order.slice(1 + half)));
+    }
+    case "ring":
+      // Each reaches a majority, and no two the same one: of five its two neighbours, of three a chain.
+      return both(between(order, order)).filter(([from, to]) => {
+        const distance = Math.abs(order.indexOf(from) - order.indexOf(to));
+        return distance > 1 && (order.length < 5 || distance < order.length - 1);
+      });
+  }
+}
+
+function between(some: readonly number[], others: readonly number[]): Links {
+  return some.flatMap((from) => others.filter((to) => to !== from).map((to) => [from, to] as const));
+}
+
+function both(links: Links): Links {
+  const names = new Set<string>();
+  const all: (readonly [number, number])[] = [];
+  for (const [from, to] of links.flatMap(([a, b]) => [[a, b] as const, [b, a] as const])) {
+    if (names.has(`${from} ${to}`)) continue;
+    names.add(`${from} ${to}`);
+    all.push([from, to]);
+  }
+  return all;
+}
+
+function shuffled(chance: Prng, count: number): readonly number[] {
+  const order = Array.from({ length: count }, (_, i) => i);
+  for (let last = count - 1; last > 0; last--) {
+    const other = chance.below(last + 1);
+    [order[last], order[other]] = [order[other] as number, order[last] as number];
+  }
+  return order;
+}

@@ -1,0 +1,224 @@
+/**
+ * Runs one scenario from the first start to the verdict:
+ *
+ *   load and faults together -> everything heals -> every member must serve again -> the load ends, all must agree
+ *     -> every key is read through every member -> the checks of the harness judge the history
+ */
+import type { Revision } from "../base/ids.ts";
+import type { Member } from "../etcd/member.ts";
+import type { ClusterMember } from "../etcd/model.ts";
+import { NEWEST } from "../etcd/mvcc/store.ts";
+import { judge } from "../harness/checks/judge.ts";
+import type { CheckName, RunEvent } from "../harness/model.ts";
+import { Answers } from "./answers.ts";
+import { Calls } from "./calls.ts";
+import { Faults } from "./faults.ts";
+import { Ledger } from "./ledger.ts";
+import { KEY_PREFIX, Load } from "./load.ts";
+import { Machine } from "./machine.ts";
+import type { Breakage, Scenario, SeedResult } from "./model.ts";
+import { Network } from "./network.ts";
+import { bytesOf, isSame, shownAs, Twin } from "./twin.ts";
+import { Watcher } from "./watcher.ts";
+import { type Story, World } from "./world.ts";
+
+/** How long the last answers, the last followers and the last watchers may take once the load has ended. */
+const SETTLE_MS = 10_000;
+/** The load ends so long before the end. */
+const LAST_MS = 4_000;
+/** How often it is looked whether something has come true. */
+const POLL_US = 20_000;
+
+export async function simulate(scenario: Scenario, breakage: Breakage = {}, story: Story = null): Promise<SeedResult> {
+  return new Simulation(scenario, breakage, story).run();
+}
+
+class Simulation {
+  readonly #world: World;
+  readonly #machines: readonly Machine[];
+  readonly #faults: Faults;
+  readonly #load: Load;
+  readonly #watchers: readonly Watcher[];
+  readonly #ledger: Ledger;
+  readonly #twin = new Twin();
+  readonly #undecided: string[] = [];
+
+  constructor(scenario: Scenario, breakage: Breakage, story: Story) {
+    const world = new World(scenario, story, () => {
+      for (const machine of this.#machines) machine.observe();
+    });
+    this.#world = world;
+    this.#ledger = new Ledger(world, this.#twin);
+    const network = (): Network => net;
+    const parts = { world, ledger: this.#ledger, network, breakage };
+    this.#machines = Array.from({ length: scenario.members }, (_, number) => new Machine(number, parts));
+    const net = new Network(world, this.#machines);
+    for (const machine of this.#machines) machine.start();
+    const answers = new Answers(world, this.#ledger, this.#twin);
+    this.#load = new Load(world, this.#machines, new Calls(world), answers);
+    this.#watchers = this.#machines.flatMap((machine) =>
+      Array.from({ length: scenario.load.watchersPerMember }, (_, i) => {
+        const number = machine.number * scenario.load.watchersPerMember + i;
+        return new Watcher(number, machine, world, this.#twin);
+      }),
+    );
+    this.#faults = new Faults(world, this.#machines, net);
+  }
+
+  async run(): Promise<SeedResult> {
+    const { scenario, scheduler } = this.#world;
+    const { healMs, liveWithinMs, endMs } = scenario;
+    await this.#until(healMs, () => false);
+    if (!this.#world.isOver) {
+      this.#faults.heal();
+      await this.#mustCome(healMs + liveWithinMs, () => this.#missing(healMs * 1000));
+      await this.#until(endMs - LAST_MS, () => false);
+      this.#load.stop();
+      const settledMs = scheduler.nowUs / 1000 + scenario.load.deadlineMs + SETTLE_MS;
+      await this.#mustCome(settledMs, () => this.#unsettled());
+      this.#load.readAll();
+      await this.#mustCome(scheduler.nowUs / 1000 + SETTLE_MS, () =>
+        this.#load.isIdle ? null : "the final reads are not answered",
+      );
+      await this.#until(endMs, () => false);
+    }
+    if (!this.#world.isOver) this.#compareStates();
+    if (!this.#world.isOver) this.#judge();
+    return this.#result();
+  }
+
+  async #until(limitMs: number, isTrue: () => boolean): Promise<void> {
+    await this.#world.scheduler.run(limitMs * 1000, () => this.#world.isOver || isTrue());
+  }
+
+  /** Goes on until nothing is missing; at the limit that is the failure. */
+  async #mustCome(limitMs: number, missing: () => string | null): Promise<void> {
+    let lack: string | null = missing();
+    const poll = (): void => {
+      lack = missing();
+      if (lack !== null) this.#world.scheduler.after(POLL_US, poll);
+    };
+    poll();
+    await this.#until(limitMs, () => lack === null);
+    if (lack !== null) this.#world.fail("not live", `${(limitMs / 1000).toFixed(1)} s: ${lack}`);
+  }
+
+  /** What is missing until the cluster is back: every member serves, and acknowledges what is written from now on. */
+  #missing(sinceUs: number): string | null {
+    for (const machine of this.#machines) {
+      if (!machine.isServing) return `${machine.name} does not serve`;
+      if (!this.#load.hasWrittenSince(machine, sinceUs)) return `${machine.name} has acknowledged no write since`;
+    }
+    return null;
+  }
+
+  #unsettled(): string | null {
+    if (!this.#load.isIdle) return "requests are unanswered after their deadline";
+    const committed = this.#ledger.committedIndex;
+    for (const machine of this.#machines) {
+      const applied = machine.member?.status.appliedIndex ?? 0;
+      if (applied < committed) return `${machine.name} has applied ${applied} of ${committed}`;
+    }
+    const newest = this.#newestWatched();
+    for (const watcher of this.#watchers)
+      if (watcher.seenRevision < newest) return `a watcher has seen ${watcher.seenRevision} of ${newest}`;
+    return null;
+  }
+
+  /** The newest revision that watchers are owed. */
+  #newestWatched(): number {
+    for (let revision = this.#twin.revision; revision > 1; revision--)
+      if (this.#twin.changesAt(revision).some(({ key }) => key.startsWith(KEY_PREFIX))) return revision;
+    return 1;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ verdict
+
+  #compareStates(): void {
+    const memberships = new Set<string>();
+    for (const { name, member } of this.#machines) {
+      const difference = member === null ? "is down" : this.#difference(member);
+      if (difference !== null) this.#world.fail("members disagree", `${name} in the end: ${difference}`);
+      memberships.add(member?.members.list().map(describeMember).join("; ") ?? "");
+    }
+    if (memberships.size > 1) this.#world.fail("members disagree", `memberships: ${[...memberships].join(" | ")}`);
+  }
+
+  /** How a member's state, history included, differs from the twin's; null when it does not. */
+  #difference({ store }: Member): string | null {
+    const { revision } = this.#twin;
+    if (store.revision !== revision) return `revision ${store.revision}, not ${revision}`;
+    for (const key of this.#twin.keys) {
+      const [kv, held] = [store.get(bytesOf(key), NEWEST), this.#twin.get(key, revision)];
+      if (!isSame(kv, held)) return `${key} is ${shownAs(kv)}, not ${shownAs(held)}`;
+    }
+    for (let at = 2; at <= revision; at++) {
+      const changes = store.changesAt(at as Revision);
+      const held = this.#twin.changesAt(at);
+      if (changes.length !== held.length || !changes.every((kv, i) => isSame(kv, held[i] ?? null)))
+        return `other changes at revision ${at}`;
+    }
+    return null;
+  }
+
+  #judge(): void {
+    const { scenario, scheduler } = this.#world;
+    const { load, seed } = scenario;
+    const watchEvents = this.#watchers.flatMap((watcher) => watcher.events);
+    const checks: CheckName[] = ["linearizable", "serializable", "converged"];
+    if (watchEvents.length > 0) checks.push("watch");
+    const revisions = Object.fromEntries(this.#machines.map((each) => [each.name, each.member?.store.revision ?? -1]));
+    // What is compared are revisions when the load had ended: final reads came after.
+    const atNs = Math.max(0, ...this.#load.operations.map((operation) => operation.startNs)) - 1;
+    const events: RunEvent[] = [
+      { atNs, kind: "converged", converged: true, revisions },
+      { atNs, kind: "watchers-waited", caughtUp: true },
+    ];
+    const verdict = judge(
+      {
+        header: {
+          type: "history",
+          version: 1,
+          run: `seed ${seed}`,
+          members: this.#machines.map(({ name }) => name),
+          initialRevision: 1,
+          watchers: this.#watchers.length,
+          watchEventsLost: 0,
+          exclusive: load.mix.multi === 0,
+        },
+        operations: this.#load.operations,
+        watchEvents,
+        watchers: this.#watchers.flatMap((watcher) => watcher.records),
+        leases: [],
+        events,
+      },
+      // No clock: only the number of steps ends a search, so that every run decides alike.
+      { checks, windows: [], interruptedBy: null, nowMs: () => 0 },
+    );
+    for (const result of verdict.checks) {
+      if (result.verdict === "invalid")
+        this.#world.fail("check", `${result.check}: ${result.findings[0]?.text ?? result.summary}`);
+      if (result.verdict === "unknown") this.#undecided.push(`${result.check}: ${result.summary}`);
+    }
+    this.#world.tell("end", () => `${verdict.headline}; ${scheduler.eventsTotal} events`);
+  }
+
+  #result(): SeedResult {
+    const { scenario, scheduler, failure, coverage, digest } = this.#world;
+    return {
+      seed: scenario.seed,
+      failure,
+      undecided: this.#undecided,
+      simulatedMs: Math.round(scheduler.nowUs / 1000),
+      events: scheduler.eventsTotal,
+      operations: this.#load.counts,
+      faults: this.#faults.counts,
+      coverage,
+      digest,
+    };
+  }
+}
+
+function describeMember({ id, name, clientUrls, peerUrls }: ClusterMember): string {
+  return `${id} ${name} ${clientUrls.join()} ${peerUrls.join()}`;
+}
