@@ -62,6 +62,7 @@ export class Leases {
   #keeps: Keep[] = [];
   #timer: Timer | null = null;
   #full = false;
+  #closed = false;
 
   /**
    * Grants the plan's leases and begins to keep them alive. Rejects with `LoadError` when the store does not grant them, or not in
@@ -117,6 +118,7 @@ export class Leases {
 
   /** Ends streams and connections; what is in flight is of unknown outcome. May be called more than once. */
   close(): void {
+    this.#closed = true;
     this.#stopKeeping();
     for (const link of this.#links) link.close();
   }
@@ -160,7 +162,7 @@ export class Leases {
         const refused = await this.#grant(place % this.#members.length, untilMs - clock.monotonicMs());
         if (refused === null) return true;
         reason = refused;
-        if (clock.monotonicMs() >= untilMs || signal.aborted) return false;
+        if (clock.monotonicMs() >= untilMs || signal.aborted || this.#closed) return false;
         await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
       }
     });
@@ -263,17 +265,13 @@ export class Leases {
     if (!taken) this.#full = true;
   }
 
-  /** Runs `step` in so many lanes until one finds nothing more to do, or the signal. The first error ends all. */
+  /** Runs `step` in so many lanes until one finds nothing more to do, or the signal. Rejects with the first error. */
   async #lanes(step: () => Promise<boolean>): Promise<void> {
     let over = false;
     const lane = async (): Promise<void> => {
-      while (!over && !this.#options.signal.aborted) if (!(await step())) over = true;
+      while (!over && !this.#closed && !this.#options.signal.aborted) over = !(await step()) || over;
     };
-    try {
-      await Promise.all(Array.from({ length: LANES }, lane));
-    } finally {
-      over = true;
-    }
+    await Promise.all(Array.from({ length: LANES }, lane));
   }
 }
 
