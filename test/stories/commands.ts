@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { formatEntry } from "../../src/etcd/raft/format.ts";
+import type { LogIndex } from "../../src/base/ids.ts";
+import type { Change } from "../../src/etcd/model.ts";
+import { formatConfiguration, formatEntry } from "../../src/etcd/raft/format.ts";
 import { ROOMY, type TestMember } from "../raft/test-member.ts";
 import { nameOf, type Shown, World } from "./world.ts";
 
@@ -13,6 +15,7 @@ export interface Command {
 export class Story {
   #world: World | null = null;
   #proposals = 0;
+  #changes = 0;
 
   get world(): World {
     assert.ok(this.#world !== null, "a story begins with nodes");
@@ -28,11 +31,19 @@ export class Story {
     this.#proposals++;
     return this.#proposals;
   }
+
+  nextChange(): number {
+    this.#changes++;
+    return this.#changes;
+  }
 }
 
 type Handler = (story: Story, command: Command) => void;
 
-/** `nodes 3 [leader=n1] [window=2] [bytes=8] [uncommitted=20]`: a fresh cluster, at rest. */
+/**
+ * `nodes 3 [leader=n1] [learners=1] [joining=1] [window=2] [bytes=8] [uncommitted=20]`: a fresh cluster, at rest. Its last members are
+ * learners; behind them come nodes that are to join.
+ */
 const nodes: Handler = (story, { words, options }) => {
   const limits = {
     ...ROOMY,
@@ -40,7 +51,9 @@ const nodes: Handler = (story, { words, options }) => {
     appendBytes: numberOf(options, "bytes", ROOMY.appendBytes),
     uncommittedBytes: numberOf(options, "uncommitted", ROOMY.uncommittedBytes),
   };
-  const world = new World(Number(words[0]), limits);
+  const founders = Number(words[0]);
+  const count = founders + numberOf(options, "joining", 0);
+  const world = new World({ count, founders, learners: numberOf(options, "learners", 0) }, limits);
   story.begin(world);
   world.shown = "nothing";
   const leader = options.get("leader");
@@ -104,6 +117,47 @@ const readIndex: Handler = ({ world }, { words, options }) => {
   world.settle();
 };
 
+/** `change n1 add-voter|add-learner|promote|remove n4`: numbered from 1. */
+const change: Handler = (story, { words }) => {
+  const [name = "", kind, target = ""] = words;
+  assert.ok(kind === "add-voter" || kind === "add-learner" || kind === "promote" || kind === "remove", "a change");
+  const { world } = story;
+  const wanted: Change = { kind, member: world.member(target).id };
+  world.step(world.member(name), {
+    kind: "change",
+    id: story.nextChange(),
+    change: wanted,
+    context: new Uint8Array(0),
+  });
+};
+
+/** `transfer n1 n2`: n1 is asked to hand leadership to n2. */
+const transfer: Handler = ({ world }, { words }) =>
+  world.step(world.member(words[0] ?? ""), { kind: "transfer", target: world.member(words[1] ?? "").id });
+
+/** `compact n1 5`: n1 forgets its log up to entry 5. */
+const compact: Handler = ({ world }, { words }) => {
+  world.member(words[0] ?? "").compact(Number(words[1]) as LogIndex);
+  world.settle();
+};
+
+/**
+ * `stream n1 n3`: the file of a snapshot arrives; `stream n1 n3 breaks`: it does not. `stream by-hand|at-once`: from now on, files
+ * arrive when they are told to, or at once.
+ */
+const stream: Handler = ({ world }, { words }) => {
+  if (words[0] === "by-hand" || words[0] === "at-once") world.streamsByHand = words[0] === "by-hand";
+  else world.endStream(words[0] ?? "", words[1] ?? "", words[2] !== "breaks");
+  world.settle();
+};
+
+/** `members [n1]`: the configuration in effect. */
+const members: Handler = ({ world }, { words }) => {
+  for (const { id, core } of chosen(world, words))
+    if (core !== null)
+      world.lines.push(`${nameOf(id)} follows ${formatConfiguration(core.status.configuration, nameOf)}`);
+};
+
 /** `persist n1`: every sync of n1 that is waiting returns. `persist n1 by-hand|at-once`: from now on. */
 const persist: Handler = ({ world }, { words }) => {
   const member = world.member(words[0] ?? "");
@@ -153,10 +207,11 @@ const status: Handler = ({ world }, { words }) => {
   for (const member of chosen(world, words)) {
     if (member.core === null) world.lines.push(`${nameOf(member.id)} is down`);
     else {
-      const { role, term, vote, lastIndex, committed, persisted, peers } = member.core.status;
+      const { role, term, vote, lastIndex, committed, persisted, peers, transferee } = member.core.status;
+      const handing = transferee === 0n ? "" : ` hands over to ${nameOf(transferee)}`;
       const marks = `last ${lastIndex} persisted ${persisted} committed ${committed}`;
       world.lines.push(
-        `${nameOf(member.id)} ${role} term ${term} vote ${vote === 0n ? "none" : nameOf(vote)} ${marks}`,
+        `${nameOf(member.id)} ${role} term ${term} vote ${vote === 0n ? "none" : nameOf(vote)} ${marks}${handing}`,
       );
       for (const { id, match, next, state, inFlight } of peers) {
         world.lines.push(`  ${nameOf(id)} ${state} match ${match} next ${next} in flight ${inFlight}`);
@@ -165,7 +220,7 @@ const status: Handler = ({ world }, { words }) => {
   }
 };
 
-/** `log [n1]`: the entries, synced or not. */
+/** `log [n1]`: the entries, synced or not, and what they begin behind. */
 const log: Handler = ({ world }, { words }) => {
   for (const member of chosen(world, words)) {
     world.lines.push(
@@ -191,6 +246,11 @@ export const COMMANDS: Readonly<Record<string, Handler>> = {
   lose,
   messages,
   unreachable,
+  change,
+  transfer,
+  compact,
+  stream,
+  members,
   crash,
   restart,
   status,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { MemberId } from "../../src/base/ids.ts";
-import type { Message, RaftInput } from "../../src/etcd/model.ts";
+import type { LogBase, Message, RaftInput } from "../../src/etcd/model.ts";
 import { formatMessage, formatReady } from "../../src/etcd/raft/format.ts";
 import type { RaftLimits } from "../../src/etcd/raft/state.ts";
 import { TestMember } from "../raft/test-member.ts";
@@ -8,10 +8,24 @@ import { TestMember } from "../raft/test-member.ts";
 /** How much of what happens is written down: nothing, what members become and answer, or every message and write too. */
 export type Shown = "nothing" | "results" | "everything";
 
-const RESULT = /^(is |applies |read |drops )/;
+const RESULT = /^(is |applies |read |drops |streams |installs |refuses )/;
 
 export function nameOf(id: MemberId): string {
   return `n${id}`;
+}
+
+/** A snapshot's file between two members. */
+interface Stream {
+  readonly from: TestMember;
+  readonly to: MemberId;
+  readonly snapshot: LogBase;
+}
+
+/** Of `count` members the first `founders` make the cluster; the learners among them are its last. The others are to join. */
+export interface Founding {
+  readonly count: number;
+  readonly founders: number;
+  readonly learners: number;
 }
 
 /** The cluster of one story. Unless told otherwise, syncs return and messages arrive at once, in order, until all is quiet. */
@@ -22,13 +36,15 @@ export class World {
   readonly syncsByHand: Set<MemberId> = new Set();
   readonly #cut = new Set<string>();
   readonly #held = new Set<string>();
+  streamsByHand = false;
   #network: Message[] = [];
+  #streams: Stream[] = [];
 
-  constructor(count: number, limits: RaftLimits) {
-    const voters = Array.from({ length: count }, (_, i) => BigInt(i + 1) as MemberId);
-    this.members = voters.map(
-      (id) => new TestMember({ id, voters, seed: 1, electionTicks: 10, heartbeatTicks: 2, limits }),
-    );
+  constructor({ count, founders, learners }: Founding, limits: RaftLimits) {
+    const ids = Array.from({ length: count }, (_, i) => BigInt(i + 1) as MemberId);
+    const named = { voters: ids.slice(0, founders - learners), learners: ids.slice(founders - learners, founders) };
+    const options = { seed: 1, electionTicks: 10, heartbeatTicks: 2, limits };
+    this.members = ids.map((id, i) => new TestMember({ id, ...(i < founders ? named : { voters: [] }), ...options }));
   }
 
   member(name: string): TestMember {
@@ -58,7 +74,9 @@ export class World {
       const passing = this.#network.filter((message) => !this.#held.has(link(message)));
       this.#network = this.#network.filter((message) => this.#held.has(link(message)) && !this.#cut.has(link(message)));
       for (const message of passing) this.#hand(message);
-      if (!moved && passing.length === 0) return;
+      const streams = this.streamsByHand ? [] : this.#streams.splice(0);
+      for (const stream of streams) this.#endStream(stream, true);
+      if (!moved && passing.length === 0 && streams.length === 0) return;
     }
   }
 
@@ -71,7 +89,29 @@ export class World {
       }
     }
     this.#network.push(...turn.leaving);
+    for (const to of turn.ready.snapshotsToSend) {
+      const snapshot = member.running.baseAt(member.running.status.applied);
+      assert.ok(snapshot !== null, "a snapshot is of a known place");
+      this.#streams.push({ from: member, to, snapshot });
+    }
     return true;
+  }
+
+  /** The file arrives, or does not, and the sender is told. */
+  #endStream({ from, to, snapshot }: Stream, arrives: boolean): void {
+    const target = this.member(nameOf(to));
+    const taken = arrives && target.core !== null && !this.#cut.has(`${nameOf(from.id)}>${nameOf(to)}`);
+    if (taken) target.step({ kind: "snapshot-received", snapshot });
+    if (from.core !== null) from.step({ kind: "snapshot-sent", peer: to, index: taken ? snapshot.index : null });
+  }
+
+  /** The oldest file between two members, by hand. */
+  endStream(from: string, to: string, arrives: boolean): void {
+    const at = this.#streams.findIndex((stream) => nameOf(stream.from.id) === from && nameOf(stream.to) === to);
+    const [stream] = at < 0 ? [] : this.#streams.splice(at, 1);
+    if (stream === undefined) this.lines.push(`no snapshot is on its way from ${from} to ${to}`);
+    else this.#endStream(stream, arrives);
+    this.settle();
   }
 
   #hand(message: Message): void {
