@@ -223,9 +223,10 @@ const status: Handler = ({ world }, { words }) => {
 /** `log [n1]`: the entries, synced or not, and what they begin behind. */
 const log: Handler = ({ world }, { words }) => {
   for (const member of chosen(world, words)) {
-    world.lines.push(
-      `${nameOf(member.id)} ${member.view.entries.map((entry) => formatEntry(entry, nameOf)).join(", ")}`,
-    );
+    const { base, entries } = member.view;
+    const behind = base.index > 0 ? [`behind ${base.index}@${base.term}`] : [];
+    const listed = [...behind, ...entries.map((entry) => formatEntry(entry, nameOf))];
+    world.lines.push(`${nameOf(member.id)} ${listed.join(", ")}`);
   }
 };
 
