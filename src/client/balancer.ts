@@ -42,6 +42,7 @@ export class Balancer {
         clock,
         prng: prng.fork(),
         dialTimeoutMs,
+        scheme: endpoint.secure ? "https" : "http",
       }),
     }));
     this.#restUntilMs = endpoints.map(() => 0);

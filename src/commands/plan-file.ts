@@ -18,7 +18,8 @@ export interface PlanOverrides {
 /** A plan from a file, or by name from the plans that ship with the package. What is set in `overrides` wins over the plan's own. */
 export function loadPlan(argument: string, overrides: PlanOverrides): Plan {
   const shipped = join(PACKAGE_FOLDER, "workloads", `${argument}.yaml`);
-  const file = !existsSync(argument) && /^[\w-]+(\/[\w-]+)*$/.test(argument) && existsSync(shipped) ? shipped : argument;
+  const file =
+    !existsSync(argument) && /^[\w-]+(\/[\w-]+)*$/.test(argument) && existsSync(shipped) ? shipped : argument;
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -29,7 +30,9 @@ export function loadPlan(argument: string, overrides: PlanOverrides): Plan {
   }
   try {
     const plan = parsePlan(text, file, () => randomInt(SEED_BOUND));
-    return { ...plan, target: overrides.target ?? plan.target, seed: overrides.seed ?? plan.seed };
+    const target = overrides.target ?? plan.target;
+    const members = target.kind === "endpoints" ? target.endpoints.length : plan.members;
+    return { ...plan, target, members, seed: overrides.seed ?? plan.seed };
   } catch (error) {
     if (error instanceof PlanError) throw new CommandError(error.message);
     throw error;

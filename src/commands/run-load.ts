@@ -1,6 +1,7 @@
 import type { Prng } from "../base/prng.ts";
+import { parseEndpoint } from "../client/endpoints.ts";
 import { nodeClock } from "../env/node/clock.ts";
-import { nodeStreams } from "../env/node/streams.ts";
+import type { StreamNetwork } from "../env/streams.ts";
 import type { Cluster } from "../harness/cluster/cluster.ts";
 import { FaultController, type FaultResult } from "../harness/faults/controller.ts";
 import { watchLeaders } from "../harness/faults/leaders.ts";
@@ -17,10 +18,14 @@ const CONVERGE_POLL_MS = 50;
 const CATCH_UP_LIMIT_MS = 20_000;
 const FINAL_READS_LIMIT_MS = 10_000;
 const SHOW_MS = 200;
+/** As long as etcd works on a request of its own accord: 5 s and two election time-outs. */
+const LATE_WRITES_MS = 7000;
 
 export interface LoadContext {
   readonly plan: Plan;
   readonly cluster: Cluster;
+  /** Dials the members' clientEndpoint. */
+  readonly network: StreamNetwork;
   readonly prng: Prng;
   /** `monotonicMs` when the run began. */
   readonly originMs: number;
@@ -50,13 +55,12 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
   const { plan, cluster, prng, originMs, signal, record } = context;
   const nowNs = (): number => Math.round((nodeClock.monotonicMs() - originMs) * 1e6);
   const members = cluster.members.map(({ name, clientEndpoint }) => {
-    const { hostname, port } = new URL(clientEndpoint);
-    return { name, address: { host: hostname, port: Number(port) } };
+    return { name, address: parseEndpoint(clientEndpoint).address };
   });
   const driver = await LoadDriver.open({
     members,
     plan,
-    network: nodeStreams,
+    network: context.network,
     clock: nodeClock,
     originMs,
     prng: prng.fork(),
@@ -87,11 +91,13 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
     }
     await leases?.end();
     if (!signal.aborted) {
-      await converge(context, nowNs);
+      await converge(context, sharesStore(plan) ? driver.newestChange : null, nowNs);
       const caughtUp = await driver.watchersCaughtUp(CATCH_UP_LIMIT_MS);
       record({ atNs: nowNs(), kind: "watchers-waited", caughtUp });
       runs.push(await driver.finalReads(FINAL_READS_LIMIT_MS));
     }
+    // What comes after the run's keys are removed would stay.
+    if (sharesStore(plan) && driver.progress().unknown > 0) await lateWrites(context);
     return { driver, cpu, unsent: runs.reduce((sum, { unsent }) => sum + unsent, 0), faults };
   } finally {
     clearInterval(display);
@@ -105,7 +111,7 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
 
 /** Granted before the first phase, and kept alive until the last has ended. */
 async function openLeases(
-  { plan, cluster, prng, originMs, signal }: LoadContext,
+  { plan, cluster, network, prng, originMs, signal }: LoadContext,
   { recorder }: LoadDriver,
   members: readonly LoadMember[],
 ): Promise<Leases | null> {
@@ -116,7 +122,7 @@ async function openLeases(
     members,
     leader: leader?.member ?? null,
     deadlineMs: plan.clients.deadlineMs,
-    network: nodeStreams,
+    network,
     clock: nodeClock,
     originMs,
     prng: prng.fork(),
@@ -152,17 +158,34 @@ function cpuBetween(before: CpuSeconds | null, after: CpuSeconds | null): number
   return seconds * 1e6;
 }
 
-/** Every member shows the same revision, or does not within the limit. */
-async function converge({ cluster, signal, record }: LoadContext, nowNs: () => number): Promise<void> {
+/** Whether others may write to the store, too. */
+export function sharesStore(plan: Plan): boolean {
+  return plan.target.kind === "endpoints";
+}
+
+async function lateWrites({ progress }: LoadContext): Promise<void> {
+  progress.say(`waiting ${LATE_WRITES_MS / 1000} s for requests of unknown outcome`);
+  await new Promise<void>((resolve) => nodeClock.after(LATE_WRITES_MS, resolve));
+}
+
+/** Every member has reached `needed`, or shows the same revision where that is null; or does not within the limit. */
+async function converge(
+  { cluster, signal, record }: LoadContext,
+  needed: number | null,
+  nowNs: () => number,
+): Promise<void> {
   const untilMs = nodeClock.monotonicMs() + CONVERGE_LIMIT_MS;
   for (;;) {
     const revisions = await cluster.revisions();
     const seen = Object.values(revisions);
-    const converged = seen.every((revision) => revision !== null && revision === seen[0]);
+    const converged = seen.every(
+      (revision) => revision !== null && (needed === null ? revision === seen[0] : revision >= needed),
+    );
     if (converged || nodeClock.monotonicMs() > untilMs || signal.aborted) {
       // A member that does not answer has no revision to show: -1 in the file.
       const shown = Object.fromEntries(Object.entries(revisions).map(([name, revision]) => [name, revision ?? -1]));
-      record({ atNs: nowNs(), kind: "converged", converged, revisions: shown });
+      const atNs = nowNs();
+      record({ atNs, kind: "converged", converged, revisions: shown, ...(needed === null ? {} : { needed }) });
       return;
     }
     await new Promise<void>((resolve) => nodeClock.after(CONVERGE_POLL_MS, resolve));

@@ -1,9 +1,15 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
+import { assert } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
 import { nodeClock } from "../env/node/clock.ts";
 import { makeDirectories } from "../env/node/directories.ts";
+import { nodeStreams } from "../env/node/streams.ts";
+import type { TlsOptions } from "../env/node/streams-tls.ts";
+import type { StreamNetwork } from "../env/streams.ts";
 import { type Cluster, LaunchError } from "../harness/cluster/cluster.ts";
+import { connectEndpoints } from "../harness/cluster/endpoints.ts";
 import { inspectEnvironment, type MachineEnvironment } from "../harness/cluster/environment.ts";
 import { launchCluster } from "../harness/cluster/launch.ts";
 import { findProgram } from "../harness/cluster/programs.ts";
@@ -14,16 +20,18 @@ import { RUN_FILES, writeEvents, writePlan, writeSamples } from "../harness/hist
 import { samplesOf } from "../harness/history/samples.ts";
 import { writeHistory } from "../harness/history/writer.ts";
 import { LoadError } from "../harness/load/driver.ts";
-import type { Plan, RunEvent, Samples, Verdict } from "../harness/model.ts";
+import type { LaunchedTarget, Plan, RunEvent, Samples, Verdict } from "../harness/model.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { type Interrupt, stoppedBy } from "./interrupt.ts";
 import { judgeRun } from "./judging.ts";
 import { faultlineVersion } from "./package.ts";
 import type { Progress } from "./progress.ts";
-import { type LoadResult, runLoad, sayEvent } from "./run-load.ts";
+import { type LoadResult, runLoad, sayEvent, sharesStore } from "./run-load.ts";
 
 export interface SessionOptions {
   readonly plan: Plan;
+  /** Of https endpoints. */
+  readonly tls: TlsOptions;
   /** Of the command that repeats the run. */
   readonly repeatArguments: readonly string[];
   readonly reportsDir: string;
@@ -36,6 +44,19 @@ export interface SessionResult {
   readonly samples: Samples;
   readonly verdict: Verdict;
   readonly reportPath: string;
+}
+
+/** Of members that run already. */
+const DATA_ELSEWHERE = { filesystem: "unknown", fsyncP99Ns: null, warnings: [] } as const;
+
+/** What the load is put on. */
+interface Opened {
+  readonly cluster: Cluster;
+  readonly network: StreamNetwork;
+  /** The plan, with the keys that the load uses. */
+  readonly plan: Plan;
+  /** For the report. */
+  readonly subject: string;
 }
 
 /** One run from plan to report. Owns the run's folder and, while it lasts, the cluster. */
@@ -57,20 +78,26 @@ export class RunSession {
     if (existsSync(reportsDir) && !statSync(reportsDir).isDirectory())
       throw new CommandError(`${reportsDir} is not a folder; name another one with --out`);
     for (const line of await sweep(reportsDir)) progress.say(`swept up: ${line}`);
-    const program = await this.#findProgram();
+    const { target } = plan;
+    const program = target.kind === "endpoints" ? null : await this.#findProgram(target);
     const run = this.#makeFolder();
     writePlan(this.#folder, plan);
-    const machine = inspectEnvironment(join(this.#folder, RUN_FILES.data));
-    progress.say(`${run}: launching ${plan.members} members of ${programLabel(program)}, seed ${plan.seed}`);
+    const machine =
+      program === null
+        ? { ...inspectEnvironment(this.#folder), ...DATA_ELSEWHERE }
+        : inspectEnvironment(join(this.#folder, RUN_FILES.data));
+    const members = `${plan.members} members ${program === null ? "that run already" : `of ${programLabel(program)}`}`;
+    progress.say(`${run}: ${program === null ? "connecting to" : "launching"} ${members}, seed ${plan.seed}`);
     const prng = new Prng(plan.seed);
     let load: LoadResult;
     let environment: Samples["environment"];
     try {
-      const cluster = await this.#launch(program, prng);
-      environment = this.#environment(machine, program, cluster);
+      const opened = program === null ? await this.#connect(run, prng) : await this.#launch(program, prng);
+      environment = this.#environment(machine, opened);
       load = await runLoad({
-        plan,
-        cluster,
+        plan: opened.plan,
+        cluster: opened.cluster,
+        network: opened.network,
         prng,
         originMs: this.#originMs,
         signal: interrupt.signal,
@@ -148,10 +175,10 @@ export class RunSession {
   }
 
   /** Before anything is made: a target that cannot be had leaves no run behind. */
-  async #findProgram(): Promise<Program> {
-    const { plan, progress, interrupt } = this.#options;
+  async #findProgram(target: LaunchedTarget): Promise<Program> {
+    const { progress, interrupt } = this.#options;
     try {
-      return await findProgram(plan.target, {
+      return await findProgram(target, {
         environment: process.env,
         say: (text) => progress.say(text),
         signal: interrupt.signal,
@@ -161,7 +188,21 @@ export class RunSession {
     }
   }
 
-  async #launch(program: Program, prng: Prng): Promise<Cluster> {
+  /** The run's keys are apart from everybody else's, also from those of a run that begins elsewhere in the same second. */
+  async #connect(run: string, prng: Prng): Promise<Opened> {
+    const { plan, tls } = this.#options;
+    const prefix = `${plan.keys.prefix}${run}-${randomBytes(3).toString("hex")}/`;
+    const note = (text: string): void => this.#record({ atNs: this.#nowNs(), kind: "note", text });
+    assert(plan.target.kind === "endpoints", "there is something to connect to");
+    const { endpoints } = plan.target;
+    const cluster = await connectEndpoints({ endpoints, tls, keyPrefix: prefix, prng: prng.fork(), say: note });
+    this.#cluster = cluster;
+    note(`all keys of this run have the prefix ${prefix}`);
+    const subject = `version ${cluster.version} at ${endpoints.join(", ")}: members that ran already`;
+    return { cluster, network: cluster.network, plan: { ...plan, keys: { ...plan.keys, prefix } }, subject };
+  }
+
+  async #launch(program: Program, prng: Prng): Promise<Opened> {
     const { plan, interrupt, keep } = this.#options;
     const cluster = await launchCluster({
       members: plan.members,
@@ -188,14 +229,15 @@ export class RunSession {
           reason: `${member} between the members ended (${signal ?? code})`,
         });
     });
-    return cluster;
+    const subject = `${programLabel(program)}, ${cluster.members.length} members, processes`;
+    return { cluster, network: nodeStreams, plan, subject };
   }
 
-  #environment(machine: MachineEnvironment, program: Program, cluster: Cluster): Samples["environment"] {
+  #environment(machine: MachineEnvironment, { cluster, subject }: Opened): Samples["environment"] {
     return {
       ...machine,
       faultlineVersion: faultlineVersion(),
-      target: `${programLabel(program)}, ${cluster.members.length} members, processes`,
+      target: subject,
       proxy: cluster.proxyVersion,
     };
   }
@@ -212,6 +254,7 @@ export class RunSession {
       initialRevision: driver.initialRevision,
       watchers: plan.clients.watchersPerMember * plan.members,
       watchEventsLost: driver.recorder.eventsLost,
+      ...(sharesStore(plan) ? { exclusive: false } : {}),
     } as const;
     await writeHistory(join(this.#folder, RUN_FILES.history), header, driver.recorder.records());
     writeEvents(this.#folder, events);

@@ -5,10 +5,11 @@ import { Interrupt, stoppedBy } from "./interrupt.ts";
 import { loadPlan } from "./plan-file.ts";
 import { print } from "./print.ts";
 import { Progress } from "./progress.ts";
+import { type AccessOptions, accessArguments, accessOf } from "./run-endpoints.ts";
 import { RunSession } from "./run-session.ts";
 import { summaryText } from "./summary.ts";
 
-interface RunOptions {
+interface RunOptions extends AccessOptions {
   readonly target?: string;
   readonly seed?: number;
   readonly out: string;
@@ -28,6 +29,10 @@ export function addRun(program: Command, exit: (code: number) => void): void {
     .option("--seed <n>", "repeat a run: wins over the plan's seed", parseSeed)
     .option("--out <dir>", "where the run's folder goes", DEFAULT_OUT)
     .option("--keep", "keep the members' data after a pass")
+    .option("--cacert <file>", "of https endpoints: whose certificates to believe")
+    .option("--cert <file>", "of https endpoints: this client's certificate")
+    .option("--key <file>", "of https endpoints: its key")
+    .option("--yes", "endpoints that are not this machine may be put under load")
     .option("--json", "print samples and verdict as JSON instead of the table")
     .action(async (planArgument: string, options: RunOptions) => exit(await run(planArgument, options)));
 }
@@ -35,10 +40,12 @@ export function addRun(program: Command, exit: (code: number) => void): void {
 async function run(planArgument: string, options: RunOptions): Promise<number> {
   const target = options.target === undefined ? null : parseTarget(options.target);
   const plan = loadPlan(planArgument, { target, seed: options.seed ?? null });
+  const tls = accessOf(plan, options);
   const progress = new Progress();
   const interrupt = new Interrupt((signal) => progress.say(`${signal}: healing, stopping, writing down what there is`));
   const session = new RunSession({
     plan,
+    tls,
     repeatArguments: [
       "run",
       planArgument,
@@ -47,6 +54,7 @@ async function run(planArgument: string, options: RunOptions): Promise<number> {
       String(plan.seed),
       ...(options.out === DEFAULT_OUT ? [] : ["--out", options.out]),
       ...(options.keep === true ? ["--keep"] : []),
+      ...accessArguments(options),
     ],
     reportsDir: options.out,
     keep: options.keep === true,

@@ -11,7 +11,7 @@ import { type Program, programLabel, TargetError } from "../harness/cluster/targ
 import { watchLeaders } from "../harness/faults/leaders.ts";
 import { EMBEDDED_TOXIPROXY } from "../harness/faults/toxiproxy/program.ts";
 import { RUN_FILES } from "../harness/history/run-files.ts";
-import type { Target } from "../harness/model.ts";
+import type { LaunchedTarget } from "../harness/model.ts";
 import { eventText } from "../harness/report/event-text.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import type { Interrupt } from "./interrupt.ts";
@@ -25,7 +25,7 @@ const SEED_BOUND: number = 2 ** 32;
 
 export interface UpOptions {
   readonly members: number;
-  readonly target: Target;
+  readonly target: LaunchedTarget;
   readonly out: string;
   readonly keep: boolean;
   readonly progress: Progress;

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { Target } from "../harness/model.ts";
+import type { LaunchedTarget } from "../harness/model.ts";
 import { MEMBERS_MAX } from "../harness/plan/plan.ts";
 import { parseTarget, TARGET_FORMS } from "../harness/plan/target.ts";
 import { CommandError, EXIT } from "./exit.ts";
@@ -11,7 +11,7 @@ import { UpSession } from "./up-session.ts";
 
 interface UpFlags {
   readonly members: number;
-  readonly target?: Target;
+  readonly target?: LaunchedTarget;
   readonly out: string;
   readonly keep?: true;
 }
@@ -53,8 +53,9 @@ function readMembers(text: string): number {
   return members;
 }
 
-function readTarget(text: string): Target {
+function readTarget(text: string): LaunchedTarget {
   const target = parseTarget(text);
+  if (target?.kind === "endpoints") throw new InvalidArgumentError("endpoints run already.");
   if (target === null) throw new InvalidArgumentError(`a target is ${TARGET_FORMS}.`);
   return target;
 }

@@ -50,7 +50,14 @@ export interface Resources {
 }
 
 /** `ts` is this package's own server. Mutants join with the issue that needs them. */
-export type Target = { readonly kind: "ts" } | { readonly kind: "etcd"; readonly source: EtcdSource };
+export type Target =
+  | { readonly kind: "ts" }
+  | { readonly kind: "etcd"; readonly source: EtcdSource }
+  /** Members that run already, as URLs with a port, all http or all https: load and checks only, and others may write, too. */
+  | { readonly kind: "endpoints"; readonly endpoints: readonly string[] };
+
+/** A target that a run launches itself. */
+export type LaunchedTarget = Exclude<Target, { kind: "endpoints" }>;
 
 /** Which Go etcd. */
 export type EtcdSource =

@@ -15,7 +15,7 @@ test("an unknown flag, command or seed is one clear line and exit code 64", asyn
     [["rum"], /^faultline: unknown command 'rum'/],
     [["run"], /^faultline: missing required argument 'plan'/],
     [["run", place.plan, "--seed", "many"], /^faultline: .*--seed.*a seed is a whole number/],
-    [["run", place.plan, "--target", "etcd@3"], /^faultline: .*--target.*a target is ts, etcd, etcd=BINARY or etcd@/],
+    [["run", place.plan, "--target", "etcd@3"], /^faultline: .*--target.*a target is ts, etcd, etcd=BINARY, etcd@/],
     [["schema", "verdict"], /^faultline: unknown schema "verdict"; there is: plan/],
   ] as const) {
     const { code, stdout, stderr } = await faultline(...args);

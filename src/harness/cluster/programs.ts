@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { EtcdSource, Target } from "../model.ts";
+import type { EtcdSource, LaunchedTarget } from "../model.ts";
 import { CommandFailure, runCommand } from "./command.ts";
 import { buildEtcd, cacheFolder } from "./etcd-build.ts";
 import { type Program, TargetError } from "./targets.ts";
@@ -22,7 +22,7 @@ type EtcdProgram = Extract<Program, { kind: "etcd" }>;
  * Finds the target's program and asks it for its version. A release of Go etcd is taken from the user's cache, or is the one on the
  * PATH, or is built into the cache: that takes minutes, once. Rejects with TargetError, or with the signal's reason.
  */
-export async function findProgram(target: Target, options: FindOptions): Promise<Program> {
+export async function findProgram(target: LaunchedTarget, options: FindOptions): Promise<Program> {
   if (target.kind === "ts") return { kind: "ts" };
   const { source } = target;
   try {

@@ -15,7 +15,26 @@ test("a target is ours, a program or a release, and nothing else", () => {
   assert.deepEqual(parseTarget("etcd=a=b@c"), binary("a=b@c"));
   assert.deepEqual(parseTarget("etcd@3.4.23"), release("3.4.23"));
   assert.deepEqual(parseTarget("etcd@3.7.0-rc.1"), release("3.7.0-rc.1"));
+  const endpoints = (...urls: readonly string[]) => ({ kind: "endpoints", endpoints: urls });
+  assert.deepEqual(parseTarget("endpoints=10.0.0.1"), endpoints("http://10.0.0.1:2379"));
+  assert.deepEqual(
+    parseTarget("endpoints=http://A.b-c:1,[::1]:2,d.e/"),
+    endpoints("http://a.b-c:1", "http://[::1]:2", "http://d.e:2379"),
+  );
+  assert.deepEqual(parseTarget("endpoints=https://a:443"), endpoints("https://a:443"));
   for (const text of [
+    "endpoints=",
+    "endpoints=a,",
+    "endpoints=a,a:2379",
+    "endpoints=a, b",
+    "endpoints=https://a,http://b",
+    "endpoints=https://a,b",
+    "endpoints=ftp://a",
+    "endpoints=a:0",
+    "endpoints=a:65536",
+    "endpoints=a/b",
+    "endpoints=u:p@a",
+    "endpoints=1,2,3,4,5,6,7,8",
     "",
     "TS",
     "etcd=",
