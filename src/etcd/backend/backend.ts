@@ -1,0 +1,64 @@
+/**
+ * What the store is kept in: buckets of ordered keys, and commits that are whole or not there. lmdb.ts is the real one, memory.ts
+ * the simulator's; write-buffer.ts stands above either.
+ *
+ * A commit carries the state of the log it stands for (D5): index, term and configuration are never of another moment than the
+ * data. What was committed is visible at once when `visible` resolves, and survives a power cut when `durable` does; a crash before
+ * that leaves the state of some commit, never a part of one.
+ */
+import type { LogBase } from "../model.ts";
+
+export const BUCKETS = ["key", "lease", "auth", "members", "meta"] as const;
+export type Bucket = (typeof BUCKETS)[number];
+
+/** LMDB takes no longer ones. */
+export const KEY_MAX_BYTES = 1024;
+
+export interface KeyValue {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** A put, or with `value` null a deletion. The bytes are handed over: nobody changes them afterwards. */
+export interface Change {
+  readonly bucket: Bucket;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+}
+
+export interface Range {
+  /** Inclusive; absent: from the first. */
+  readonly from?: Uint8Array;
+  /** Exclusive; absent: to the last. */
+  readonly to?: Uint8Array;
+  readonly limit?: number;
+}
+
+export interface BucketReader {
+  /** Null when it is not there. The bytes stay as they are, and are not to be changed. */
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | null;
+  /** In ascending order of bytes. To be used up before anything is written or awaited. */
+  range(bucket: Bucket, range: Range): Iterable<KeyValue>;
+}
+
+export interface Committed {
+  readonly visible: Promise<void>;
+  /** After `visible`, and after every earlier commit's. Both reject when the disk fails: then no later commit may be made. */
+  readonly durable: Promise<void>;
+}
+
+export interface Backend extends BucketReader {
+  /** Of the last commit that is visible; null before the first. */
+  readonly base: LogBase | null;
+  /** Later changes of one key win. The next one only after `visible`. */
+  commit(changes: readonly Change[], base: LogBase): Committed;
+  /** Writes one commit's state into a file beside its own that does not exist yet, not synced: which commit's. Commits may go on. */
+  copyTo(name: string): Promise<LogBase>;
+  /** After what was committed is durable. */
+  close(): Promise<void>;
+}
+
+/** The files cannot be used. */
+export class BackendError extends Error {
+  override readonly name = "BackendError";
+}

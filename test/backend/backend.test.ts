@@ -1,0 +1,391 @@
+/** Both backends, and the write buffer above them, against a slow twin: the same answers, one commit's state after any crash. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import fc from "fast-check";
+import type { LogIndex, MemberId, Term } from "../../src/base/ids.ts";
+import type { Clock } from "../../src/env/clock.ts";
+import {
+  type Backend,
+  BUCKETS,
+  type Bucket,
+  type BucketReader,
+  type Change,
+  type KeyValue,
+  type Range,
+} from "../../src/etcd/backend/backend.ts";
+import { openLmdbBackend } from "../../src/etcd/backend/lmdb.ts";
+import { openMemoryBackend } from "../../src/etcd/backend/memory.ts";
+import { WriteBuffer } from "../../src/etcd/backend/write-buffer.ts";
+import type { LogBase } from "../../src/etcd/model.ts";
+import { MemoryDisk } from "../support/disk.ts";
+
+/** Every key and value, in no order: everything is looked for and sorted when it is asked for. */
+type Twin = readonly { readonly bucket: Bucket; readonly key: string; readonly value: string }[];
+
+type Step =
+  | { readonly kind: "write"; readonly changes: readonly Change[] }
+  | { readonly kind: "get"; readonly bucket: Bucket; readonly key: Uint8Array }
+  | { readonly kind: "range"; readonly bucket: Bucket; readonly range: Range }
+  | { readonly kind: "timer" | "reopen" | "copy" };
+
+interface Opener {
+  readonly name: string;
+  readonly runs: number;
+  /** A new place; `open` opens the same files each time, or the copy. */
+  readonly place: () => { readonly open: (copy: boolean) => Promise<Backend>; readonly copyName: string };
+}
+
+const folders: string[] = [];
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+const OPENERS: readonly Opener[] = [
+  {
+    name: "memory",
+    runs: 200,
+    place: () => {
+      const disk = new MemoryDisk();
+      return { open: (copy) => openMemoryBackend(disk, copy ? "copy" : "db"), copyName: "copy" };
+    },
+  },
+  {
+    name: "LMDB",
+    runs: 40,
+    place: () => {
+      const folder = mkdtempSync(join(tmpdir(), "faultline-backend-"));
+      folders.push(folder);
+      return { open: (copy) => openLmdbBackend(join(folder, copy ? "copy" : "db")), copyName: "copy" };
+    },
+  },
+];
+
+const bucket = fc.constantFrom(...BUCKETS);
+/** Few, so that they meet: empty ones, prefixes of each other, the lowest and the highest bytes. */
+const key = fc.array(fc.constantFrom(0, 1, 0x61, 0xff), { maxLength: 3 }).map((bytes) => Uint8Array.from(bytes));
+const value = fc.oneof(
+  { weight: 5, arbitrary: fc.uint8Array({ maxLength: 20 }) },
+  { weight: 1, arbitrary: fc.nat(9000).map((size) => new Uint8Array(size).fill(size)) },
+);
+const change: fc.Arbitrary<Change> = fc.record({ bucket, key, value: fc.oneof(value, value, fc.constant(null)) });
+const range: fc.Arbitrary<Range> = fc.record({ from: key, to: key, limit: fc.nat(5) }, { requiredKeys: [] });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({ kind: fc.constant("write" as const), changes: fc.array(change, { maxLength: 5 }) }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("get" as const), bucket, key }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("range" as const), bucket, range }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("timer" as const, "reopen" as const, "copy" as const) }) },
+);
+const steps = fc.array(step, { minLength: 1, maxLength: 40, size: "max" });
+
+for (const { name, runs, place } of OPENERS) {
+  test(`${name}: through the write buffer, commits, restarts and copies every read is the slow twin's`, async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.integer({ min: 1, max: 12 }), async (all, maxOperations) => {
+        const { open, copyName } = place();
+        const time = new Timers();
+        let buffer = bufferAbove(await open(false), time.clock, maxOperations);
+        let twin: Twin = [];
+        let base: LogBase | null = null;
+        let copied: { readonly twin: Twin; readonly base: LogBase } | null = null;
+        for (const [number, each] of all.entries()) {
+          if (each.kind === "write") {
+            for (const { bucket, key, value } of each.changes) {
+              if (value === null) buffer.delete(bucket, key);
+              else buffer.put(bucket, key, value);
+            }
+            base = baseOf(number + 1);
+            buffer.applied(base);
+            twin = each.changes.reduce(changed, twin);
+          } else if (each.kind === "get") {
+            const found = buffer.get(each.bucket, each.key);
+            const wanted = twin.find((one) => one.bucket === each.bucket && one.key === hexOf(each.key));
+            assert.equal(found === null ? undefined : hexOf(found), wanted?.value);
+          } else if (each.kind === "range") {
+            assert.deepEqual(readRange(buffer, each.bucket, each.range), rangeOf(twin, each.bucket, each.range));
+          } else if (each.kind === "timer") {
+            time.fire();
+          } else if (each.kind === "reopen") {
+            await buffer.close();
+            const backend = await open(false);
+            assert.deepEqual(backend.base, base);
+            buffer = bufferAbove(backend, time.clock, maxOperations);
+            assert.deepEqual(buffer.durableBase, base);
+          } else if (copied === null && base !== null) {
+            copied = { twin, base: await buffer.copyTo(copyName) };
+            assert.deepEqual(copied.base, base, "what was applied before is in the copy");
+          }
+        }
+        assert.equal(buffer.appliedIndex, base?.index ?? 0);
+        await buffer.close();
+        const again = await open(false);
+        assert.deepEqual([again.base, contents(again)], [base, sorted(twin)]);
+        await again.close();
+        if (copied === null) return;
+        const copy = await open(true);
+        assert.deepEqual([copy.base, contents(copy)], [copied.base, sorted(copied.twin)]);
+        await copy.close();
+      }),
+      { numRuns: runs },
+    );
+  });
+
+  test(`${name}: a copy made while commits go on holds exactly the commit it names`, async () => {
+    const { open, copyName } = place();
+    const backend = await open(false);
+    const commitAt = (index: number): Promise<void> =>
+      backend.commit(
+        BUCKETS.map((bucket) => ({ bucket, key: Uint8Array.of(1), value: Uint8Array.of(index) })),
+        baseOf(index),
+      ).visible;
+    await commitAt(1);
+    const copying = backend.copyTo(copyName);
+    for (let index = 2; index <= 20; index++) await commitAt(index);
+    const { index } = await copying;
+    await backend.close();
+    const copy = await open(true);
+    assert.deepEqual(copy.base, baseOf(index));
+    for (const bucket of BUCKETS) assert.deepEqual([...(copy.get(bucket, Uint8Array.of(1)) ?? [])], [index]);
+    await copy.close();
+  });
+}
+
+test("memory: after a power cut at any step the image is one commit's whole state, no older than what was durable", async () => {
+  const writes = fc.array(fc.array(change, { maxLength: 5 }), { minLength: 1, maxLength: 8 });
+  await fc.assert(
+    fc.asyncProperty(writes, fc.nat(40), fc.infiniteStream(fc.boolean()), async (all, stop, keeps) => {
+      const disk = new MemoryDisk();
+      let left = stop;
+      let cut = (): void => {};
+      const isCut = new Promise<void>((resolve) => {
+        cut = resolve;
+      });
+      disk.before = () => {
+        if (left-- > 0) return;
+        cut();
+        return new Promise(() => {});
+      };
+      const states: Twin[] = [[]];
+      let durable = 0;
+      const run = async (): Promise<void> => {
+        const backend = await openMemoryBackend(disk, "db");
+        for (const [number, changes] of all.entries()) {
+          states.push(changes.reduce(changed, states.at(-1) as Twin));
+          const committed = backend.commit(changes, baseOf(number + 1));
+          void committed.durable.then(() => {
+            durable = number + 1;
+          });
+          if (number % 2 === 0) await committed.durable;
+        }
+        await backend.close();
+      };
+      await Promise.race([run(), isCut]);
+      const found = await openMemoryBackend(
+        disk.crash(() => keeps.next().value),
+        "db",
+      );
+      const index = found.base?.index ?? 0;
+      assert.ok(index >= durable, `commit ${durable} was durable, found ${index}`);
+      assert.deepEqual(contents(found), sorted(states[index] as Twin));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a commit is due at its time, its operations or its bytes, one is under way at a time, and it takes whole entries", async () => {
+  const commits: { readonly changes: readonly Change[]; readonly base: LogBase; readonly end: () => void }[] = [];
+  let committed: LogBase | null = null;
+  const backend: Backend = {
+    get base() {
+      return committed;
+    },
+    get: () => null,
+    range: () => [],
+    commit: (changes, base) => {
+      const visible = new Promise<void>((end) => commits.push({ changes, base, end })).then(() => {
+        committed = base;
+      });
+      return { visible, durable: visible };
+    },
+    copyTo: () => assert.fail(),
+    close: async () => {},
+  };
+  const time = new Timers();
+  const failed = (error: Error): void => assert.fail(error);
+  const buffer = new WriteBuffer({ backend, clock: time.clock, failed, maxOperations: 10, maxBytes: 1000 });
+  const put = (index: number, count: number, bytes = 1): void => {
+    for (let at = 0; at < count; at++) buffer.put("key", Uint8Array.of(index, at), new Uint8Array(bytes));
+    buffer.applied(baseOf(index));
+  };
+  put(1, 3);
+  put(2, 3);
+  assert.deepEqual([commits.length, time.delays], [0, [100]]);
+  time.fire();
+  assert.deepEqual(
+    commits.map(({ changes, base }) => [changes.length, base.index]),
+    [[6, 2]],
+  );
+  put(3, 10);
+  put(4, 2);
+  await turn();
+  assert.equal(commits.length, 1, "one at a time");
+  assert.equal(buffer.get("key", Uint8Array.of(1, 0))?.length, 1, "what is being committed is read");
+  commits[0]?.end();
+  await turn();
+  assert.deepEqual(
+    commits.map(({ changes, base }) => [changes.length, base.index]),
+    [
+      [6, 2],
+      [12, 4],
+    ],
+  );
+  assert.equal(buffer.durableBase?.index, 2);
+  commits[1]?.end();
+  await turn();
+  put(5, 1, 1000);
+  await turn();
+  assert.deepEqual(commits.at(-1)?.base.index, 5, "due by its bytes");
+  put(6, 39);
+  assert.ok(!buffer.isFull);
+  put(7, 1);
+  assert.ok(buffer.isFull, "the disk does not keep up");
+  commits[2]?.end();
+  await turn();
+  assert.ok(!buffer.isFull);
+});
+
+test("a backend that fails is told once, and nothing counts as durable afterwards", async () => {
+  const disk = new MemoryDisk();
+  const failures: Error[] = [];
+  const backend = await openMemoryBackend(disk, "db");
+  const time = new Timers();
+  const buffer = new WriteBuffer({
+    backend,
+    clock: time.clock,
+    failed: (error) => failures.push(error),
+    maxOperations: 1,
+  });
+  const error = new Error("EIO: sync");
+  disk.before = (call) => {
+    if (call === "sync") throw error;
+  };
+  for (const index of [1, 2, 3]) {
+    buffer.put("key", Uint8Array.of(index), Uint8Array.of(index));
+    buffer.applied(baseOf(index));
+  }
+  await buffer.close();
+  assert.deepEqual([failures, buffer.durableBase], [[error], null]);
+  await assert.rejects(buffer.copyTo("copy"), error);
+});
+
+test("memory: a damaged image is refused", async () => {
+  const disk = new MemoryDisk();
+  const backend = await openMemoryBackend(disk, "db");
+  await backend.commit([{ bucket: "key", key: Uint8Array.of(1), value: Uint8Array.of(2) }], baseOf(1)).durable;
+  const image = disk.contents("db");
+  for (let at = 0; at < image.length; at++) {
+    const damaged = new MemoryDisk();
+    damaged.put(
+      "db",
+      image.map((byte, i) => (i === at ? byte ^ 0x10 : byte)),
+    );
+    await assert.rejects(openMemoryBackend(damaged, "db"), /^BackendError: db: damaged/);
+  }
+});
+
+test("LMDB: a file that is no database, or cut, is refused with its name", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "faultline-backend-"));
+  folders.push(folder);
+  const path = join(folder, "db");
+  const backend = await openLmdbBackend(path);
+  for (const index of [1, 2, 3]) {
+    const value = new Uint8Array(50_000).fill(index);
+    await backend.commit([{ bucket: "key", key: Uint8Array.of(index), value }], baseOf(index)).durable;
+  }
+  await backend.close();
+  const whole = readFileSync(path);
+  for (const [bytes, message] of [
+    [Buffer.from("no database".repeat(1000)), /^BackendError: .*db: not a database/],
+    [Buffer.from("short"), /^BackendError: .*db: not a database/],
+    [whole.subarray(0, 9000), /^BackendError: .*db: cut: 9000 bytes of/],
+    [Buffer.concat([whole.subarray(0, 4096), Buffer.alloc(9000)]), /^BackendError: .*db: not a database/],
+  ] as const) {
+    writeFileSync(path, bytes);
+    await assert.rejects(openLmdbBackend(path), message);
+  }
+  writeFileSync(path, "");
+  const empty = await openLmdbBackend(path);
+  assert.equal(empty.base, null);
+  await empty.close();
+});
+
+/** A clock whose timers fire when told. */
+class Timers {
+  #due: { readonly delayMs: number; readonly action: () => void }[] = [];
+  readonly clock: Clock = {
+    monotonicMs: () => 0,
+    wallMs: () => 0,
+    after: (delayMs, action) => {
+      const timer = { delayMs, action };
+      this.#due.push(timer);
+      return { cancel: () => (this.#due = this.#due.filter((other) => other !== timer)) };
+    },
+  };
+
+  get delays(): readonly number[] {
+    return this.#due.map(({ delayMs }) => delayMs);
+  }
+
+  fire(): void {
+    for (const { action } of this.#due.splice(0)) action();
+  }
+}
+
+function bufferAbove(backend: Backend, clock: Clock, maxOperations: number): WriteBuffer {
+  return new WriteBuffer({ backend, clock, maxOperations, failed: (error) => assert.fail(error) });
+}
+
+function changed(twin: Twin, { bucket, key, value }: Change): Twin {
+  const others = twin.filter((one) => one.bucket !== bucket || one.key !== hexOf(key));
+  return value === null ? others : [...others, { bucket, key: hexOf(key), value: hexOf(value) }];
+}
+
+function sorted(twin: Twin): Twin {
+  return BUCKETS.flatMap((bucket) => rangeOf(twin, bucket, {}).map(([key, value]) => ({ bucket, key, value })));
+}
+
+function rangeOf(twin: Twin, bucket: Bucket, { from, to, limit }: Range): readonly (readonly [string, string])[] {
+  return twin
+    .filter((one) => one.bucket === bucket)
+    .filter(({ key }) => (from === undefined || key >= hexOf(from)) && (to === undefined || key < hexOf(to)))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .slice(0, limit)
+    .map(({ key, value }) => [key, value] as const);
+}
+
+function readRange(reader: BucketReader, bucket: Bucket, range: Range): readonly (readonly [string, string])[] {
+  return [...reader.range(bucket, range)].map(({ key, value }: KeyValue) => [hexOf(key), hexOf(value)] as const);
+}
+
+function contents(reader: BucketReader): Twin {
+  return BUCKETS.flatMap((bucket) => readRange(reader, bucket, {}).map(([key, value]) => ({ bucket, key, value })));
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+function baseOf(index: number): LogBase {
+  const configuration = { voters: [1n, 2n ** 64n - 1n] as MemberId[], learners: [BigInt(index)] as MemberId[] };
+  return { index: index as LogIndex, term: (index * 2) as Term, configuration };
+}
+
+/** Lets what is ready go on. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
