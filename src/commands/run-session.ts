@@ -207,6 +207,7 @@ export class RunSession {
     const cluster = await launchCluster({
       members: plan.members,
       runDir: this.#folder,
+      logLevel: plan.logLevel,
       target: program,
       proxy: EMBEDDED_TOXIPROXY,
       seed: prng.uint32(),

@@ -22,6 +22,7 @@ export interface Plan {
   readonly proxy: ProxyChoice;
   readonly members: number;
   readonly resources: Resources;
+  readonly logLevel: LogLevel;
   readonly seed: number;
   readonly keys: KeySpace;
   readonly clients: ClientPlan;
@@ -40,6 +41,9 @@ export type Runtime = "process" | "docker";
  * plan needs what only the embedded one has; otherwise the embedded one.
  */
 export type ProxyChoice = "auto" | "toxiproxy" | "embedded";
+
+/** How much members write into their logs: what they write by default, or all they have. */
+export type LogLevel = "info" | "debug";
 
 /** What each container may use; null: as much as there is. The process runtime sets no limits. */
 export interface Resources {

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { Prng } from "../../base/prng.ts";
+import type { LogLevel } from "../model.ts";
 import { type Cluster, LaunchError } from "./cluster.ts";
 import { dialerAnswers, startDialer } from "./dialer.ts";
 import { createProxies, localUrl, type ProxyProgram, reserveAddresses } from "./network.ts";
@@ -21,6 +22,8 @@ export interface LaunchOptions {
   /** The server between the members, as faults/toxiproxy/program.ts describes it. */
   readonly proxy: ProxyProgram;
   readonly seed: number;
+  /** Default: info. */
+  readonly logLevel?: LogLevel;
   /** A later sweep leaves the data alone. */
   readonly keepData: boolean;
   /** Ends the launch; afterwards the cluster is ended by `stop` alone. */

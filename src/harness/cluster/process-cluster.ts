@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Prng } from "../../base/prng.ts";
 import { nodeClock } from "../../env/node/clock.ts";
+import type { LogLevel } from "../model.ts";
 import type { Cluster, ClusterMember } from "./cluster.ts";
 import { MemberProbes } from "./member-probes.ts";
 import { localUrl, type MemberAddresses, type ProxyControl } from "./network.ts";
@@ -19,6 +20,7 @@ const HEAL_LIMIT_MS = 2000;
 export interface ProcessClusterOptions {
   readonly target: Program;
   readonly runDir: string;
+  readonly logLevel?: LogLevel;
   readonly addresses: readonly MemberAddresses[];
   readonly ports: Ports;
   readonly registry: ProcessRegistry;
@@ -153,13 +155,13 @@ export class ProcessCluster implements Cluster {
   }
 
   #supervise(addresses: MemberAddresses): Supervisor {
-    const { target, runDir, registry } = this.#options;
+    const { target, runDir, registry, logLevel } = this.#options;
     return new Supervisor({
       member: addresses.name,
       start: () =>
         ManagedProcess.start({
           name: addresses.name,
-          ...memberStart(target, addresses, this.#options.addresses, runDir),
+          ...memberStart(target, addresses, this.#options.addresses, runDir, logLevel),
           logFile: memberLogFile(runDir, addresses.name),
           registry,
         }),

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { unreachable } from "../../base/assert.ts";
+import type { LogLevel } from "../model.ts";
 import { dialerEnvironment, peerAuthority } from "./dialer.ts";
 import { localUrl, type MemberAddresses } from "./network.ts";
 
@@ -44,6 +45,7 @@ export function memberStart(
   member: MemberAddresses,
   members: readonly MemberAddresses[],
   runDir: string,
+  logLevel: LogLevel = "info",
 ): MemberStart {
   switch (program.kind) {
     case "ts": {
@@ -56,6 +58,7 @@ export function memberStart(
           "--enable-source-maps",
           join(SOURCE_ROOT, "etcd", "main.js"),
           ...flags,
+          ...logFlags(program.kind, logLevel),
           "--peer-dial-override",
           dials,
         ],
@@ -64,12 +67,22 @@ export function memberStart(
     }
     case "etcd":
       return {
-        command: [program.binary, ...processFlags(member, members, runDir, (peer) => `http://${peerAuthority(peer)}`)],
+        command: [
+          program.binary,
+          ...processFlags(member, members, runDir, (peer) => `http://${peerAuthority(peer)}`),
+          ...logFlags(program.kind, logLevel),
+        ],
         environment: dialerEnvironment(memberEnvironment(), member.socksPort),
       };
     default:
       return unreachable(program);
   }
+}
+
+/** None at the default level. Go etcd 3.4 has levels only in its newer logger, which is the only one later. */
+export function logFlags(kind: Program["kind"], level: LogLevel): readonly string[] {
+  if (level === "info") return [];
+  return [...(kind === "etcd" ? ["--logger", "zap"] : []), "--log-level", level];
 }
 
 /** Without etcd's own variables: what a person has set for another etcd must not configure the one under test. */

@@ -136,6 +136,7 @@ const planSchema = z.strictObject({
   proxy: z.enum(["auto", "toxiproxy", "embedded"]).default("auto"),
   members: count(MEMBERS_MAX).default(3),
   resources: resourcesSchema,
+  logLevel: z.enum(["info", "debug"]).default("info"),
   seed: z.int().nonnegative().optional(),
   keys: z.strictObject({
     prefix: z.string().min(1).max(100),

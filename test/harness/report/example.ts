@@ -36,6 +36,7 @@ function plan(text: string): Plan {
     runtime: "process",
     proxy: "auto",
     members: 3,
+    logLevel: "info",
     resources: { cpus: null, memoryMegabytes: null, dataMegabytes: null },
     seed: 7,
     keys: { prefix: text, count: 10, distribution: "uniform", valueBytes: 16 },
