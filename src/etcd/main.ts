@@ -29,7 +29,8 @@ import type { ClusterMember, Identity } from "./model.ts";
 import { PeerTransport } from "./peer/transport.ts";
 import { Requests } from "./requests.ts";
 import { WalError } from "./wal/segment.ts";
-import { openWal } from "./wal/wal.ts";
+import { takeStartNumber } from "./wal/start-number.ts";
+import { type OpenedWal, openWal } from "./wal/wal.ts";
 
 const EXIT_USAGE = 64;
 const EXIT_ENVIRONMENT = 69;
@@ -122,7 +123,7 @@ async function startServer(config: Config, identity: Identity, trace: Trace): Pr
   const lock = await openDataDirectory(config);
   const syncs: { observe: (seconds: number) => void } = { observe: () => {} };
   const disk = timedDisk(nodeDisk(join(config.dataDir, "member")), (seconds) => syncs.observe(seconds));
-  const opened = await openLog(config, identity, disk, trace);
+  const { opened, startNumber } = await openLog(config, identity, disk, trace);
   const { transport, peerServer } = makePeers(config, identity, trace);
   const member = new Member({
     identity,
@@ -132,6 +133,7 @@ async function startServer(config: Config, identity: Identity, trace: Trace): Pr
     heartbeatMs: config.heartbeatMs,
     electionMs: config.electionMs,
     requestMaxBytes: config.requestMaxBytes,
+    startNumber,
     hardState: opened.hardState,
     entries: opened.entries,
     log: opened.wal,
@@ -194,7 +196,7 @@ async function openLog(
   identity: Identity,
   disk: Disk,
   trace: Trace,
-): Promise<Awaited<ReturnType<typeof openWal>>> {
+): Promise<{ readonly opened: OpenedWal; readonly startNumber: number }> {
   try {
     if (config.initialClusterState === "existing" && (await disk.list("wal")).length === 0)
       throw new EnvironmentError(
@@ -208,7 +210,7 @@ async function openLog(
         term: opened.hardState.term,
         entries: opened.entries.length,
       });
-    return opened;
+    return { opened, startNumber: await takeStartNumber(disk, nodeClock.wallMs()) };
   } catch (error) {
     if (error instanceof EnvironmentError) throw error;
     if (error instanceof WalError || isSystemError(error))

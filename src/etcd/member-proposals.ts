@@ -50,10 +50,10 @@ export class Proposals {
    * Request ids are etcd's: 16 low bits of the member, 40 of the milliseconds at its start, 8 to count on from, so that none
    * comes twice, over restarts too.
    */
-  constructor(member: MemberId, wallMs: number, limits: ProposalLimits) {
+  constructor(member: MemberId, startMs: number, limits: ProposalLimits) {
     this.#limits = limits;
     this.#prefix = BigInt.asUintN(16, member);
-    this.#lastId = Number(BigInt.asUintN(TIME_BITS, BigInt(Math.floor(wallMs))) << COUNTER_BITS);
+    this.#lastId = Number(BigInt.asUintN(TIME_BITS, BigInt(Math.floor(startMs))) << COUNTER_BITS);
   }
 
   get size(): number {

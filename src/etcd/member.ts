@@ -57,6 +57,8 @@ export interface MemberOptions {
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly requestMaxBytes: number;
+  /** Above all that an earlier start may have counted up to from its own, by one a microsecond at most: `wal/start-number`. */
+  readonly startNumber: number;
   /** As restored from the log. */
   readonly hardState: HardState;
   readonly entries: readonly Entry[];
@@ -146,7 +148,7 @@ export class Member {
     });
     this.#applier = new Applier({ store: this.#store, cluster: this.#members, makeHeader: this.#makeHeader });
     this.#timeoutMs = REQUEST_TIMEOUT_MS + 2 * options.electionMs;
-    this.#proposals = new Proposals(identity.member, clock.wallMs(), {
+    this.#proposals = new Proposals(identity.member, options.startNumber / 1000, {
       requestMaxBytes: options.requestMaxBytes,
       timeoutMs: this.#timeoutMs,
     });
@@ -166,7 +168,7 @@ export class Member {
       hardState,
       entries: options.entries,
       appliedIndex: 0 as LogIndex,
-      firstSequence: Math.floor(clock.wallMs() * 1000),
+      firstSequence: options.startNumber,
       limits: RAFT_LIMITS,
       decisions: options.decisions ?? CORRECT,
     });

@@ -11,6 +11,8 @@ import type { Scheduler } from "./scheduler.ts";
 const SECTOR_BYTES = 512;
 /** What a call costs that needs no disk. */
 const CALL_US = 5;
+/** A disk that is slower than this is broken: the healing must be able to count on it. */
+const SLOWEST_US = 3_000_000;
 
 type Change =
   | { readonly kind: "write"; readonly offset: number; readonly bytes: Uint8Array }
@@ -75,6 +77,8 @@ export class MachineDisk {
   full = false;
   /** The next sync fails. */
   failsSync = false;
+  /** Called once, somewhere in the middle of the next sync. */
+  duringSync: (() => void) | null = null;
   readonly #plan: DiskPlan;
   readonly #scheduler: Scheduler;
   readonly #chance: Prng;
@@ -129,6 +133,7 @@ export class MachineDisk {
       },
       sync: () => {
         const covered = file.unsynced.length;
+        this.#disturb();
         return this.#call(run, this.#plan.syncMs, () => {
           if (this.failsSync) {
             this.failsSync = false;
@@ -142,8 +147,14 @@ export class MachineDisk {
     };
   }
 
+  #disturb(): void {
+    const disturb = this.duringSync;
+    this.duringSync = null;
+    if (disturb !== null) this.#scheduler.after(this.#chance.float() * this.#plan.syncMs * 1000, disturb);
+  }
+
   #call<Result>(run: RunInProcess, costMs: number, work: () => Result): Promise<Result> {
-    const delayUs = (CALL_US + this.#chance.exponential(costMs * 1000)) * this.slowness;
+    const delayUs = Math.min((CALL_US + this.#chance.exponential(costMs * 1000)) * this.slowness, SLOWEST_US);
     return new Promise((resolve, reject) => {
       this.#scheduler.after(delayUs, () =>
         run(() => {

@@ -72,12 +72,7 @@ export class Faults {
     const { disk } = machine;
     switch (fault.kind) {
       case "crash":
-        if (machine.process === null) return null;
-        return () => {
-          if (fault.how === "stop") machine.stop();
-          else machine.crash(fault.how);
-          return () => machine.start();
-        };
+        return machine.process === null ? null : () => crash(machine, fault.how);
       case "pause":
         return () => {
           machine.pause();
@@ -170,6 +165,23 @@ export class Faults {
     }
     return leader;
   }
+}
+
+function crash(machine: Machine, how: Extract<SimFault, { readonly kind: "crash" }>["how"]): Undo {
+  const { disk } = machine;
+  let over = false;
+  if (how === "stop") machine.stop();
+  else if (how !== "mid-sync") machine.crash(how);
+  else {
+    disk.duringSync = () => {
+      if (!over) machine.crash("power");
+    };
+  }
+  return () => {
+    over = true;
+    disk.duringSync = null;
+    machine.start();
+  };
 }
 
 function describe(fault: SimFault): string {

@@ -10,6 +10,7 @@ import { foundingMember } from "../etcd/cluster/members.ts";
 import { Member, type MemberLog, type MemberOptions } from "../etcd/member.ts";
 import type { Identity, Message } from "../etcd/model.ts";
 import { Requests } from "../etcd/requests.ts";
+import { takeStartNumber } from "../etcd/wal/start-number.ts";
 import { openWal } from "../etcd/wal/wal.ts";
 import { MachineClock } from "./clock.ts";
 import { isDiskError, MachineDisk } from "./disk.ts";
@@ -112,6 +113,7 @@ export class Machine implements NetworkPort {
 
   /** It is gone at once; `power` says whether what was written and not synced is at risk. */
   crash(how: "kill" | "power"): void {
+    if (this.#process === null) return;
     if (how === "power") {
       const lost = this.disk.powerCut();
       this.#parts.world.tell(this.name, () => `loses power, and ${lost} pieces of what was not synced`);
@@ -187,12 +189,13 @@ export class Machine implements NetworkPort {
     const real = this.disk.forProcess(run);
     const disk = breakage.disk?.(real) ?? real;
     const opened = await openWal({ disk, identity, segmentMaxBytes: world.scenario.disk.segmentMaxBytes });
+    const startNumber = await takeStartNumber(disk, this.clock.wallMs());
     if (opened.repaired !== null) {
       world.count("torn ends repaired");
       world.tell(this.name, () => `repairs the torn end of its log: ${opened.repaired?.droppedBytes} bytes`);
     }
     if (opened.existed) world.count("restarts");
-    const healthy = this.#options(process, identity, opened.wal, opened);
+    const healthy = this.#options(process, identity, opened.wal, { ...opened, startNumber });
     const options = breakage.member?.(healthy) ?? healthy;
     ledger.restarted(this.number, options.hardState, options.entries);
     const member = new Member(options);
@@ -207,7 +210,7 @@ export class Machine implements NetworkPort {
     process: Process,
     identity: Identity,
     log: MemberLog,
-    opened: Pick<MemberOptions, "hardState" | "entries">,
+    opened: Pick<MemberOptions, "hardState" | "entries" | "startNumber">,
   ): MemberOptions {
     const { world } = this.#parts;
     const { scenario, scheduler } = world;
@@ -222,6 +225,7 @@ export class Machine implements NetworkPort {
       heartbeatMs: scenario.heartbeatMs,
       electionMs: scenario.electionMs,
       requestMaxBytes: REQUEST_MAX_BYTES,
+      startNumber: opened.startNumber,
       hardState: opened.hardState,
       entries: opened.entries,
       log: this.#log(log),

@@ -30,8 +30,11 @@ export type SimFault =
     }
   /** The leader of the moment is cut off: in both directions, or it is only not heard, or hears nothing. */
   | { readonly kind: "isolate-leader"; readonly direction: "both" | "in" | "out"; readonly holds: boolean }
-  /** `kill`: what was written stays. `power`: any subset of what was not synced is lost. `stop`: in good order. */
-  | { readonly kind: "crash"; readonly target: Target; readonly how: "kill" | "power" | "stop" }
+  /**
+   * `kill`: what was written stays. `power`: any subset of what was not synced is lost. `mid-sync`: power goes while the disk is at
+   * work. `stop`: in good order.
+   */
+  | { readonly kind: "crash"; readonly target: Target; readonly how: "kill" | "power" | "mid-sync" | "stop" }
   /** Power goes everywhere at once; each machine comes back at a moment of its own. */
   | { readonly kind: "blackout" }
   | { readonly kind: "pause"; readonly target: Target }

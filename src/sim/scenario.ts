@@ -117,7 +117,7 @@ function faultOf(kind: FaultKind, chance: Prng, members: number): SimFault {
     case "isolate-leader":
       return { kind, direction: chance.pick(["both", "both", "in", "out"]), holds };
     case "crash":
-      return { kind, target, how: chance.pick(["kill", "power", "power", "stop"]) };
+      return { kind, target, how: chance.pick(["kill", "power", "mid-sync", "mid-sync", "stop"]) };
     case "slow-disk":
       return { kind, target, factor: chance.pick([10, 100, 1000]) };
     case "blackout":

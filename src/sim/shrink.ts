@@ -50,7 +50,8 @@ class Shrinker {
     await this.#endEarlier();
     await this.#fewerFaults();
     for (const word of ["calm", "steady", "unwatched"] as const) await this.#try({ ...this.#edit, [word]: true });
-    for (let clients = 1; clients < this.#scenario.load.clients; clients *= 2)
+    // Each member needs one: that it answers none is a failure of its own.
+    for (let { members: clients } = this.#scenario; clients < this.#scenario.load.clients; clients *= 2)
       if (await this.#try({ ...this.#edit, clients })) break;
     // What is left may need less than it did before.
     await this.#fewerFaults();

@@ -229,6 +229,7 @@ export class MemberCluster {
       heartbeatMs: HEARTBEAT_MS,
       electionMs: ELECTION_MS,
       requestMaxBytes: 1.5 * 1024 ** 2,
+      startNumber: 1_700_000_000_000_000 + this.#lives * 1_000_000,
       hardState: log.hardState,
       entries: log.entries,
       log,

@@ -1,0 +1,46 @@
+/** What the simulator found in the server, each as the short schedule that showed it. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { PlannedFault, Scenario } from "../../src/sim/model.ts";
+import { simulate } from "../../src/sim/simulation.ts";
+
+/** Three members, a quiet network, a light load: nothing but the faults disturbs. */
+function quiet(faults: readonly PlannedFault[]): Scenario {
+  return {
+    seed: 1,
+    members: 3,
+    heartbeatMs: 100,
+    electionMs: 1000,
+    clockRates: [1, 1, 1],
+    network: { delayMs: 1, lateChance: 0, lateMs: 0, dropChance: 0, duplicateChance: 0, splitChance: 0 },
+    disk: { writeMs: 0.1, syncMs: 2, segmentMaxBytes: 64 * 1024 * 1024 },
+    load: {
+      clients: 3,
+      thinkMs: 200,
+      deadlineMs: 3_000,
+      keys: 2,
+      mix: { put: 2, delete: 1, linearizable: 1, serializable: 1, cas: 1, multi: 0 },
+      valueMaxBytes: 16,
+      watchersPerMember: 1,
+    },
+    faults,
+    healMs: 10_000,
+    liveWithinMs: 10_000,
+    endMs: 24_000,
+  };
+}
+
+async function survives(faults: readonly Omit<PlannedFault, "number">[]): Promise<void> {
+  const { failure } = await simulate(quiet(faults.map((fault, number) => ({ number, ...fault }))));
+  assert.equal(failure, null, failure?.text);
+}
+
+test("a member restarted with its wall clock set back serves again", async () => {
+  // Its leader took what it forwarded for something old, because it was numbered from the wall clock.
+  for (const target of [0, 1, 2]) {
+    await survives([
+      { atMs: 4_000, durationMs: 10, fault: { kind: "wall-jump", target, byMs: -3_600_000 } },
+      { atMs: 4_500, durationMs: 500, fault: { kind: "crash", target, how: "kill" } },
+    ]);
+  }
+});
