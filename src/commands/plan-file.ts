@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Plan, Target } from "../harness/model.ts";
+import type { Plan, ProxyChoice, Runtime, Target } from "../harness/model.ts";
 import { PlanError, parsePlan } from "../harness/plan/plan.ts";
 import { CommandError } from "./exit.ts";
 import { PACKAGE_FOLDER } from "./package.ts";
@@ -9,9 +9,11 @@ import { PACKAGE_FOLDER } from "./package.ts";
 /** Six digits: a seed that can be read out. */
 const SEED_BOUND = 1_000_000;
 
-/** What a command line says about a plan; null leaves it to the plan. */
+/** What a command line says about a plan; null, or nothing, leaves it to the plan. */
 export interface PlanOverrides {
   readonly target: Target | null;
+  readonly runtime?: Runtime | undefined;
+  readonly proxy?: ProxyChoice | undefined;
   readonly seed: number | null;
 }
 
@@ -32,7 +34,9 @@ export function loadPlan(argument: string, overrides: PlanOverrides): Plan {
     const plan = parsePlan(text, file, () => randomInt(SEED_BOUND));
     const target = overrides.target ?? plan.target;
     const members = target.kind === "endpoints" ? target.endpoints.length : plan.members;
-    return { ...plan, target, members, seed: overrides.seed ?? plan.seed };
+    const runtime = overrides.runtime ?? plan.runtime;
+    const proxy = overrides.proxy ?? plan.proxy;
+    return { ...plan, target, runtime, proxy, members, seed: overrides.seed ?? plan.seed };
   } catch (error) {
     if (error instanceof PlanError) throw new CommandError(error.message);
     throw error;

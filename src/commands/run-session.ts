@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { assert } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
 import { nodeClock } from "../env/node/clock.ts";
@@ -8,14 +8,10 @@ import { makeDirectories } from "../env/node/directories.ts";
 import { nodeStreams } from "../env/node/streams.ts";
 import type { TlsOptions } from "../env/node/streams-tls.ts";
 import type { StreamNetwork } from "../env/streams.ts";
-import { type Cluster, LaunchError } from "../harness/cluster/cluster.ts";
+import type { Cluster } from "../harness/cluster/cluster.ts";
 import { connectEndpoints } from "../harness/cluster/endpoints.ts";
 import { inspectEnvironment, type MachineEnvironment } from "../harness/cluster/environment.ts";
-import { launchCluster } from "../harness/cluster/launch.ts";
-import { findProgram } from "../harness/cluster/programs.ts";
 import { sweep } from "../harness/cluster/sweep.ts";
-import { type Program, programLabel, TargetError } from "../harness/cluster/targets.ts";
-import { EMBEDDED_TOXIPROXY } from "../harness/faults/toxiproxy/program.ts";
 import { RUN_FILES, writeEvents, writePlan, writeSamples } from "../harness/history/run-files.ts";
 import { samplesOf } from "../harness/history/samples.ts";
 import { writeHistory } from "../harness/history/writer.ts";
@@ -27,13 +23,14 @@ import { judgeRun } from "./judging.ts";
 import { faultlineVersion } from "./package.ts";
 import type { Progress } from "./progress.ts";
 import { type LoadResult, runLoad, sayEvent, sharesStore } from "./run-load.ts";
+import { findRuntime, isEnvironmental, type Runtime } from "./runtime.ts";
 
 export interface SessionOptions {
   readonly plan: Plan;
   /** Of https endpoints. */
   readonly tls: TlsOptions;
-  /** Of the command that repeats the run. */
-  readonly repeatArguments: readonly string[];
+  /** Repeats the run. */
+  readonly command: string;
   readonly reportsDir: string;
   readonly keep: boolean;
   readonly progress: Progress;
@@ -57,6 +54,7 @@ interface Opened {
   readonly plan: Plan;
   /** For the report. */
   readonly subject: string;
+  readonly machine: MachineEnvironment;
 }
 
 /** One run from plan to report. Owns the run's folder and, while it lasts, the cluster. */
@@ -77,23 +75,18 @@ export class RunSession {
     const { plan, progress, reportsDir, interrupt, keep } = this.#options;
     if (existsSync(reportsDir) && !statSync(reportsDir).isDirectory())
       throw new CommandError(`${reportsDir} is not a folder; name another one with --out`);
-    for (const line of await sweep(reportsDir)) progress.say(`swept up: ${line}`);
     const { target } = plan;
-    const program = target.kind === "endpoints" ? null : await this.#findProgram(target);
+    const runtime = target.kind === "endpoints" ? await this.#sweepOnly() : await this.#findRuntime(target);
     const run = this.#makeFolder();
     writePlan(this.#folder, plan);
-    const machine =
-      program === null
-        ? { ...inspectEnvironment(this.#folder), ...DATA_ELSEWHERE }
-        : inspectEnvironment(join(this.#folder, RUN_FILES.data));
-    const members = `${plan.members} members ${program === null ? "that run already" : `of ${programLabel(program)}`}`;
-    progress.say(`${run}: ${program === null ? "connecting to" : "launching"} ${members}, seed ${plan.seed}`);
+    const members = `${plan.members} members ${runtime === null ? "that run already" : `of ${runtime.label}`}`;
+    progress.say(`${run}: ${runtime === null ? "connecting to" : "launching"} ${members}, seed ${plan.seed}`);
     const prng = new Prng(plan.seed);
     let load: LoadResult;
     let environment: Samples["environment"];
     try {
-      const opened = program === null ? await this.#connect(run, prng) : await this.#launch(program, prng);
-      environment = this.#environment(machine, opened);
+      const opened = runtime === null ? await this.#connect(run, prng) : await this.#launch(runtime, prng);
+      environment = this.#environment(opened);
       load = await runLoad({
         plan: opened.plan,
         cluster: opened.cluster,
@@ -175,17 +168,21 @@ export class RunSession {
   }
 
   /** Before anything is made: a target that cannot be had leaves no run behind. */
-  async #findProgram(target: LaunchedTarget): Promise<Program> {
-    const { progress, interrupt } = this.#options;
+  async #findRuntime(target: LaunchedTarget): Promise<Runtime> {
+    const { plan, keep, reportsDir, progress, interrupt } = this.#options;
+    const say = (text: string): void => progress.say(text);
+    const options = { ...plan, target, keep, environment: process.env, say, signal: interrupt.signal };
     try {
-      return await findProgram(target, {
-        environment: process.env,
-        say: (text) => progress.say(text),
-        signal: interrupt.signal,
-      });
+      return await findRuntime(options, reportsDir);
     } catch (error) {
       throw this.#explained(error);
     }
+  }
+
+  async #sweepOnly(): Promise<null> {
+    const { reportsDir, progress } = this.#options;
+    for (const line of await sweep(reportsDir)) progress.say(`swept up: ${line}`);
+    return null;
   }
 
   /** The run's keys are apart from everybody else's, also from those of a run that begins elsewhere in the same second. */
@@ -199,21 +196,13 @@ export class RunSession {
     this.#cluster = cluster;
     note(`all keys of this run have the prefix ${prefix}`);
     const subject = `version ${cluster.version} at ${endpoints.join(", ")}: members that ran already`;
-    return { cluster, network: cluster.network, plan: { ...plan, keys: { ...plan.keys, prefix } }, subject };
+    const machine = { ...inspectEnvironment(this.#folder), ...DATA_ELSEWHERE };
+    return { cluster, network: cluster.network, plan: { ...plan, keys: { ...plan.keys, prefix } }, subject, machine };
   }
 
-  async #launch(program: Program, prng: Prng): Promise<Opened> {
-    const { plan, interrupt, keep } = this.#options;
-    const cluster = await launchCluster({
-      members: plan.members,
-      runDir: this.#folder,
-      logLevel: plan.logLevel,
-      target: program,
-      proxy: EMBEDDED_TOXIPROXY,
-      seed: prng.uint32(),
-      keepData: keep,
-      signal: interrupt.signal,
-    });
+  async #launch(runtime: Runtime, prng: Prng): Promise<Opened> {
+    const { plan } = this.#options;
+    const { cluster, machine, place } = await runtime.launch(this.#folder, prng.uint32());
     this.#cluster = cluster;
     for (const { name, pid } of cluster.members)
       if (pid !== null) this.#record({ atNs: 0, kind: "member-started", member: name, pid });
@@ -227,14 +216,14 @@ export class RunSession {
         this.#record({
           atNs,
           kind: "harness-broke",
-          reason: `${member} between the members ended (${signal ?? code})`,
+          reason: `${member} between the members ended (${signal ?? code ?? "it is not heard any more"})`,
         });
     });
-    const subject = `${programLabel(program)}, ${cluster.members.length} members, processes`;
-    return { cluster, network: nodeStreams, plan, subject };
+    const subject = `${runtime.label}, ${cluster.members.length} members, ${place}`;
+    return { cluster, network: nodeStreams, plan, subject, machine };
   }
 
-  #environment(machine: MachineEnvironment, { cluster, subject }: Opened): Samples["environment"] {
+  #environment({ cluster, subject, machine }: Opened): Samples["environment"] {
     return {
       ...machine,
       faultlineVersion: faultlineVersion(),
@@ -244,7 +233,7 @@ export class RunSession {
   }
 
   async #writeRecords(run: string, load: LoadResult, environment: Samples["environment"]): Promise<Samples> {
-    const { plan, repeatArguments } = this.#options;
+    const { plan, command } = this.#options;
     const { driver, cpu, unsent } = load;
     const events = this.#events.sort((a, b) => a.atNs - b.atNs);
     const header = {
@@ -262,7 +251,7 @@ export class RunSession {
     const samples = samplesOf(
       {
         run,
-        command: `node ${relative(".", process.argv[1] ?? "")} ${repeatArguments.join(" ")}`,
+        command,
         startedAt: this.#startedAt.toISOString(),
         durationNs: this.#nowNs(),
         environment,
@@ -283,8 +272,7 @@ export class RunSession {
       if (this.#folder !== "") this.#removeData();
       return new CommandError("interrupted before there was anything to report", stoppedBy(interrupt.by));
     }
-    if (error instanceof TargetError || error instanceof LaunchError || error instanceof LoadError)
-      return new CommandError(error.message, EXIT.environment);
+    if (isEnvironmental(error) || error instanceof LoadError) return new CommandError(error.message, EXIT.environment);
     return error;
   }
 }

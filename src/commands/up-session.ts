@@ -2,30 +2,33 @@ import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeDirectories } from "../env/node/directories.ts";
-import { type Cluster, LaunchError } from "../harness/cluster/cluster.ts";
-import { launchCluster } from "../harness/cluster/launch.ts";
-import { findProgram } from "../harness/cluster/programs.ts";
+import type { Cluster } from "../harness/cluster/cluster.ts";
 import type { MemberExit } from "../harness/cluster/supervisor.ts";
-import { sweep } from "../harness/cluster/sweep.ts";
-import { type Program, programLabel, TargetError } from "../harness/cluster/targets.ts";
 import { watchLeaders } from "../harness/faults/leaders.ts";
-import { EMBEDDED_TOXIPROXY } from "../harness/faults/toxiproxy/program.ts";
 import { RUN_FILES } from "../harness/history/run-files.ts";
-import type { LaunchedTarget } from "../harness/model.ts";
+import type { LaunchedTarget, ProxyChoice, Runtime as RuntimeName } from "../harness/model.ts";
 import { eventText } from "../harness/report/event-text.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { onPath } from "./on-path.ts";
 import type { Progress } from "./progress.ts";
+import { findRuntime, isEnvironmental, type Runtime } from "./runtime.ts";
 import { formatTable } from "./table.ts";
 import { hints } from "./up-hints.ts";
 
 /** Of the seed for the proxy's chances. */
 const SEED_BOUND: number = 2 ** 32;
+/** What only a plan can say. */
+const DEFAULTS = {
+  resources: { cpus: null, memoryMegabytes: null, dataMegabytes: null },
+  logLevel: "info",
+} as const;
 
 export interface UpOptions {
   readonly members: number;
   readonly target: LaunchedTarget;
+  readonly runtime: RuntimeName;
+  readonly proxy: ProxyChoice;
   readonly out: string;
   readonly keep: boolean;
   readonly progress: Progress;
@@ -46,12 +49,15 @@ export class UpSession {
   async run(): Promise<void> {
     const { out, keep, progress, interrupt } = this.#options;
     try {
-      for (const line of await sweep(out)) progress.say(`swept up: ${line}`);
-      const program = await this.#findProgram();
+      const say = (text: string): void => progress.say(text);
+      const runtime = await findRuntime(
+        { ...this.#options, ...DEFAULTS, environment: process.env, say, signal: interrupt.signal },
+        out,
+      );
       const folder = this.#makeFolder();
       try {
-        await this.#launch(program, folder);
-        await this.#stay(program, folder);
+        await this.#launch(runtime, folder);
+        await this.#stay(runtime, folder);
       } finally {
         await this.#cluster?.stop();
         if (!keep) this.#clear(folder);
@@ -62,8 +68,7 @@ export class UpSession {
           "interrupted before the cluster was up",
           interrupt.by === "SIGINT" ? EXIT.interrupted : EXIT.terminated,
         );
-      if (error instanceof TargetError || error instanceof LaunchError)
-        throw new CommandError(error.message, EXIT.environment);
+      if (isEnvironmental(error)) throw new CommandError(error.message, EXIT.environment);
       throw error;
     }
   }
@@ -71,15 +76,6 @@ export class UpSession {
   /** Ends every process at once, for a person who does not want to wait. The next start removes the data. */
   kill(): void {
     this.#cluster?.killAll();
-  }
-
-  async #findProgram(): Promise<Program> {
-    const { target, progress, interrupt } = this.#options;
-    return await findProgram(target, {
-      environment: process.env,
-      say: (text) => progress.say(text),
-      signal: interrupt.signal,
-    });
   }
 
   /** `20261122-170212-up-Xy3kQz` */
@@ -94,18 +90,10 @@ export class UpSession {
     }
   }
 
-  async #launch(program: Program, folder: string): Promise<void> {
-    const { members, keep, progress, interrupt } = this.#options;
-    progress.say(`launching ${members} ${members === 1 ? "member" : "members"} of ${programLabel(program)}`);
-    const cluster = await launchCluster({
-      members,
-      runDir: folder,
-      target: program,
-      proxy: EMBEDDED_TOXIPROXY,
-      seed: randomInt(SEED_BOUND),
-      keepData: keep,
-      signal: interrupt.signal,
-    });
+  async #launch(runtime: Runtime, folder: string): Promise<void> {
+    const { members, progress } = this.#options;
+    progress.say(`launching ${members} ${members === 1 ? "member" : "members"} of ${runtime.label}`);
+    const { cluster } = await runtime.launch(folder, randomInt(SEED_BOUND));
     this.#cluster = cluster;
     cluster.onStart((member, pid) => progress.say(`${member} started again (pid ${pid})`));
     cluster.onExit((exit) => {
@@ -115,12 +103,12 @@ export class UpSession {
     });
   }
 
-  async #stay(program: Program, folder: string): Promise<void> {
+  async #stay(runtime: Runtime, folder: string): Promise<void> {
     const { progress, interrupt } = this.#options;
     const cluster = this.#cluster as Cluster;
     const leader = await cluster.leader();
     console.log(overview(cluster, folder, leader?.member ?? null));
-    progress.say(`${programLabel(program)} is up: Ctrl-C stops it${this.#options.keep ? "" : " and removes its data"}`);
+    progress.say(`${runtime.label} is up: Ctrl-C stops it${this.#options.keep ? "" : " and removes its data"}`);
     await watchLeaders({
       cluster,
       nowNs: () => 0,

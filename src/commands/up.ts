@@ -1,17 +1,18 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { LaunchedTarget } from "../harness/model.ts";
+import type { LaunchedTarget, ProxyChoice, Runtime } from "../harness/model.ts";
 import { MEMBERS_MAX } from "../harness/plan/plan.ts";
 import { parseTarget, TARGET_FORMS } from "../harness/plan/target.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { Interrupt } from "./interrupt.ts";
 import { Progress } from "./progress.ts";
+import { proxyOption, runtimeOption } from "./runtime-options.ts";
 import { UpSession } from "./up-session.ts";
-
-/** As in a plan. */
 
 interface UpFlags {
   readonly members: number;
   readonly target?: LaunchedTarget;
+  readonly runtime: Runtime;
+  readonly proxy: ProxyChoice;
   readonly out: string;
   readonly keep?: true;
 }
@@ -23,16 +24,18 @@ export function addUp(program: Command, exit: (code: number) => void): void {
     .description("launch a cluster to play with; it stays until Ctrl-C")
     .option("--members <n>", "size of the cluster", readMembers, 3)
     .option("--target <target>", `${TARGET_FORMS} (default: ts)`, readTarget)
+    .addOption(runtimeOption().default("process"))
+    .addOption(proxyOption().default("auto"))
     .option("--out <dir>", "where its folder goes", "reports")
     .option("--keep", "keep the members' data and logs afterwards")
     .action(async (flags: UpFlags) => exit(await up(flags)));
 }
 
 /** Being told to stop is how it is meant to end: 0. */
-async function up({ members, target = { kind: "ts" }, out, keep }: UpFlags): Promise<number> {
+async function up({ target = { kind: "ts" }, keep, ...flags }: UpFlags): Promise<number> {
   const progress = new Progress();
   const interrupt = new Interrupt((signal) => progress.say(`${signal}: healing and stopping`));
-  const session = new UpSession({ members, target, out, keep: keep === true, progress, interrupt });
+  const session = new UpSession({ ...flags, target, keep: keep === true, progress, interrupt });
   try {
     const insisted = await Promise.race([session.run(), interrupt.again]);
     if (insisted === undefined) return EXIT.pass;
