@@ -7,6 +7,7 @@ import { FaultController, type FaultResult } from "../harness/faults/controller.
 import { watchLeaders } from "../harness/faults/leaders.ts";
 import { ToxiproxyClient } from "../harness/faults/toxiproxy/client.ts";
 import { LoadDriver, type LoadMember, type PhaseRun } from "../harness/load/driver.ts";
+import { countedBetween, readLeaseCounters } from "../harness/load/lease-counters.ts";
 import { Leases } from "../harness/load/leases.ts";
 import type { Phase, Plan, RunEvent } from "../harness/model.ts";
 import { eventText } from "../harness/report/event-text.ts";
@@ -77,6 +78,8 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
   const faults: FaultResult[] = [];
   let leases: Leases | null = null;
   try {
+    const metrics = new Map(cluster.members.map(({ name, directClientEndpoint }) => [name, directClientEndpoint]));
+    const revokedBefore = plan.leases === null ? null : await readLeaseCounters(metrics);
     leases = await openLeases(context, driver, members);
     for (const phase of plan.phases) {
       if (signal.aborted) break;
@@ -90,6 +93,10 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
       faults.push(...(await faulty));
     }
     await leases?.end();
+    if (revokedBefore !== null) {
+      const counts = countedBetween(revokedBefore, await readLeaseCounters(metrics));
+      record({ atNs: nowNs(), kind: "leases-revoked", counts });
+    }
     if (!signal.aborted) {
       await converge(context, sharesStore(plan) ? driver.newestChange : null, nowNs);
       const caughtUp = await driver.watchersCaughtUp(CATCH_UP_LIMIT_MS);

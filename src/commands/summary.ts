@@ -1,5 +1,7 @@
 import type { ClassSummary, OperationClass, Samples, Verdict, VerdictKind } from "../harness/model.ts";
 import { formatCount, formatDuration, formatMicros, formatRate, formatShare } from "../harness/report/format.ts";
+import type { LeaseEvidence } from "../harness/report/lease-evidence.ts";
+import { leaseLines } from "./lease-text.ts";
 import { formatTable, paint } from "./table.ts";
 
 const VERDICT_COLOUR = { valid: "green", invalid: "red", unknown: "yellow" } as const satisfies Record<
@@ -18,7 +20,12 @@ export function verdictLines(verdict: Verdict): string[] {
 }
 
 /** What a run prints at its end. */
-export function summaryText(samples: Samples, verdict: Verdict, reportPath: string): string {
+export function summaryText(
+  samples: Samples,
+  verdict: Verdict,
+  leases: LeaseEvidence | null,
+  reportPath: string,
+): string {
   const columns = ["", "linearizable get", "serializable get", "put", "watch delivery"];
   return [
     "",
@@ -28,6 +35,7 @@ export function summaryText(samples: Samples, verdict: Verdict, reportPath: stri
     "",
     ...outageLines(samples),
     ...stalenessLines(verdict),
+    ...(leases === null ? [] : leaseLines(leases)),
     ...samples.environment.warnings.map((text) => `warning  ${text}`),
     ...indicativeLines(samples),
     `report   ${reportPath}`,

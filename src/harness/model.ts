@@ -282,6 +282,11 @@ export type RunEvent = { readonly atNs: number } & (
     }
   /** After that: every watcher has delivered the newest change of the run's keys that any answer showed, or has not within the limit. */
   | { readonly kind: "watchers-waited"; readonly caughtUp: boolean }
+  /**
+   * After the phases: how many leases each member had revoked because they had run out, by its own counter, since the load began;
+   * -1 for one that does not say.
+   */
+  | { readonly kind: "leases-revoked"; readonly counts: Readonly<Record<string, number>> }
   /** Something of ours failed: nothing follows from this run. */
   | { readonly kind: "harness-broke"; readonly reason: string }
   | { readonly kind: "note"; readonly text: string }

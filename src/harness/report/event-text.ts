@@ -1,4 +1,5 @@
 import type { RunEvent } from "../model.ts";
+import { formatCounts } from "./format.ts";
 
 /** One line a person understands without the model at hand; also printed in the terminal. */
 export function eventText(event: RunEvent): string {
@@ -29,6 +30,8 @@ export function eventText(event: RunEvent): string {
     }
     case "watchers-waited":
       return event.caughtUp ? "every watcher has caught up" : "a watcher has not caught up";
+    case "leases-revoked":
+      return `leases that members had revoked as expired, by their own counters: ${formatCounts(event.counts)}`;
     case "harness-broke":
       return event.reason;
     case "note":

@@ -28,6 +28,14 @@ export function formatCount(value: number): string {
   return value.toLocaleString("en-US");
 }
 
+/** A count for each member, "n1 64, n2 0"; one below zero is of a member that does not say. */
+export function formatCounts(counts: Readonly<Record<string, number>>): string {
+  const all = Object.entries(counts).map(
+    ([name, value]) => `${name} ${value < 0 ? "does not say" : formatCount(value)}`,
+  );
+  return all.join(", ");
+}
+
 export function formatMicros(micros: number | null): string {
   return micros === null ? WITHHELD : `${significant(micros)} µs`;
 }

@@ -1,5 +1,7 @@
 import type { Plan, RunEvent, Samples, Verdict } from "../model.ts";
 import { embeddedJson, type Html, html, raw } from "./html.ts";
+import type { LeaseEvidence } from "./lease-evidence.ts";
+import { leaseSection } from "./lease-section.ts";
 import type { RenderedChart } from "./render.ts";
 import type { PageScripts } from "./scripts.ts";
 import { checks, environment, events, headline, readModes, staleness, tiles, windows } from "./sections.ts";
@@ -11,6 +13,8 @@ export interface RunFiles {
   readonly events: readonly RunEvent[];
   readonly samples: Samples;
   readonly verdict: Verdict;
+  /** Null: no lease was lost. */
+  readonly leases: LeaseEvidence | null;
 }
 
 /** The whole report as one file that needs no network: verdict first, then figures, pictures, findings and how to repeat it. */
@@ -21,6 +25,12 @@ export function page(run: RunFiles, charts: readonly RenderedChart[], scripts: P
 ${headline(run)}
 ${tiles(run)}
 <main>
+${
+  run.leases === null
+    ? null
+    : html`<h2 id="leases">Leases that were lost</h2>
+${leaseSection(run.leases)}`
+}
 <h2 id="reads">The two read modes side by side</h2>
 ${readModes(run.samples)}
 <h2 id="windows">Before, during and after</h2>

@@ -37,6 +37,7 @@ th:first-child, td:first-child { text-align: left; }
 th { font-weight: 600; color: var(--soft); font-size: 13px; }
 td.text, th.text { text-align: left; white-space: normal; min-width: 16em; }
 th.name, td.name { text-align: left; }
+.facts td { white-space: normal; text-align: left; } .facts td:first-child { width: 34%; min-width: 8em; }
 tr:last-child td { border-bottom: 0; }
 tr.group td { border-top: 2px solid var(--line); }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 7px; }
@@ -53,6 +54,10 @@ figcaption { color: var(--soft); font-size: 13px; margin-bottom: 6px; }
   padding: 6px 9px; font-size: 12px; line-height: 1.45; z-index: 9; white-space: pre; }
 code, pre { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 12px; overflow-x: auto; }
+pre.log { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12px; max-height: 480px; overflow-y: auto; }
+pre.log b { font-weight: 600; color: var(--soft); }
+.lanes text { font-size: 11px; fill: currentColor; } .lanes .grid { stroke: currentColor; opacity: .12; }
+.lanes .led { fill: var(--get-linearizable); } .lanes .hit { fill: var(--fault); opacity: .22; } .lanes .loss { fill: var(--fault); }
 code { overflow-wrap: anywhere; }
 details { margin: 8px 0; } summary { cursor: pointer; }
 ul { margin: 4px 0 12px; padding-left: 20px; }

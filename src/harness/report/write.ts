@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RUN_FILES, readEvents, readPlan, readSamples, readVerdict } from "../history/run-files.ts";
 import { charts } from "./charts.ts";
+import { readLeaseEvidence } from "./lease-evidence.ts";
 import { page } from "./page.ts";
 import { renderChart } from "./render.ts";
 import { pageScripts } from "./scripts.ts";
@@ -13,6 +14,7 @@ export async function writeReport(folder: string): Promise<string> {
     events: readEvents(folder),
     samples: readSamples(folder),
     verdict: readVerdict(folder),
+    leases: await readLeaseEvidence(folder),
   };
   const pictures = await Promise.all(charts(run.samples, run.events).map(renderChart));
   const path = join(folder, RUN_FILES.report);
