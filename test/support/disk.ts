@@ -23,12 +23,17 @@ interface Directory {
   unsynced: ReadonlyMap<string, StoredFile | Directory | null>[];
 }
 
+export interface PendingWrite {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
 export type DiskCall = "write" | "sync" | "truncate" | "open" | "syncDirectory" | "makeDirectory" | "rename" | "remove";
 
 export class MemoryDisk implements Disk {
   readonly #root: Directory;
-  /** Called before each call; throws to make it fail. */
-  before: (call: DiskCall, name: string) => void | Promise<void> = () => {};
+  /** Called before each call; throws to make it fail. `write`: what is about to be written. */
+  before: (call: DiskCall, name: string, write: PendingWrite | null) => void | Promise<void> = () => {};
   /** Every call in order: "write wal/1 at 0 (50)". */
   readonly calls: string[] = [];
 
@@ -117,9 +122,9 @@ export class MemoryDisk implements Disk {
     return new MemoryDisk(crashed(this.#root, keeps));
   }
 
-  async #call(call: DiskCall, name: string, detail = ""): Promise<void> {
+  async #call(call: DiskCall, name: string, detail = "", write: PendingWrite | null = null): Promise<void> {
     this.calls.push(`${call} ${name}${detail}`);
-    await this.before(call, name);
+    await this.before(call, name, write);
   }
 
   #find(name: string): StoredFile | Directory | null {
@@ -147,7 +152,7 @@ export class MemoryDisk implements Disk {
       size: async () => file.unsynced.reduce(apply, file.durable).length,
       read: async (offset, length) => file.unsynced.reduce(apply, file.durable).slice(offset, offset + length),
       write: async (bytes, offset) => {
-        await this.#call("write", name, ` at ${offset} (${bytes.length})`);
+        await this.#call("write", name, ` at ${offset} (${bytes.length})`, { offset, bytes });
         file.unsynced.push({ kind: "write", offset, bytes: bytes.slice() });
       },
       sync: async () => {

@@ -129,6 +129,12 @@ export class WriteBuffer implements BucketReader {
     await this.#commit;
   }
 
+  /** Everything applied by now is durable when this resolves. Never rejects: `failed` tells. */
+  async flush(): Promise<void> {
+    await this.commit();
+    await this.#lastDurable;
+  }
+
   /** A file beside the backend's own with one state of it: which. Everything applied before is in it. */
   async copyTo(name: string): Promise<LogBase> {
     await this.commit();
@@ -138,10 +144,9 @@ export class WriteBuffer implements BucketReader {
 
   /** Commits what was applied, and closes the backend once it is durable. */
   async close(): Promise<void> {
-    await this.commit();
+    await this.flush();
     this.#timer?.cancel();
     this.#timer = null;
-    await this.#lastDurable;
     if (this.#error === null) await this.#options.backend.close();
   }
 

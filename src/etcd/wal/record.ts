@@ -36,9 +36,8 @@ export interface SnapshotRecord {
   /**
    * made: the store here has it, and durably, so what lies behind it in the log may go; the log goes on.
    * received: from the leader; the log before it is void and begins anew behind it.
-   * repeated: what an earlier segment said, so that that one may be removed. The log itself writes these.
    */
-  readonly kind: "made" | "received" | "repeated";
+  readonly kind: "made" | "received";
   readonly base: LogBase;
   /** The received file that becomes the store; null when the state was made here. */
   readonly file: { readonly bytes: number; readonly checksum: number } | null;
@@ -108,7 +107,7 @@ const HARD_STATE_BYTES = FRAME_BYTES + 24;
 
 const KIND = { head: 1, batchStart: 2, entry: 3, hardState: 4, snapshot: 5 } as const;
 const ENTRY_KINDS = ["normal", "config"] as const;
-const SNAPSHOT_KINDS = ["made", "received", "repeated"] as const;
+const SNAPSHOT_KINDS = ["made", "received"] as const;
 
 // ---------------------------------------------------------------------------------------------------------------- head
 
@@ -201,9 +200,9 @@ function encodeRecords(batch: WalBatch, writer: RecordWriter, seed: number): num
 }
 
 function encodeSnapshot({ kind, base, file }: SnapshotRecord, writer: RecordWriter, seed: number): number {
-  assert(kind === "repeated" || (kind === "received") === (file !== null), "what was received has a file", { kind });
+  assert((kind === "received") === (file !== null), "what was received has a file", { kind });
   const at = writer.begin();
-  writer.uint8(SNAPSHOT_KINDS.indexOf(kind) + (file === null ? 0 : 128));
+  writer.uint8(SNAPSHOT_KINDS.indexOf(kind));
   writer.uint64(base.index);
   writer.uint64(base.term);
   writer.uint64(file?.bytes ?? 0);
@@ -307,8 +306,7 @@ function readHardState(view: DataView, payload: number): HardState {
 }
 
 function readSnapshot(view: DataView, payload: number, end: number): SnapshotRecord {
-  const flags = view.getUint8(payload);
-  const kind = SNAPSHOT_KINDS[flags & 127];
+  const kind = SNAPSHOT_KINDS[view.getUint8(payload)];
   const voters = view.getUint8(payload + 29);
   const ids: MemberId[] = [];
   for (let at = payload + 31; at + ID_BYTES <= end; at += ID_BYTES) ids.push(view.getBigUint64(at, true) as MemberId);
@@ -320,7 +318,8 @@ function readSnapshot(view: DataView, payload: number, end: number): SnapshotRec
       term: readUint64(view, payload + 9) as Term,
       configuration: { voters: ids.slice(0, voters), learners: ids.slice(voters) },
     },
-    file: flags < 128 ? null : { bytes: readUint64(view, payload + 17), checksum: view.getUint32(payload + 25, true) },
+    file:
+      kind === "made" ? null : { bytes: readUint64(view, payload + 17), checksum: view.getUint32(payload + 25, true) },
   };
 }
 

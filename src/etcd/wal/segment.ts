@@ -6,7 +6,7 @@
  *   next.tmp                         a segment that does not have its name yet
  *
  * A segment has its name only once its head, and but for the very first one its first batch, are durable. That batch repeats
- * what the log says of snapshot and hard state, so that the segments before it can be removed, the oldest first.
+ * the hard state, so that the segments before it can be removed, the oldest first, when a snapshot stands for them.
  */
 import type { LogIndex } from "../../base/ids.ts";
 import { hex } from "../../base/ids.ts";

@@ -17,7 +17,7 @@ import { assert } from "../../base/assert.ts";
 import type { LogIndex } from "../../base/ids.ts";
 import type { Disk, DiskFile } from "../../env/disk.ts";
 import type { Entry, HardState, Identity } from "../model.ts";
-import { type Encoded, encodeBatch, encodeHead, type SnapshotRecord, type WalBatch } from "./record.ts";
+import { type Encoded, encodeBatch, encodeHead, type WalBatch } from "./record.ts";
 import { Replay, type Replayed } from "./replay.ts";
 import {
   createLog,
@@ -115,8 +115,7 @@ export class Wal {
   /** Of the last entry appended, and of the last one that is durable. */
   #lastIndex: number;
   #durableIndex: number;
-  /** As of the last batch that is durable: what a new segment repeats. */
-  #snapshot: SnapshotRecord | null;
+  /** As of the last batch that is durable. */
   #hardState: HardState;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
@@ -130,7 +129,6 @@ export class Wal {
     this.#file = state.file;
     this.#fileBytes = state.fileBytes;
     const { snapshot, hardState, entries } = state.replayed;
-    this.#snapshot = snapshot;
     this.#hardState = hardState;
     this.#lastIndex = (snapshot?.base.index ?? 0) + entries.length;
     this.#durableIndex = this.#lastIndex;
@@ -150,9 +148,7 @@ export class Wal {
     const { snapshot = null, hardState, entries } = batch;
     assert(snapshot !== null || hardState !== null || entries.length > 0, "an append brings something");
     if (snapshot?.kind === "received") this.#lastIndex = snapshot.base.index;
-    else if (snapshot !== null) {
-      assert(snapshot.kind === "made" && snapshot.base.index <= this.#lastIndex, "made here from this log");
-    }
+    else assert((snapshot?.base.index ?? 0) <= this.#lastIndex, "what was made here comes from this log");
     for (const entry of entries) {
       assert(entry.index >= 1 && entry.index <= this.#lastIndex + 1, "an appended entry leaves no gap");
       this.#lastIndex = entry.index;
@@ -203,7 +199,6 @@ export class Wal {
     if (snapshot?.kind === "received") this.#durableIndex = snapshot.base.index;
     this.#durableIndex = entries.at(-1)?.index ?? this.#durableIndex;
     if (snapshot === null) return;
-    this.#snapshot = snapshot;
     const { disk, directory } = this.#options;
     this.#segments = await removeSegments(disk, directory, this.#segments, snapshot.base.index);
   }
@@ -237,7 +232,8 @@ export class Wal {
     const head = encodeHead({ sequence, firstIndex, batchNumber: number, identity, chain });
     const file = segmentPath(directory, sequence, firstIndex);
     const position: Position = { file, sequence, offset: head.bytes.length, number, chain: head.chain };
-    const encoded = encodeBatch(this.#withState(batch), position);
+    // So that this segment can do without those before it; these are removed for a newer snapshot only, and that is a record here.
+    const encoded = encodeBatch({ ...batch, hardState: batch.hardState ?? this.#hardState }, position);
     const bytes = Buffer.concat([head.bytes, encoded.bytes]);
     const opened = await createSegment(disk, directory, file, bytes);
     await this.#file.close();
@@ -246,12 +242,6 @@ export class Wal {
     this.#segments = [...this.#segments, { file, sequence, firstIndex }];
     this.#position = position;
     this.#advance(encoded);
-  }
-
-  /** So that a segment can do without those before it. */
-  #withState({ snapshot = null, hardState, entries }: WalBatch): WalBatch {
-    const repeated = this.#snapshot === null ? null : { ...this.#snapshot, kind: "repeated" as const };
-    return { snapshot: snapshot ?? repeated, hardState: hardState ?? this.#hardState, entries };
   }
 
   #advance({ bytes, chain }: Encoded): void {
