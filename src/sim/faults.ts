@@ -1,11 +1,14 @@
 /** Carries out the faults of a scenario: each begins at its time and is undone at its end, or at the healing. */
 import { unreachable } from "../base/assert.ts";
+import type { Prng } from "../base/prng.ts";
 import type { Machine } from "./machine.ts";
 import type { PlannedFault, SimFault, Target } from "./model.ts";
 import type { Network } from "./network.ts";
 import { machineName, type World } from "./world.ts";
 
 type Undo = () => void;
+
+const HUNT_LOOK_US = 5_000;
 
 export class Faults {
   readonly #world: World;
@@ -38,7 +41,7 @@ export class Faults {
 
   #begin({ number, durationMs, fault }: PlannedFault): void {
     if (this.#healed) return;
-    const inject = this.#inject(fault);
+    const inject = this.#inject(fault, number);
     if (inject === null) return;
     const kind = fault.kind === "cut" ? `cut: ${fault.shape}` : fault.kind;
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
@@ -54,9 +57,10 @@ export class Faults {
   }
 
   /** Null when there is nobody it could hit. */
-  #inject(fault: SimFault): (() => Undo) | null {
+  #inject(fault: SimFault, number: number): (() => Undo) | null {
     if (fault.kind === "cut") return fault.links.length === 0 ? null : () => this.#cut(fault);
     if (fault.kind === "isolate-leader") return this.#isolateLeader(fault);
+    if (fault.kind === "hunt-leaders") return () => this.#hunt(this.#world.chance(`hunt ${number}`));
     if (fault.kind === "blackout") return () => this.#blackout();
     if (fault.kind === "storm") {
       return () => {
@@ -134,16 +138,50 @@ export class Faults {
 
   #isolateLeader({ direction, holds }: Extract<SimFault, { readonly kind: "isolate-leader" }>): (() => Undo) | null {
     const leader = this.#find("leader");
-    if (leader === null) return null;
-    const { number } = leader;
-    const links = this.#machines.flatMap((other): (readonly [number, number])[] => {
-      if (other === leader) return [];
-      const out: readonly [number, number] = [number, other.number];
-      const back: readonly [number, number] = [other.number, number];
-      return direction === "both" ? [out, back] : direction === "out" ? [out] : [back];
-    });
-    if (links.length === 0) return null;
-    return () => this.#cut({ kind: "cut", shape: "symmetric", links, flapMs: 0, holds });
+    return leader === null || this.#machines.length === 1 ? null : () => this.#isolate(leader, direction, holds);
+  }
+
+  #isolate({ number }: Machine, direction: "both" | "in" | "out", holds: boolean): Undo {
+    const peers = this.#machines.map((other) => other.number).filter((other) => other !== number);
+    const out = peers.map((other) => [number, other] as const);
+    const back = peers.map((other) => [other, number] as const);
+    const links = direction === "both" ? [...out, ...back] : direction === "out" ? out : back;
+    return this.#cut({ kind: "cut", shape: "symmetric", links, flapMs: 0, holds });
+  }
+
+  #hunt(chance: Prng): Undo {
+    const { electionMs } = this.#world.scenario;
+    const blows = new Set<Undo>();
+    let struckTerm = 0;
+    let over = false;
+    const strike = (leader: Machine): void => {
+      if (over) return;
+      const undo =
+        chance.float() < 0.7 ? this.#isolate(leader, chance.pick(["both", "out"]), false) : crash(leader, "kill");
+      blows.add(undo);
+      this.#world.tell("faults", () => `hit ${leader.name}, which leads`);
+      const end = (): void => {
+        if (blows.delete(undo)) undo();
+      };
+      this.#world.scheduler.after((0.5 + 2 * chance.float()) * electionMs * 1000, end);
+    };
+    const look = (): void => {
+      if (over) return;
+      const leader = this.#find("leader");
+      const term = leader?.member?.status.term ?? 0;
+      if (leader !== null && term > struckTerm) {
+        struckTerm = term;
+        // Sometimes before anything was replicated, sometimes after a few writes.
+        this.#world.scheduler.after(chance.exponential(chance.pick([2_000, 50_000, 500_000])), () => strike(leader));
+      }
+      this.#world.scheduler.after(HUNT_LOOK_US, look);
+    };
+    look();
+    return () => {
+      over = true;
+      for (const undo of blows) undo();
+      blows.clear();
+    };
   }
 
   #blackout(): Undo {
@@ -196,7 +234,8 @@ function describe(fault: SimFault): string {
     case "crash":
       return `crash ${targetName(fault.target)} (${fault.how})`;
     case "blackout":
-      return "blackout";
+    case "hunt-leaders":
+      return fault.kind;
     case "pause":
     case "full-disk":
     case "failed-sync":

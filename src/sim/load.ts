@@ -41,6 +41,7 @@ export class Load {
   readonly #answers: Answers;
   readonly #chance: Prng;
   readonly #kinds: readonly OperationKind[];
+  readonly #keys: readonly string[];
   readonly #counts = { ok: 0, failed: 0, unknown: 0 };
   /** By client and key: the modification it saw last. */
   readonly #seen = new Map<string, number>();
@@ -59,15 +60,12 @@ export class Load {
     this.#kinds = Object.entries(world.scenario.load.mix).flatMap(([kind, weight]) =>
       Array.from({ length: weight as number }, () => kind as OperationKind),
     );
+    this.#keys = Array.from({ length: world.scenario.load.keys }, (_, i) => `${KEY_PREFIX}${i}`);
     for (let client = 0; client < world.scenario.load.clients; client++) this.#think(client);
   }
 
   get counts(): { readonly ok: number; readonly failed: number; readonly unknown: number } {
     return this.#counts;
-  }
-
-  get keys(): readonly string[] {
-    return Array.from({ length: this.#world.scenario.load.keys }, (_, i) => `${KEY_PREFIX}${i}`);
   }
 
   get isIdle(): boolean {
@@ -87,7 +85,7 @@ export class Load {
   /** Every key through every member, in both modes. */
   readAll(): void {
     for (const machine of this.#machines) {
-      for (const key of this.keys) {
+      for (const key of this.#keys) {
         for (const serializable of [false, true]) {
           const client = this.#world.scenario.load.clients + machine.number;
           this.#ask(this.#get(client, machine, FINAL_PHASE, key, serializable), () => {});
@@ -108,7 +106,7 @@ export class Load {
   #choose(client: number): Ask {
     const machine = this.#machines[client % this.#machines.length] as Machine;
     const kind = this.#chance.pick(this.#kinds);
-    const key = this.#chance.pick(this.keys);
+    const key = this.#chance.pick(this.#keys);
     const floor = this.#answers.newest;
     const common = { client, machine, phase: PHASE };
     const value = `v${this.#asked}`;

@@ -55,7 +55,7 @@ export class Machine implements NetworkPort {
   readonly #parts: MachineParts;
   readonly #chance: Prng;
   #process: Process | null = null;
-  /** Touched by the event that is running: looked at when it is over. */
+  /** The member may be another after the event that is running: it changes in its turns and when a sync has returned. */
   #touched = false;
   #restartAfterUs: number | null = null;
 
@@ -89,7 +89,6 @@ export class Machine implements NetworkPort {
       process.deferred.push(action);
       return;
     }
-    this.#touched = true;
     this.#parts.world.attempt(this.name, action);
   }
 
@@ -156,6 +155,11 @@ export class Machine implements NetworkPort {
       [waiting[last], waiting[other]] = [waiting[other] as () => void, waiting[last] as () => void];
     }
     for (const action of waiting) this.#parts.world.scheduler.after(1, () => this.run(process, action));
+  }
+
+  #changes(step: () => void): void {
+    this.#touched = true;
+    step();
   }
 
   #gone(): void {
@@ -243,7 +247,7 @@ export class Machine implements NetworkPort {
       },
       trace: this.#trace(),
       prng: this.#chance.fork(),
-      soon: (turn) => void scheduler.after(this.#chance.below(TURN_US) + 1, () => run(turn)),
+      soon: (turn) => void scheduler.after(this.#chance.below(TURN_US) + 1, () => run(() => this.#changes(turn))),
       failed: (error) => {
         if (!isDiskError(error)) {
           world.fail("assertion", `${this.name}: the log failed: ${error.message}`);
@@ -264,7 +268,7 @@ export class Machine implements NetworkPort {
         ledger.handedOver(this.number, batch);
         log.append(batch, (error) => {
           if (error === null) ledger.synced(this.number);
-          world.attempt(this.name, () => done(error));
+          world.attempt(this.name, () => this.#changes(() => done(error)));
         });
       },
       close: () => log.close(),

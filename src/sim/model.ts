@@ -30,6 +30,8 @@ export type SimFault =
     }
   /** The leader of the moment is cut off: in both directions, or it is only not heard, or hears nothing. */
   | { readonly kind: "isolate-leader"; readonly direction: "both" | "in" | "out"; readonly holds: boolean }
+  /** Whoever comes to lead loses its peers or its process soon after: logs that disagree, terms that fly by. */
+  | { readonly kind: "hunt-leaders" }
   /**
    * `kill`: what was written stays. `power`: any subset of what was not synced is lost. `mid-sync`: power goes while the disk is at
    * work. `stop`: in good order.
@@ -52,6 +54,7 @@ export type FaultKind = SimFault["kind"];
 export const FAULT_KINDS: readonly FaultKind[] = [
   "cut",
   "isolate-leader",
+  "hunt-leaders",
   "crash",
   "blackout",
   "pause",

@@ -17,6 +17,7 @@ const HEAL_MS = 42_000;
 const LIVE_WITHIN_MS = 15_000;
 const END_MS = 60_000;
 const FAULTS_MAX = 24;
+const HUNT_MEAN_MS = 8_000;
 /** Machines whose clocks drift more are broken, not slow. */
 const DRIFT_MAX = 0.1;
 
@@ -102,7 +103,8 @@ function faultsOf(chance: Prng, members: number): readonly PlannedFault[] {
   for (let count = 4 + chance.below(FAULTS_MAX - 4); count > 0; count--) {
     const fault = faultOf(chance.pick(kinds), chance, members);
     const atMs = FIRST_FAULT_MS + chance.below(HEAL_MS - FIRST_FAULT_MS - 1_000);
-    const durationMs = Math.round(Math.min(50 + chance.exponential(chance.pick([300, 3_000])), HEAL_MS - atMs));
+    const meanMs = fault.kind === "hunt-leaders" ? HUNT_MEAN_MS : chance.pick([300, 3_000]);
+    const durationMs = Math.round(Math.min(50 + chance.exponential(meanMs), HEAL_MS - atMs));
     faults.push({ atMs, durationMs, fault });
   }
   return faults.sort((a, b) => a.atMs - b.atMs).map((fault, number) => ({ number, ...fault }));
@@ -121,6 +123,7 @@ function faultOf(kind: FaultKind, chance: Prng, members: number): SimFault {
     case "slow-disk":
       return { kind, target, factor: chance.pick([10, 100, 1000]) };
     case "blackout":
+    case "hunt-leaders":
       return { kind };
     case "pause":
     case "full-disk":
