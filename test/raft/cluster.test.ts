@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RandomCluster } from "./cluster.ts";
 
-const SEEDS = Number(process.env["RAFT_SEEDS"] ?? 400);
+const SEEDS = Number(process.env["RAFT_SEEDS"] ?? 250);
 const FIRST_SEED = Number(process.env["RAFT_SEED"] ?? 1);
 
 test("whatever network and disks do, Raft's promises hold, and a healed cluster makes progress", (t) => {

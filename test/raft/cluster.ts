@@ -3,6 +3,7 @@ import type { LogIndex, MemberId, Term } from "../../src/base/ids.ts";
 import { Prng } from "../../src/base/prng.ts";
 import type { Change, Configuration, Entry, LogBase, Message, Ready } from "../../src/etcd/model.ts";
 import { decodeConfigEntry } from "../../src/etcd/raft/configuration.ts";
+import { CORRECT, type RaftDecisions } from "../../src/etcd/raft/decisions.ts";
 import { majority } from "../../src/etcd/raft/quorum.ts";
 import { TestMember, type TestMemberOptions } from "./test-member.ts";
 
@@ -12,6 +13,7 @@ interface Troubles {
   readonly duplicate: number;
   readonly reorder: boolean;
   readonly crash: number;
+  readonly restart: number;
   readonly partition: number;
   readonly unreachable: number;
   readonly slowSync: number;
@@ -19,6 +21,8 @@ interface Troubles {
   readonly compact: number;
   readonly change: number;
   readonly transfer: number;
+  /** How many new leaders are soon cut off or crash: what they have begun lies about in several logs (P figure 8). */
+  readonly assassin: number;
 }
 
 /** A file on its way to a follower. */
@@ -53,6 +57,8 @@ export class RandomCluster {
   readonly #founders: readonly MemberId[];
   /** Members that have applied their own removal: stopped for good. */
   readonly #retired = new Set<MemberId>();
+  #isHealing = false;
+  #doomed: { readonly member: TestMember; steps: number } | null = null;
   readonly #cut = new Set<string>();
   #slow: TestMember | null = null;
   readonly #leaders = new Map<Term, MemberId>();
@@ -80,7 +86,7 @@ export class RandomCluster {
     transferred: 0,
   };
 
-  constructor(seed: number) {
+  constructor(seed: number, decisions: Partial<RaftDecisions> = {}) {
     this.#prng = new Prng(seed);
     const count = this.#prng.pick([1, 2, 3, 3, 3, 4, 5, 5]);
     const maybe = (share: number): number => (this.#prng.float() < 0.5 ? 0 : this.#prng.float() * share);
@@ -89,6 +95,7 @@ export class RandomCluster {
       duplicate: maybe(0.3),
       reorder: this.#prng.float() < 0.5,
       crash: maybe(0.01),
+      restart: this.#prng.pick([0.05, 0.05, 0.005]),
       partition: maybe(0.01),
       unreachable: maybe(0.02),
       slowSync: this.#prng.float(),
@@ -96,6 +103,7 @@ export class RandomCluster {
       compact: maybe(0.03),
       change: maybe(0.03),
       transfer: maybe(0.02),
+      assassin: this.#prng.float() < 0.7 ? 0 : this.#prng.float(),
     };
     const limits = {
       appendBytes: this.#prng.pick([1, 20, 1 << 20]),
@@ -105,7 +113,7 @@ export class RandomCluster {
     };
     const electionTicks = 5 + this.#prng.below(8);
     const heartbeatTicks = 1 + this.#prng.below(2);
-    this.#options = { seed, electionTicks, heartbeatTicks, limits };
+    this.#options = { seed, electionTicks, heartbeatTicks, limits, decisions: { ...CORRECT, ...decisions } };
     this.#founders = Array.from({ length: count }, (_, i) => BigInt(i + 1) as MemberId);
     for (const id of this.#founders) {
       this.members.push(new TestMember({ id, voters: this.#founders, ...this.#options }));
@@ -114,16 +122,18 @@ export class RandomCluster {
 
   /** Trouble for `steps` steps. */
   run(steps: number): void {
+    this.#isHealing = false;
     for (let i = 0; i < steps; i++) this.#randomStep();
   }
 
   #randomStep(): void {
     const member = this.#prng.pick(this.members);
-    const { crash, partition, unreachable, slowSync, tick } = this.#troubles;
+    const { crash, restart, partition, unreachable, slowSync, tick } = this.#troubles;
     if (this.#prng.float() < partition) this.#changePartition();
     if (this.#prng.float() < 0.2) this.#stream();
+    this.#assassinate();
     if (member.core === null) {
-      if (this.#prng.float() < 0.05 && !this.#retired.has(member.id)) member.start();
+      if (this.#prng.float() < restart && !this.#retired.has(member.id)) member.start();
       return;
     }
     this.#reorganise(member);
@@ -151,6 +161,25 @@ export class RandomCluster {
     this.#forgetReads(member);
     this.#applied.set(member.id, member.disk.base.index);
     this.#checkDisk(member);
+  }
+
+  /** A new leader proposes, and then: nothing of it leaves and it crashes; or it crashes when it has committed; or at any time. */
+  #doom(member: TestMember): void {
+    this.propose(member);
+    const when = this.#prng.pick(["alone", "at commit", "later"] as const);
+    if (when === "alone") {
+      this.#isolate(member);
+      this.#network = this.#network.filter(({ from }) => from !== member.id);
+    }
+    this.#doomed = { member, steps: when === "at commit" ? Number.POSITIVE_INFINITY : this.#prng.below(40) };
+  }
+
+  #assassinate(): void {
+    const doomed = this.#doomed;
+    if (doomed === null || doomed.steps-- > 0) return;
+    this.#doomed = null;
+    this.#cut.clear();
+    if (doomed.member.core !== null) this.#crash(doomed.member);
   }
 
   #forgetReads(member: TestMember): void {
@@ -276,6 +305,8 @@ export class RandomCluster {
   }
 
   #turn(member: TestMember): boolean {
+    if (this.#doomed?.member === member && this.#doomed.steps <= 0) this.#assassinate();
+    if (member.core === null) return false;
     const before = member.view.lastIndex;
     const turn = member.turn();
     if (turn === null) return false;
@@ -288,7 +319,7 @@ export class RandomCluster {
       assert.ok(snapshot !== null, "the state that is applied has a place in the log");
       this.#streams.push({ from: member, life: member.lives, to, snapshot });
     }
-    this.seen.transferred += turn.leaving.filter(({ kind }) => kind === "timeout-now").length;
+    for (const message of turn.leaving) if (message.kind === "timeout-now") this.#judgeTransfer(member, message.to);
     this.#judge(member, turn.ready);
     this.#retire(member);
     return true;
@@ -325,6 +356,7 @@ export class RandomCluster {
   #afterStep(member: TestMember): void {
     const status = member.core?.status;
     if (status === undefined || status.role !== "leader") return;
+    const before = this.#committed.length;
     for (let index = this.#committed.length + 1; index <= status.committed; index++) {
       const entry = member.view.entryAt(index);
       assert.ok(entry !== null, "a leader holds what it commits");
@@ -336,6 +368,8 @@ export class RandomCluster {
       this.#committed.push(entry);
       this.seen.commits++;
     }
+    // Before its next turn, which would send what follows.
+    if (this.#committed.length > before && this.#doomed?.member === member) this.#doomed.steps = 0;
   }
 
   /** Committed configurations differ by one step. */
@@ -353,6 +387,14 @@ export class RandomCluster {
   #configurationAt(index: number): Configuration {
     const last = this.#committed.slice(0, index).findLast((entry) => entry.kind === "config");
     return last === undefined ? { voters: this.#founders, learners: [] } : decodeConfigEntry(last).configuration;
+  }
+
+  /** Who is asked to take over has all that the leader has. */
+  #judgeTransfer(leader: TestMember, target: MemberId): void {
+    this.seen.transferred++;
+    const last = leader.view.entryAt(leader.view.lastIndex);
+    const holds = last === null || this.members[Number(target) - 1]?.disk.holds(last) === true;
+    assert.ok(holds, `member ${target} is asked to take over and lacks entry ${last?.index}`);
   }
 
   #judgeSnapshot(member: TestMember, snapshot: LogBase): void {
@@ -396,6 +438,7 @@ export class RandomCluster {
     const known = this.#leaders.get(term);
     assert.ok(known === undefined, `term ${term} has one leader: ${known} and ${member.id}`);
     this.#leaders.set(term, member.id);
+    if (!this.#isHealing && this.#prng.float() < this.#troubles.assassin) this.#doom(member);
     this.seen.elections++;
     assert.equal(member.disk.hardState.vote, member.id, "a leader's own vote is on its disk");
     for (const entry of this.#committed) {
@@ -434,6 +477,8 @@ export class RandomCluster {
   /** Ends all trouble, then demands progress: a leader, one more commit everywhere, an answer to every read. */
   heal(): void {
     this.#cut.clear();
+    this.#doomed = null;
+    this.#isHealing = true;
     this.#network = [];
     for (const member of this.members) if (member.core === null && !this.#retired.has(member.id)) member.start();
     this.#settle(80);

@@ -4,7 +4,7 @@ import { Prng } from "../../src/base/prng.ts";
 import type { Configuration, Entry, HardState, LogBase, Message, RaftInput, Ready } from "../../src/etcd/model.ts";
 import { decodeConfigEntry } from "../../src/etcd/raft/configuration.ts";
 import { RaftCore } from "../../src/etcd/raft/core.ts";
-import { CORRECT } from "../../src/etcd/raft/decisions.ts";
+import { CORRECT, type RaftDecisions } from "../../src/etcd/raft/decisions.ts";
 import type { RaftLimits } from "../../src/etcd/raft/state.ts";
 
 export interface TestMemberOptions {
@@ -16,6 +16,7 @@ export interface TestMemberOptions {
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
   readonly limits: RaftLimits;
+  readonly decisions?: RaftDecisions;
 }
 
 export const ROOMY: RaftLimits = {
@@ -114,7 +115,7 @@ export class TestMember {
   /** Restarts from what the disk holds; everything applied behind the snapshot is gone and will be handed out again. */
   start(): void {
     assert.ok(this.core === null, "only a stopped member starts");
-    const { id, seed, electionTicks, heartbeatTicks, limits } = this.#options;
+    const { id, seed, electionTicks, heartbeatTicks, limits, decisions = CORRECT } = this.#options;
     this.lives++;
     this.core = new RaftCore({
       id,
@@ -127,7 +128,7 @@ export class TestMember {
       appliedIndex: this.disk.base.index,
       firstSequence: this.lives * 1_000_000,
       limits,
-      decisions: CORRECT,
+      decisions,
     });
     this.view = this.disk.copy();
     this.unsynced = [];

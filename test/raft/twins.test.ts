@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { LogIndex, MemberId, Term } from "../../src/base/ids.ts";
-import type { Entry } from "../../src/etcd/model.ts";
+import type { Change, Configuration, Entry } from "../../src/etcd/model.ts";
+import {
+  ConfigurationHistory,
+  changed,
+  encodeConfigData,
+  isSingleStep,
+  makeConfiguration,
+} from "../../src/etcd/raft/configuration.ts";
 import { CORRECT } from "../../src/etcd/raft/decisions.ts";
 import { RaftLog } from "../../src/etcd/raft/log.ts";
 import { Progress } from "../../src/etcd/raft/progress.ts";
@@ -54,6 +61,8 @@ class LogTwin {
   entries: Entry[] = [];
   committed = 0;
   applied = 0;
+  /** Entries up to here are forgotten; the twin keeps them all the same. */
+  base = 0;
   writes: { readonly number: number; readonly entries: readonly Entry[] }[] = [];
   disk: Entry[] = [];
 
@@ -75,7 +84,9 @@ type LogStep =
   | { readonly kind: "mismatch" }
   | { readonly kind: "take" }
   | { readonly kind: "sync"; readonly count: number }
-  | { readonly kind: "commit"; readonly index: number };
+  | { readonly kind: "commit"; readonly index: number }
+  | { readonly kind: "compact"; readonly index: number }
+  | { readonly kind: "snapshot"; readonly ahead: number };
 
 const logStep: fc.Arbitrary<LogStep> = fc.oneof(
   fc.record({
@@ -87,9 +98,11 @@ const logStep: fc.Arbitrary<LogStep> = fc.oneof(
   fc.record({ kind: fc.constant("take" as const) }),
   fc.record({ kind: fc.constant("sync" as const), count: fc.integer({ min: 1, max: 3 }) }),
   fc.record({ kind: fc.constant("commit" as const), index: fc.nat(8) }),
+  fc.record({ kind: fc.constant("compact" as const), index: fc.nat(8) }),
+  fc.record({ kind: fc.constant("snapshot" as const), ahead: fc.integer({ min: 1, max: 3 }) }),
 );
 
-test("a log keeps its marks through appends, cuts and late syncs, even when an entry is cut and comes back", () => {
+test("a log keeps its marks through appends, cuts, snapshots and late syncs, even when an entry is cut and comes back", () => {
   fc.assert(
     fc.property(fc.array(logStep, { maxLength: 40 }), (steps) => {
       const log = newLog([]);
@@ -112,7 +125,11 @@ test("a log keeps its marks through appends, cuts and late syncs, even when an e
           for (const write of done) twin.write(twin.disk, write.entries);
           const batch = unsynced.complete(done.at(-1)?.number ?? 0);
           if (batch !== null) log.persistedTo(batch.index);
-        } else {
+        } else if (step.kind === "compact") {
+          twin.base = Math.max(twin.base, Math.min(step.index, twin.applied));
+          log.compact(twin.base as LogIndex);
+        } else if (step.kind === "snapshot") restore(log, unsynced, twin, step.ahead);
+        else {
           twin.committed = Math.max(twin.committed, Math.min(step.index, twin.entries.length));
           log.commitTo(twin.committed as LogIndex);
         }
@@ -122,6 +139,24 @@ test("a log keeps its marks through appends, cuts and late syncs, even when an e
     { numRuns: 2000 },
   );
 });
+
+/** A snapshot of a place beyond the commit index: the twin makes up what it stands for. */
+function restore(log: RaftLog, unsynced: Unsynced, twin: LogTwin, ahead: number): void {
+  const index = twin.committed + ahead;
+  const term = (twin.entries.at(-1)?.term ?? 0) as Term;
+  log.restore({ index: index as LogIndex, term, configuration: { voters: ids(3), learners: [] } });
+  unsynced.truncated(log.handedOut);
+  const known = twin.entries.slice(0, Math.min(index, twin.committed));
+  const unknown = Array.from({ length: index - known.length }, (_, i): Entry => {
+    return { index: (known.length + i + 1) as LogIndex, term, kind: "normal", data: new Uint8Array(0) };
+  });
+  twin.entries = [...known, ...unknown];
+  twin.disk = [...twin.entries];
+  twin.writes = [];
+  twin.committed = index;
+  twin.applied = index;
+  twin.base = index;
+}
 
 /** What a leader sends: some entries after a place at or beyond the commit index, with terms that never fall. */
 function follow(log: RaftLog, unsynced: Unsynced, twin: LogTwin, from: number, terms: readonly number[]): void {
@@ -143,7 +178,8 @@ function compare(log: RaftLog, twin: LogTwin): void {
   assert.equal(log.lastIndex, twin.entries.length);
   assert.equal(log.lastTerm, twin.entries.at(-1)?.term ?? 0);
   assert.equal(log.committed, twin.committed);
-  assert.deepEqual(log.slice(1 as LogIndex, Number.MAX_SAFE_INTEGER), twin.entries);
+  assert.equal(log.base.index, twin.base);
+  assert.deepEqual(log.slice((twin.base + 1) as LogIndex, Number.MAX_SAFE_INTEGER), twin.entries.slice(twin.base));
   assert.ok(log.persisted <= twin.durable(), `persisted ${log.persisted}, but the disk holds ${twin.durable()}`);
   if (twin.writes.length === 0) {
     assert.equal(log.persisted, log.handedOut, "everything that was handed out and came back counts");
@@ -156,6 +192,7 @@ function compare(log: RaftLog, twin: LogTwin): void {
     for (let term = 0; term <= 4; term++) {
       let expected = index;
       while (expected > 0 && (twin.entries[expected - 1] as Entry).term > term) expected--;
+      if (expected < twin.base) expected = Math.min(index, twin.base - 1);
       assert.equal(log.lastNotAbove(index as LogIndex, term as Term).index, expected);
     }
   }
@@ -178,6 +215,101 @@ test("a slice holds at least one entry and no more data than its limit", () => {
   );
 });
 
+// -------------------------------------------------------------------------------------------------------- configurations
+
+const someMembers: fc.Arbitrary<Configuration> = fc
+  .tuple(fc.subarray(ids(5), { minLength: 1 }), fc.subarray(ids(5)))
+  .map(([voters, rest]) =>
+    makeConfiguration(
+      voters,
+      rest.filter((id) => !voters.includes(id)),
+    ),
+  );
+const someChange: fc.Arbitrary<Change> = fc.record({
+  kind: fc.constantFrom("add-voter", "add-learner", "promote", "remove"),
+  member: fc.constantFrom(...ids(6)),
+});
+
+function subsets(members: readonly MemberId[]): readonly (readonly MemberId[])[] {
+  return Array.from({ length: 2 ** members.length }, (_, bits) => members.filter((_id, i) => (bits >> i) % 2 === 1));
+}
+
+test("one change keeps every majority before and every majority after it in touch; so no joint phase is needed", () => {
+  const majorities = (voters: readonly MemberId[]): readonly (readonly MemberId[])[] =>
+    subsets(voters).filter((set) => set.length * 2 > voters.length);
+  const inTouch = (one: Configuration, other: Configuration): boolean =>
+    majorities(one.voters).every((a) => majorities(other.voters).every((b) => a.some((id) => b.includes(id))));
+  fc.assert(
+    fc.property(someMembers, someChange, someMembers, (before, change, any) => {
+      const after = changed(before, change);
+      if (typeof after !== "string") assert.ok(isSingleStep(before, after) && inTouch(before, after));
+      if (isSingleStep(before, any)) assert.ok(inTouch(before, any));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a change does to the sets of voters and learners what it says, or is refused", () => {
+  fc.assert(
+    fc.property(someMembers, someChange, (before, { kind, member }) => {
+      const after = changed(before, { kind, member });
+      const voters = new Set(before.voters);
+      const learners = new Set(before.learners);
+      const named = voters.has(member) || learners.has(member);
+      learners.delete(member);
+      if (kind === "remove") voters.delete(member);
+      else if (kind === "add-learner") learners.add(member);
+      else voters.add(member);
+      const isSensible = kind === "promote" ? before.learners.includes(member) : named === (kind === "remove");
+      if (!isSensible || voters.size === 0) assert.equal(typeof after, "string");
+      else assert.deepEqual(after, makeConfiguration([...voters], [...learners]));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("the configuration of every place of a log is that of the last config entry up to it, through cuts at both ends", () => {
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant("change" as const), change: someChange }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("append" as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant("truncate" as const), from: fc.integer({ min: 1, max: 20 }) }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("compact" as const), index: fc.nat(20) }) },
+  );
+  fc.assert(
+    fc.property(someMembers, fc.array(step, { maxLength: 30 }), (founding, steps) => {
+      const history = new ConfigurationHistory(0 as LogIndex, founding);
+      // What each entry left behind: one configuration per index.
+      const twin: Configuration[] = [founding];
+      let base = 0;
+      for (const each of steps) {
+        const index = twin.length as LogIndex;
+        const latest = twin.at(-1) as Configuration;
+        if (each.kind === "change" || each.kind === "append") {
+          const after = each.kind === "change" ? changed(latest, each.change) : "nothing";
+          const isChange = typeof after !== "string";
+          const data = isChange ? encodeConfigData(after, Buffer.from("why")) : new Uint8Array(3);
+          history.append({ index, term: 1 as Term, kind: isChange ? "config" : "normal", data });
+          twin.push(isChange ? after : latest);
+        } else if (each.kind === "truncate" && each.from > base) {
+          history.truncate(each.from as LogIndex);
+          twin.length = Math.min(twin.length, each.from);
+        } else if (each.kind === "compact") {
+          base = Math.max(base, Math.min(each.index, twin.length - 1));
+          history.compact(base as LogIndex);
+        }
+        for (let at = base; at < twin.length; at++) assert.deepEqual(history.at(at as LogIndex), twin[at]);
+        assert.deepEqual(history.latest, twin.at(-1));
+        const since = twin.findLastIndex((one, at) => at === base || (at > base && one !== twin[at - 1]));
+        assert.equal(history.latestIndex, since);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 // ------------------------------------------------------------------------------------------------------------- progress
 
 test("progress: match is the best answer, the window is kept, and lost messages never stop a peer that lives", () => {
@@ -189,6 +321,9 @@ test("progress: match is the best answer, the window is kept, and lost messages 
     { weight: 1, arbitrary: fc.constant("stale" as const) },
     { weight: 1, arbitrary: fc.constant("unreachable" as const) },
     { weight: 1, arbitrary: fc.constant("beat" as const) },
+    { weight: 1, arbitrary: fc.constant("compact" as const) },
+    { weight: 1, arbitrary: fc.constant("snapshot arrives" as const) },
+    { weight: 1, arbitrary: fc.constant("snapshot breaks" as const) },
   );
   fc.assert(
     fc.property(
@@ -204,6 +339,7 @@ test("progress: match is the best answer, the window is kept, and lost messages 
         for (let i = 0; i < 100 && peer.progress.match < PeerTwin.LAST; i++) {
           peer.happen("beat");
           while (peer.send());
+          peer.happen("snapshot arrives");
           while (peer.onTheWay.length > 0) peer.happen("arrive");
         }
         assert.equal(peer.progress.match, PeerTwin.LAST, "a peer that lives catches up");
@@ -213,11 +349,26 @@ test("progress: match is the best answer, the window is kept, and lost messages 
   );
 });
 
-/** A leader with a fixed log of ten entries and a follower that holds the first `length` of them. */
+type PeerEvent =
+  | "send"
+  | "arrive"
+  | "overtake"
+  | "lose"
+  | "stale"
+  | "unreachable"
+  | "beat"
+  | "compact"
+  | "snapshot arrives"
+  | "snapshot breaks";
+
+/** A leader with a fixed log of ten entries, cut behind `base`, and a follower that holds the first `length` of them. */
 class PeerTwin {
   static readonly LAST: number = 10;
   readonly progress: Progress;
   length: number;
+  base = 0;
+  /** Index of the file on its way. */
+  snapshot: number | null = null;
   onTheWay: { readonly previous: number; readonly last: number }[] = [];
   best = 0;
 
@@ -226,22 +377,45 @@ class PeerTwin {
     this.length = held;
   }
 
-  happen(what: "send" | "arrive" | "overtake" | "lose" | "stale" | "unreachable" | "beat"): void {
+  happen(what: PeerEvent): void {
     if (what === "send") this.send();
     else if (what === "arrive") this.#arrive(this.onTheWay.shift());
     else if (what === "overtake") this.#arrive(this.onTheWay.pop());
     else if (what === "lose") this.onTheWay.shift();
     else if (what === "stale") this.progress.accepted(Math.floor(this.best / 2) as LogIndex);
     else if (what === "unreachable") this.progress.probe();
+    else if (what === "compact") this.base = Math.min(this.base + 2, PeerTwin.LAST);
+    else if (what === "snapshot arrives") this.#endSnapshot(true);
+    else if (what === "snapshot breaks") this.#endSnapshot(false);
     else {
       this.progress.beat();
       this.progress.alive();
     }
   }
 
-  /** One append of at most two entries, if progress allows. */
+  #endSnapshot(arrives: boolean): void {
+    const index = this.snapshot;
+    if (index === null) return;
+    this.snapshot = null;
+    if (arrives) this.length = Math.max(this.length, index);
+    this.progress.snapshotEnded(arrives ? (index as LogIndex) : null);
+    if (arrives) this.#accept(index);
+  }
+
+  #accept(index: number): void {
+    this.best = Math.max(this.best, index);
+    this.progress.accepted(index as LogIndex);
+  }
+
+  /** One append of at most two entries, if progress allows, or a snapshot when the entries are gone. */
   send(): boolean {
     const { progress } = this;
+    if (progress.next <= this.base) {
+      if (!progress.maySend && !progress.mustSend) return false;
+      progress.snapshot(this.base as LogIndex);
+      this.snapshot = this.base;
+      return true;
+    }
     const wanted = progress.maySend && (progress.next <= PeerTwin.LAST || progress.mustSend);
     if (!wanted && !progress.mustSend) return false;
     const previous = progress.next - 1;
@@ -258,8 +432,7 @@ class PeerTwin {
       return;
     }
     this.length = Math.max(this.length, append.last);
-    this.best = Math.max(this.best, append.last);
-    this.progress.accepted(append.last as LogIndex);
+    this.#accept(append.last);
   }
 
   check(window: number): void {
@@ -267,6 +440,7 @@ class PeerTwin {
     assert.equal(match, this.best, "match is the best answer so far");
     assert.ok(match < next && next <= PeerTwin.LAST + 1, `${match} < ${next}`);
     assert.ok(inFlight <= window, "the window is kept");
-    if (state === "probe") assert.equal(inFlight, 0);
+    if (state !== "replicate") assert.equal(inFlight, 0);
+    assert.equal(state === "snapshot", this.snapshot !== null, "a peer that waits for a snapshot is sent one");
   }
 }
