@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { addCheck } from "./check.ts";
 import { addDoctor } from "./doctor.ts";
 import { CommandError, EXIT } from "./exit.ts";
+import { addInspect } from "./inspect.ts";
 import { faultlineVersion } from "./package.ts";
 import { addReport } from "./report.ts";
 import { addRun } from "./run.ts";
@@ -25,7 +26,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
         ),
     })
     .exitOverride();
-  for (const add of [addRun, addCheck, addReport, addSchema, addSim, addDoctor, addUp]) {
+  for (const add of [addRun, addCheck, addReport, addSchema, addSim, addDoctor, addInspect, addUp]) {
     add(program, (code) => {
       exitCode = code;
     });
