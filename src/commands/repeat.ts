@@ -1,11 +1,9 @@
-import { dirname } from "node:path";
-import type { CheckName, Samples, Verdict } from "../harness/model.ts";
+import type { CheckName, Verdict } from "../harness/model.ts";
 import { formatCount, formatDuration } from "../harness/report/format.ts";
-import { type LeaseEvidence, readLeaseEvidence } from "../harness/report/lease-evidence.ts";
+import type { LeaseEvidence } from "../harness/report/lease-evidence.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { type Interrupt, stoppedBy } from "./interrupt.ts";
 import { leaseLines } from "./lease-text.ts";
-import { print } from "./print.ts";
 import type { SessionResult } from "./run-session.ts";
 import { paint } from "./table.ts";
 
@@ -35,9 +33,11 @@ export interface RepeatOptions {
   readonly make: (index: number) => RepeatableRun;
   readonly interrupt: Interrupt;
   readonly json: boolean;
+  /** Takes the results: lines as they come, or one document. */
+  readonly out: (text: string) => Promise<void>;
 }
 
-/** What became of one run. */
+/** What became of one run; its samples are in its folder. */
 interface Repeated {
   readonly seed: number;
   readonly command: string;
@@ -47,7 +47,6 @@ interface Repeated {
   readonly error: string | null;
   readonly report: string | null;
   readonly verdict: Verdict | null;
-  readonly samples: Samples | null;
   readonly leases: LeaseEvidence | null;
 }
 
@@ -55,18 +54,18 @@ interface Repeated {
  * Runs one after the other, says what became of each, and how often a promise was broken. Returns the exit code. A first run that
  * cannot begin ends it, because no other would; so does a signal, when the run it came in has been written down.
  */
-export async function repeatRuns({ times, make, interrupt, json }: RepeatOptions): Promise<number> {
+export async function repeatRuns({ times, make, interrupt, json, out }: RepeatOptions): Promise<number> {
   const runs: Repeated[] = [];
   while (runs.length < times && interrupt.by === null) {
     const one = await runOne(make(runs.length), interrupt);
     runs.push(one);
-    if (!json) await print(runLines(one, runs.length, times).join("\n"));
+    if (!json) await out(runLines(one, runs.length, times).join("\n"));
     if (runs.length === 1 && one.error !== null) break;
   }
   const exitCode = worst(runs, interrupt);
   const broken = countBroken(runs);
-  if (json) await print(JSON.stringify({ planned: times, exitCode, broken, runs }, null, 2));
-  else await print(rateLines(runs, broken).join("\n"));
+  if (json) await out(JSON.stringify({ planned: times, exitCode, broken, runs }, null, 2));
+  else await out(rateLines(runs, broken).join("\n"));
   return exitCode;
 }
 
@@ -80,14 +79,13 @@ async function runOne(one: RepeatableRun, interrupt: Interrupt): Promise<Repeate
       one.kill();
       throw new CommandError("stopped at once; what was left unwritten is lost", stoppedBy(outcome));
     }
-    const { samples, verdict, reportPath: report } = outcome;
-    const leases = await readLeaseEvidence(dirname(report));
-    return { seed, command, exitCode: verdict.exitCode, tookMs: took(), error: null, report, verdict, samples, leases };
+    const { verdict, leases, reportPath: report } = outcome;
+    return { seed, command, exitCode: verdict.exitCode, tookMs: took(), error: null, report, verdict, leases };
   } catch (error) {
     // Of a bug the whole stack: the runs that follow would otherwise push it out of sight.
     const [exitCode, text] =
       error instanceof CommandError ? [error.exitCode, error.message] : [EXIT.bug, String((error as Error).stack)];
-    const none = { report: null, verdict: null, samples: null, leases: null };
+    const none = { report: null, verdict: null, leases: null };
     return { seed, command, exitCode, tookMs: took(), error: text, ...none };
   }
 }

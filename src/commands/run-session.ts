@@ -17,6 +17,7 @@ import { samplesOf } from "../harness/history/samples.ts";
 import { writeHistory } from "../harness/history/writer.ts";
 import { LoadError } from "../harness/load/driver.ts";
 import type { LaunchedTarget, Plan, RunEvent, Samples, Verdict } from "../harness/model.ts";
+import { type LeaseEvidence, readLeaseEvidence } from "../harness/report/lease-evidence.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { type Interrupt, stoppedBy } from "./interrupt.ts";
 import { judgeRun } from "./judging.ts";
@@ -40,6 +41,8 @@ export interface SessionOptions {
 export interface SessionResult {
   readonly samples: Samples;
   readonly verdict: Verdict;
+  /** Null: no lease was lost. */
+  readonly leases: LeaseEvidence | null;
   readonly reportPath: string;
 }
 
@@ -110,8 +113,9 @@ export class RunSession {
       verdict = await judgeRun(this.#folder);
       const { writeReport } = await import("../harness/report/write.ts");
       const reportPath = await writeReport(this.#folder);
+      const leases = await readLeaseEvidence(this.#folder);
       if (verdict.exitCode === EXIT.pass && !keep) this.#removeData();
-      return { samples, verdict, reportPath };
+      return { samples, verdict, leases, reportPath };
     } catch (error) {
       throw this.#unwritten(error, verdict);
     }

@@ -1,8 +1,7 @@
-import { dirname, relative } from "node:path";
+import { relative } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { ProxyChoice, Runtime } from "../harness/model.ts";
 import { parseTarget, TARGET_FORMS } from "../harness/plan/target.ts";
-import { readLeaseEvidence } from "../harness/report/lease-evidence.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { Interrupt, stoppedBy } from "./interrupt.ts";
 import { loadPlan } from "./plan-file.ts";
@@ -26,7 +25,7 @@ interface RunOptions extends AccessOptions {
 }
 
 const DEFAULT_OUT = "reports";
-const REPEAT_MAX = 10_000;
+const REPEAT_MAX = 1000;
 
 /** `faultline run <plan>`: cluster, load, faults, checks, report; the exit code is the verdict's. */
 export function addRun(program: Command, exit: (code: number) => void): void {
@@ -78,7 +77,7 @@ async function run(planArgument: string, options: RunOptions): Promise<number> {
         const command = commandLine(planArgument, options, seed);
         return { seed, command, run: () => session.run(), kill: () => session.kill() };
       };
-      return await repeatRuns({ times: options.repeat, make, interrupt, json: options.json === true });
+      return await repeatRuns({ times: options.repeat, make, interrupt, json: options.json === true, out: print });
     }
     const session = sessionOf(plan.seed);
     const outcome = await Promise.race([session.run(), interrupt.again]);
@@ -86,8 +85,7 @@ async function run(planArgument: string, options: RunOptions): Promise<number> {
       session.kill();
       throw new CommandError("stopped at once; what was left unwritten is lost", stoppedBy(outcome));
     }
-    const { samples, verdict, reportPath } = outcome;
-    const leases = await readLeaseEvidence(dirname(reportPath));
+    const { samples, verdict, leases, reportPath } = outcome;
     const result = { samples, verdict, ...(leases === null ? {} : { leases }) };
     await print(options.json ? JSON.stringify(result, null, 2) : summaryText(samples, verdict, leases, reportPath));
     // A Ctrl-C that came while the report was written: whoever pressed it does not want what follows a pass.

@@ -46,7 +46,7 @@ export interface LossEpisode {
   readonly lastNs: number;
   /** By member: how many of these leases it had revoked, as the log lines of the revocations say; empty when none says so. */
   readonly proposed: Readonly<Record<string, number>>;
-  /** Of the member that the fault hit, and of those that proposed. */
+  /** Of the member that the fault hit, and of those that proposed; of those whose counters moved, when no log line says who. */
   readonly excerpts: readonly Excerpt[];
 }
 
@@ -114,7 +114,7 @@ export function leaseEvidence(
     ),
     revoked: counters?.counts ?? null,
     ids: Object.fromEntries([...logs].flatMap(([member, { id }]) => (id === null ? [] : [[member, id]]))),
-    episodes: episodesOf(broken, faults, logs),
+    episodes: episodesOf(broken, faults, logs, counters?.counts ?? {}),
   };
 }
 
@@ -143,26 +143,30 @@ function episodesOf(
   broken: readonly BrokenLease[],
   faults: readonly FaultSpan[],
   logs: ReadonlyMap<string, MemberLog>,
+  counted: Readonly<Record<string, number>>,
 ): readonly LossEpisode[] {
   const byFault = new Map<FaultSpan | null, BrokenLease[]>();
   for (const each of broken) {
     const fault = faults.findLast(({ fromNs }) => fromNs <= each.gone.endNs) ?? null;
     byFault.set(fault, [...(byFault.get(fault) ?? []), each]);
   }
-  return [...byFault].slice(0, EPISODES_MAX).map(([fault, losses]) => episode(fault, losses, logs));
+  return [...byFault].slice(0, EPISODES_MAX).map(([fault, losses]) => episode(fault, losses, logs, counted));
 }
 
 function episode(
   fault: FaultSpan | null,
   losses: readonly BrokenLease[],
   logs: ReadonlyMap<string, MemberLog>,
+  counted: Readonly<Record<string, number>>,
 ): LossEpisode {
   const times = losses.map(({ gone }) => gone.endNs);
   const firstNs = Math.min(...times);
   const lastNs = Math.max(...times);
   const fromNs = Math.min(fault?.toNs ?? firstNs, firstNs) - BEFORE_NS;
   const proposed = proposersOf(new Set(losses.map(({ lease }) => lease)), logs);
-  const shown = [...logs.keys()].filter((member) => fault?.members.includes(member) || (proposed[member] ?? 0) > 0);
+  // A resumed leader's proposals may come so late that another member is hit meanwhile: who revoked is shown, whoever was hit last.
+  const revoked = Object.keys(proposed).length > 0 ? proposed : counted;
+  const shown = [...logs.keys()].filter((member) => fault?.members.includes(member) || (revoked[member] ?? 0) > 0);
   const excerpts = shown.map((member) => {
     const { id, lines } = logs.get(member) as MemberLog;
     const own = lines.filter(({ text, atNs }) => {
