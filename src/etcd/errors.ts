@@ -78,6 +78,7 @@ export const ETCD_ERRORS = {
   timeout: { code: 14, message: "etcdserver: request timed out" },
   timeoutLeaderFailed: { code: 14, message: "etcdserver: request timed out, possibly due to previous leader failure" },
   timeoutConnectionLost: { code: 14, message: "etcdserver: request timed out, possibly due to connection lost" },
+  timeoutLeaderTransfer: { code: 2, message: "etcdserver: request timed out, leader transfer took too long" },
   timeoutApply: { code: 14, message: "etcdserver: request timed out, waiting for the applied index took too long" },
   unhealthy: { code: 14, message: "etcdserver: unhealthy cluster" },
   tooManyRequests: { code: 2, message: "etcdserver: too many requests" },

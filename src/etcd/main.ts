@@ -170,6 +170,7 @@ interface Parts {
 }
 
 async function stopServer(parts: Parts): Promise<void> {
+  await parts.member.leave();
   await Promise.all(parts.listeners.map((listener) => listener.close()));
   parts.watchService.close();
   await parts.clientServer.close(STOP_GRACE_MS);

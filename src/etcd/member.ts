@@ -18,6 +18,7 @@ import { Applier, type Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
 import { ClusterMembers, type MembersView } from "./cluster/members.ts";
 import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
+import { Handovers } from "./member-handover.ts";
 import { type Command, Proposals } from "./member-proposals.ts";
 import { Reads } from "./member-reads.ts";
 import type {
@@ -105,6 +106,7 @@ export class Member {
   readonly #applier: Applier;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
+  readonly #handovers = new Handovers();
   readonly #timeoutMs: number;
   readonly #makeHeader: MakeHeader;
   #inputs: RaftInput[] = [];
@@ -184,6 +186,7 @@ export class Member {
       },
       unreachable: (peer) => {
         this.#connectionLostMs = clock.monotonicMs();
+        this.#handovers.unreachable(peer);
         this.#inputs.push({ kind: "unreachable", peer });
         this.#wake();
       },
@@ -273,6 +276,31 @@ export class Member {
     return refusal === null ? this.#propose(command) : { kind: "refused", error: refusal };
   }
 
+  /** Hands leadership to another voter (Raft dissertation, section 3.10). Null once that leads; only the leader can do it. */
+  async moveLeader(target: MemberId): Promise<EtcdError | null> {
+    if (this.#ended) return ETCD_ERRORS.stopped;
+    const { role, leader } = this.#leadership;
+    if (role !== "leader") return ETCD_ERRORS.notLeader;
+    if (this.#members.get(target)?.isLearner !== false) return ETCD_ERRORS.badTransferee;
+    return target === leader ? null : this.#handOver(target, this.#timeoutMs, false);
+  }
+
+  /** Before a stop: a leader leaves to the voter that is furthest, so that the others need not miss it first. In any case soon over. */
+  async leave(): Promise<void> {
+    const { role, peers, configuration } = this.#core.status;
+    if (this.#ended || role !== "leader") return;
+    const voters = peers.filter(({ id, isLive }) => isLive && configuration.voters.includes(id));
+    const furthest = Math.max(...voters.map(({ match }) => match));
+    const target = voters.find(({ match }) => match === furthest);
+    if (target !== undefined) await this.#handOver(target.id, this.#options.electionMs, true);
+  }
+
+  #handOver(target: MemberId, timeoutMs: number, isHasty: boolean): Promise<EtcdError | null> {
+    this.#inputs.push({ kind: "transfer", target });
+    this.#wake();
+    return this.#handovers.add(target, this.#options.clock.monotonicMs() + timeoutMs, isHasty);
+  }
+
   #propose(command: Command): Promise<Outcome> {
     if (this.#ended) return Promise.resolve({ kind: "refused", error: ETCD_ERRORS.stopped });
     return new Promise((resolve) => {
@@ -322,6 +350,7 @@ export class Member {
     this.#inputs.push({ kind: "tick" });
     this.#reads.retry();
     this.#reads.expire(nowMs);
+    this.#handovers.expire(nowMs);
     this.#proposals.expire(nowMs, {
       leaderChangedMs: this.#leaderChangedMs,
       connectionLostMs: this.#connectionLostMs,
@@ -367,7 +396,9 @@ export class Member {
     for (const entry of ready.entriesToApply) this.#apply(entry);
     for (const { id, index } of ready.readStates) this.#reads.confirmed(id, index);
     this.#reads.applied(this.#applied);
-    for (const id of ready.droppedProposals) this.#proposals.dropped(id, this.#leadership.role === "leader");
+    // A leader that hands over is not full: what it drops waits for the next.
+    const isFull = this.#leadership.role === "leader" && this.#core.transferee === NO_MEMBER;
+    for (const id of ready.droppedProposals) this.#proposals.dropped(id, isFull);
     for (const id of ready.droppedReads) this.#reads.dropped(id);
     // Reads that gathered while the last round was under way.
     if (ready.readStates.length > 0 && this.#reads.size > 0) this.#wake();
@@ -438,6 +469,7 @@ export class Member {
       leader: hex(leadership.leader),
     });
     if (leadership.leader === before.leader) return;
+    this.#handovers.leaderIs(leadership.leader);
     this.#leaderChangedMs = clock.monotonicMs();
     if (leadership.leader === NO_MEMBER) return;
     this.#leaderChangesTotal++;
@@ -477,6 +509,7 @@ export class Member {
     this.#openGate(ETCD_ERRORS.stopped);
     this.#reads.stop();
     this.#proposals.stop();
+    this.#handovers.stop();
     return true;
   }
 }

@@ -22,6 +22,7 @@ import {
   CompactionRequest,
   DeleteRangeResponse,
   MemberListRequest,
+  MoveLeaderRequest,
   PutRequest,
   PutResponse,
   RangeRequest,
@@ -56,6 +57,7 @@ interface Puppet {
   status: MemberStatus;
   isServing: boolean;
   whenServing: () => EtcdError | null | Promise<EtcdError | null>;
+  moveLeader: ServedMember["moveLeader"];
   watchCalls: string[];
 }
 
@@ -71,6 +73,7 @@ function puppet(): Puppet {
     status: STATUS,
     isServing: true,
     whenServing: () => null,
+    moveLeader: async () => null,
     watchCalls: [],
   };
 }
@@ -85,6 +88,7 @@ function memberOf(puppet: Puppet): ServedMember {
     },
     makeHeader: (revision) => ({ clusterId: 0xc1n, memberId: 7n, revision, raftTerm: 3 }),
     whenServing: () => puppet.whenServing(),
+    moveLeader: (target) => puppet.moveLeader(target),
     watches: {
       streamCount: 0,
       watcherCount: 0,
@@ -213,6 +217,22 @@ test("status says what the member knows, and that there is no leader when there 
   served.puppet.status = { ...STATUS, leader: 0n as MemberId };
   const alone = await served.call(Maintenance.Status, StatusRequest.create());
   assert.deepEqual(alone.errors, ["etcdserver: no leader"]);
+});
+
+test("leadership is handed over on request, or the refusal is the answer", async (context) => {
+  const served = serve(context);
+  const targets: bigint[] = [];
+  served.puppet.moveLeader = async (target) => {
+    targets.push(target);
+    return target === 9n ? ETCD_ERRORS.badTransferee : null;
+  };
+  const response = await served.call(Maintenance.MoveLeader, MoveLeaderRequest.create({ targetId: 2n }));
+  assert.equal(response.header?.memberId, 7n);
+  await assert.rejects(
+    served.call(Maintenance.MoveLeader, MoveLeaderRequest.create({ targetId: 9n })),
+    (error) => error instanceof GrpcError && error.message.includes("bad leader transferee"),
+  );
+  assert.deepEqual(targets, [2n, 9n]);
 });
 
 test("the health service knows the server as a whole and nothing else", async (context) => {

@@ -1,17 +1,25 @@
-import { NO_MEMBER } from "../../base/ids.ts";
+import { type MemberId, NO_MEMBER } from "../../base/ids.ts";
 import type { GrpcServer } from "../../grpc/server.ts";
-import { StatusResponse } from "../../proto/gen/etcdserverpb.ts";
+import { MoveLeaderResponse, StatusResponse } from "../../proto/gen/etcdserverpb.ts";
 import { Maintenance } from "../../proto/gen/rpc.ts";
 import { ETCD_ERRORS } from "../errors.ts";
 import { grpcErrorOf, type ServedMember } from "./served.ts";
 import { SERVER_VERSION, STORAGE_VERSION } from "./version.ts";
 
-/** etcdserverpb.Maintenance: what this member says of itself, without asking anybody. `quotaBytes` null: none. */
+/**
+ * etcdserverpb.Maintenance: what this member says of itself, without asking anybody, and leadership handed over. `quotaBytes` null:
+ * none.
+ */
 export function serveMaintenance(server: GrpcServer, member: ServedMember, quotaBytes: number | null): void {
   server.unary(Maintenance.Status, async () => {
     const refusal = await member.whenServing();
     if (refusal !== null) throw grpcErrorOf(refusal);
     return statusOf(member, quotaBytes);
+  });
+  server.unary(Maintenance.MoveLeader, async ({ targetId }) => {
+    const refusal = await member.moveLeader(targetId as MemberId);
+    if (refusal !== null) throw grpcErrorOf(refusal);
+    return MoveLeaderResponse.create({ header: member.makeHeader(member.status.revision) });
   });
 }
 

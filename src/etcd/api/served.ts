@@ -1,5 +1,5 @@
 /** What the services need of the member behind them. It is handed in: nothing here knows how a request is carried out. */
-import type { Revision } from "../../base/ids.ts";
+import type { MemberId, Revision } from "../../base/ids.ts";
 import { GrpcError } from "../../grpc/status.ts";
 import type {
   DeleteRangeRequest,
@@ -35,6 +35,7 @@ export interface ServedMember {
   readonly makeHeader: (revision: Revision) => ResponseHeader;
   readonly watches: ServedWatches;
   whenServing(): EtcdError | null | Promise<EtcdError | null>;
+  moveLeader(target: MemberId): Promise<EtcdError | null>;
 }
 
 export interface ServedWatches {

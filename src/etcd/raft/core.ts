@@ -49,6 +49,11 @@ export class RaftCore {
     if (this.#state.isVoter && this.#state.voters.length === 1) this.#campaign();
   }
 
+  /** Whom a leader is handing over to; 0 when it is not. */
+  get transferee(): MemberId {
+    return this.#transfer.target;
+  }
+
   get status(): RaftStatus {
     return statusOf(this.#state, this.#replication.progress, this.#transfer.target);
   }

@@ -32,6 +32,8 @@ export interface PeerStatus {
   readonly next: LogIndex;
   readonly state: ProgressState;
   readonly inFlight: number;
+  /** Whether it answered in this election time or the one before. */
+  readonly isLive: boolean;
 }
 
 export function statusOf(
@@ -42,8 +44,8 @@ export function statusOf(
   const { id, role, term, vote, leader, log } = state;
   const { configuration, lastIndex, committed, persisted, applied } = log;
   const peers: PeerStatus[] = [];
-  for (const [peer, { match, next, state: sending, inFlight }] of progress) {
-    peers.push({ id: peer, match, next, state: sending, inFlight });
+  for (const [peer, { match, next, state: sending, inFlight, isLive }] of progress) {
+    peers.push({ id: peer, match, next, state: sending, inFlight, isLive });
   }
   const marks = { baseIndex: log.base.index, lastIndex, committed, persisted, applied };
   return { id, role, term, vote, leader, transferee, configuration, ...marks, peers };

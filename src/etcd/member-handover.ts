@@ -1,0 +1,47 @@
+/** Requests to hand leadership over that wait for their end: the target leads, or the time is up. */
+import { type MemberId, NO_MEMBER } from "../base/ids.ts";
+import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
+
+interface Waiting {
+  readonly target: MemberId;
+  readonly deadlineMs: number;
+  /** Any other leader is as good, and the target is given up as soon as it cannot be reached. */
+  readonly isHasty: boolean;
+  readonly end: (refusal: EtcdError | null) => void;
+}
+
+const WAITING_MAX = 64;
+
+export class Handovers {
+  #waiting: Waiting[] = [];
+
+  /** Comes to null when `target` leads. */
+  add(target: MemberId, deadlineMs: number, isHasty: boolean): Promise<EtcdError | null> {
+    if (this.#waiting.length >= WAITING_MAX) return Promise.resolve(ETCD_ERRORS.tooManyRequests);
+    return new Promise((end) => this.#waiting.push({ target, deadlineMs, isHasty, end }));
+  }
+
+  /** Another member leads, or for the moment none that is known (0). */
+  leaderIs(leader: MemberId): void {
+    this.#end(({ target, isHasty }) => target === leader || (isHasty && leader !== NO_MEMBER), null);
+  }
+
+  unreachable(peer: MemberId): void {
+    this.#end(({ target, isHasty }) => isHasty && target === peer, ETCD_ERRORS.timeoutLeaderTransfer);
+  }
+
+  expire(nowMs: number): void {
+    this.#end(({ deadlineMs }) => deadlineMs <= nowMs, ETCD_ERRORS.timeoutLeaderTransfer);
+  }
+
+  stop(): void {
+    this.#end(() => true, ETCD_ERRORS.stopped);
+  }
+
+  #end(isOver: (waiting: Waiting) => boolean, refusal: EtcdError | null): void {
+    if (this.#waiting.length === 0) return;
+    const over = this.#waiting.filter(isOver);
+    this.#waiting = this.#waiting.filter((waiting) => !over.includes(waiting));
+    for (const { end } of over) end(refusal);
+  }
+}
