@@ -56,7 +56,8 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
   const { plan, cluster, prng, originMs, signal, record } = context;
   const nowNs = (): number => Math.round((nodeClock.monotonicMs() - originMs) * 1e6);
   const members = cluster.members.map(({ name, clientEndpoint }) => {
-    return { name, address: parseEndpoint(clientEndpoint).address };
+    const { address, secure } = parseEndpoint(clientEndpoint);
+    return { name, address, scheme: secure ? "https" : "http" } as const;
   });
   const driver = await LoadDriver.open({
     members,

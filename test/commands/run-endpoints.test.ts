@@ -14,6 +14,9 @@ import { loadPlan } from "../../src/commands/plan-file.ts";
 import { type AccessOptions, accessOf } from "../../src/commands/run-endpoints.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { nodeStreams } from "../../src/env/node/streams.ts";
+import type { TlsOptions } from "../../src/env/node/streams-tls.ts";
+import { connectEndpoints } from "../../src/harness/cluster/endpoints.ts";
+import { TargetError } from "../../src/harness/cluster/targets.ts";
 import { openHistory } from "../../src/harness/history/reader.ts";
 import { readEvents, readSamples } from "../../src/harness/history/run-files.ts";
 import { parseTarget } from "../../src/harness/plan/target.ts";
@@ -80,6 +83,18 @@ async function keysLeft(context: TestContext, { clientUrl }: ServerProcess): Pro
 const targetOf = (servers: readonly ServerProcess[]): string =>
   `endpoints=${servers.map((server) => server.endpoint).join(",")}`;
 
+/** Stops a run in the middle. */
+async function interrupt(servers: readonly ServerProcess[]): Promise<void> {
+  const long = new Workplace(PLAN.replace("1s", "60s"));
+  const running = long.run("--target", targetOf(servers));
+  await running.says(/phase "steady" begins/);
+  running.process.kill("SIGINT");
+  const { code, stderr } = await running.ended;
+  long.remove();
+  assert.equal(code, 130, stderr);
+  assert.match(stderr, /removed \d+ keys with the prefix calm\//);
+}
+
 for (const kind of ["etcd-ts", "etcd"] as const satisfies readonly ServerKind[]) {
   test(`${kind} that runs already, while others write to it: every promise is judged, and only the run's keys are gone`, async (t) => {
     const unavailable = whyNot(kind);
@@ -112,26 +127,22 @@ for (const kind of ["etcd-ts", "etcd"] as const satisfies readonly ServerKind[])
     // The same writes, unknown of, would look like revisions made out of nothing.
     assert.ok(writes > 10, `${writes} writes of others`);
     assert.equal((await judgeHistory(join(run, "history.jsonl.gz"))).verdict, "valid");
+
+    if (kind === "etcd") return;
+    await interrupt(servers);
+    assert.deepEqual(await keysLeft(t, servers[0] as ServerProcess), [], "Ctrl-C in the middle removes them, too");
   });
 }
 
-test("Ctrl-C in the middle removes the run's keys, too", async (t) => {
-  const servers = await startThree(t, "etcd-ts");
-  const long = new Workplace(PLAN.replace("1s", "60s"));
-  t.after(() => long.remove());
-  const running = long.run("--target", targetOf(servers));
-  await running.says(/phase "steady" begins/);
-  await running.says(/leads term/);
-  running.process.kill("SIGINT");
-  const { code, stderr } = await running.ended;
-  assert.equal(code, 130, stderr);
-  assert.match(stderr, /removed \d+ keys with the prefix calm\//);
-  assert.deepEqual(await keysLeft(t, servers[0] as ServerProcess), []);
-});
-
 /** TLS as a proxy before a member has it, with a certificate asked of clients. */
 async function secured(context: TestContext, port: number): Promise<number> {
-  const server = tls.createServer({ ...SERVER, ca: CA, requestCert: true, ALPNProtocols: ["h2", "http/1.1"] });
+  const server = tls.createServer({
+    ...SERVER,
+    ca: CA,
+    requestCert: true,
+    rejectUnauthorized: true,
+    ALPNProtocols: ["h2", "http/1.1"],
+  });
   const open = new Set<net.Socket>();
   server.on("tlsClientError", () => undefined);
   server.on("secureConnection", (near) => {
@@ -161,22 +172,53 @@ function pem(name: string, text: string): string {
   return file;
 }
 
+const CERTIFICATES = ["--cacert", pem("ca", CA), "--cert", pem("cert", CLIENT.cert), "--key", pem("key", CLIENT.key)];
+
+async function runSecurely(port: number): Promise<void> {
+  const before = place.runs().length;
+  const { code, stdout, stderr } = await place.run("--target", `endpoints=https://127.0.0.1:${port}`, ...CERTIFICATES)
+    .ended;
+  assert.equal(code, 0, stderr + stdout);
+  const { capacity } = readSamples(place.runs()[before] as string);
+  assert.notEqual(capacity[0]?.serverCpuMicrosPerOperation ?? null, null, "metrics over TLS, too");
+}
+
 test("https endpoints: the client shows its certificate and believes no stranger", async (t) => {
   const [clientPort] = (await freePorts(1)) as [number];
   const server = new ServerProcess(t, { clientPort });
   server.start();
   await server.ready();
-  const target = `endpoints=https://127.0.0.1:${await secured(t, clientPort)}`;
-  const identity = ["--cert", pem("cert", CLIENT.cert), "--key", pem("key", CLIENT.key)];
-  const before = place.runs().length;
-  const { code, stdout, stderr } = await place.run("--target", target, "--cacert", pem("ca", CA), ...identity).ended;
-  assert.equal(code, 0, stderr + stdout);
-  const run = place.runs()[before] as string;
-  assert.notEqual(readSamples(run).capacity[0]?.serverCpuMicrosPerOperation ?? null, null, "metrics over TLS, too");
+  const port = await secured(t, clientPort);
+  await runSecurely(port);
   assert.deepEqual(await keysLeft(t, server), []);
-  const stranger = await place.run("--target", target, "--cacert", pem("stranger", STRANGER.cert), ...identity).ended;
-  assert.equal(stranger.code, 69, stranger.stderr);
-  assert.match(stranger.stderr, /^https:\S+ does not answer: .*certificate/m);
+  const believer = (trusted: TlsOptions) =>
+    connectEndpoints({
+      ...{ endpoints: [`https://127.0.0.1:${port}`], keyPrefix: "x/", prng: new Prng(1), say: () => undefined },
+      tls: trusted,
+    });
+  const refused = (error: unknown) =>
+    error instanceof TargetError && /^https:\S+ does not answer: /.test(error.message);
+  await assert.rejects(() => believer({ ...CLIENT, ca: STRANGER.cert }), refused);
+  await assert.rejects(() => believer({ ca: CA }), refused, "without a certificate of its own it is not let in");
+});
+
+test("Go etcd behind its own TLS", async (t) => {
+  const unavailable = whyNot("etcd");
+  if (unavailable !== null) return t.skip(unavailable);
+  const [clientPort, metricsPort] = (await freePorts(2)) as [number, number];
+  const url = `https://127.0.0.1:${clientPort}`;
+  const server = new ServerProcess(t, {
+    ...{ kind: "etcd", clientPort: metricsPort, advertiseClientUrl: url },
+    flags: [
+      `--listen-client-urls=${url}`,
+      `--listen-metrics-urls=http://127.0.0.1:${metricsPort}`,
+      ...["--client-cert-auth", `--trusted-ca-file=${pem("ca", CA)}`],
+      ...[`--cert-file=${pem("server", SERVER.cert)}`, `--key-file=${pem("server-key", SERVER.key)}`],
+    ],
+  });
+  server.start();
+  await server.ready();
+  await runSecurely(clientPort);
 });
 
 test("what does not go together is one line and exit code 64, before anything is touched", async () => {

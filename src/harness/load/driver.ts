@@ -29,6 +29,8 @@ export class LoadError extends Error {
 export interface LoadMember {
   readonly name: string;
   readonly address: StreamAddress;
+  /** Default http. */
+  readonly scheme?: "http" | "https";
 }
 
 export interface LoadOptions {
@@ -122,8 +124,8 @@ export class LoadDriver {
     });
     this.#workload = new KvWorkload(this.#keys, new Values(plan.keys.valueBytes), this.recorder);
     for (const member of inTurn(plan.clients.connectionsPerMember)) {
-      const { address } = members[member] as LoadMember;
-      this.#links.push(new Link({ network, address, clock, prng: this.#linkPrng.fork() }));
+      const { address, scheme = "http" } = members[member] as LoadMember;
+      this.#links.push(new Link({ network, address, scheme, clock, prng: this.#linkPrng.fork() }));
     }
     this.#calls = new Calls({
       links: this.#links,
@@ -280,11 +282,11 @@ export class LoadDriver {
     }
     this.#initialRevision = await this.#readInitialRevision(left);
     for (let watcher = 0; watcher < plan.clients.watchersPerMember * members.length; watcher++) {
-      const { address } = members[watcher % members.length] as LoadMember;
+      const { address, scheme = "http" } = members[watcher % members.length] as LoadMember;
       this.#watchers.push(
         new Watcher({
           watcher,
-          link: { network, address, clock, prng: this.#linkPrng.fork() },
+          link: { network, address, scheme, clock, prng: this.#linkPrng.fork() },
           clock,
           nowNs: this.#nowNs,
           keys: this.#keys,

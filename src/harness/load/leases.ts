@@ -83,7 +83,7 @@ export class Leases {
     this.#options = options;
     const { plan, network, clock, prng, deadlineMs } = options;
     const members = chosen(options);
-    const link = ({ address }: LoadMember) => ({ network, address, clock, prng: prng.fork() });
+    const link = ({ address, scheme = "http" }: LoadMember) => ({ network, address, scheme, clock, prng: prng.fork() });
     this.#members = members;
     this.#links = members.map((member) => new Link(link(member)));
     const streams = Math.min(STREAMS_PER_MEMBER, plan.count);

@@ -11,6 +11,8 @@ const DIAL_MAX_MS = 5000;
 export interface LinkOptions {
   readonly network: StreamNetwork;
   readonly address: StreamAddress;
+  /** What the network speaks: https over TLS. Default http. */
+  readonly scheme?: "http" | "https";
   readonly clock: Clock;
   readonly prng: Prng;
   /** The other end answered: calls may go. */
@@ -44,8 +46,8 @@ export class Link {
   }
 
   #dial(): void {
-    const { network, address, clock } = this.#options;
-    const connection = new GrpcConnection(network.connect(address), { clock });
+    const { network, address, scheme = "http", clock } = this.#options;
+    const connection = new GrpcConnection(network.connect(address), { clock, scheme });
     this.#dialled = connection;
     this.#timer = clock.after(DIAL_MAX_MS, () => connection.close());
     connection.onClosed(() => this.#broken());
