@@ -96,9 +96,12 @@ export type PromptMessage =
   | (Addressed & { readonly kind: "heartbeat-response"; readonly readRound: number })
   /**
    * Proposals forwarded to the leader of `term` only; a leader of another term drops them. `sequence` grows with each message of a
-   * sender, over its restarts too, and the leader takes each once. Never retried (at most once).
+   * sender, over its restarts too, and the leader takes each once. Never repeated (at most once); what was not appended for certain
+   * is told apart by `propose-refused`, and may be proposed anew.
    */
   | (Addressed & { readonly kind: "propose"; readonly sequence: number; readonly data: readonly Uint8Array[] })
+  /** Of that message the leader appended only the first `taken`, and never will append the others: it is full, or hands over. */
+  | (Addressed & { readonly kind: "propose-refused"; readonly sequence: number; readonly taken: number })
   /** A change of the configuration, under the same rule and out of the same sequence. Answered only when it is refused. */
   | (Addressed & {
       readonly kind: "propose-change";
@@ -138,7 +141,7 @@ export type RaftInput =
   /** One step of logical time; election and heartbeat time-outs are counted in these. */
   | { readonly kind: "tick" }
   | { readonly kind: "message"; readonly message: Message }
-  /** `id` comes back in `Ready.droppedProposals` when there is nobody to take it; what is appended or forwarded stays silent. */
+  /** `id` comes back in `Ready.droppedProposals` when it is known that nobody takes it; what is appended stays silent, and what is lost. */
   | { readonly kind: "propose"; readonly id: number; readonly data: Uint8Array }
   /** `id` comes back in `Ready.readStates` or `Ready.droppedReads`. */
   | { readonly kind: "read-index"; readonly id: number }

@@ -30,12 +30,13 @@ test("the leader hands over to the member that it is told to, before a heartbeat
     watched(Promise.resolve(node.requests.put(PutRequest.create({ key: bytes(key), value: bytes("v") }))));
   const before = write(leader, "before");
   const moved = watched(leader.member.moveLeader(target.id));
-  const meanwhile = write(leader, "meanwhile");
+  const meanwhile = cluster.nodes.map((node) => write(node, `through ${node.id}`));
   await cluster.advance(HEARTBEAT_MS / 2);
   assert.equal(moved.value, null);
   assert.equal(cluster.leader(), target);
-  await cluster.until(() => before.value !== undefined && meanwhile.value !== undefined, "both writes are answered");
-  for (const { value } of [before, meanwhile]) assert.ok(value !== undefined && !isEtcdError(value));
+  const writes = [before, ...meanwhile];
+  await cluster.until(() => writes.every(({ value }) => value !== undefined), "all writes are answered");
+  for (const { value } of writes) assert.ok(value !== undefined && !isEtcdError(value));
   await cluster.stop();
 });
 

@@ -59,6 +59,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     granted: fc.boolean(),
   }),
   record({ ...address, kind: fc.constant("propose" as const), sequence: ordinal, data: fc.array(data) }),
+  record({ ...address, kind: fc.constant("propose-refused" as const), sequence: ordinal, taken: ordinal }),
   record({ ...address, kind: fc.constant("propose-change" as const), sequence: ordinal, change, context: data }),
   record({ ...address, kind: fc.constant("change-refused" as const), sequence: ordinal, reason }),
   record({ ...address, kind: fc.constant("timeout-now" as const) }),

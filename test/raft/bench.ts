@@ -21,6 +21,7 @@ export interface Start {
   readonly log?: readonly number[];
   readonly seed?: number;
   readonly appendBytes?: number;
+  readonly uncommittedBytes?: number;
   readonly learners?: number;
   /** Entries behind a base other than 0. */
   readonly base?: LogBase;
@@ -54,7 +55,8 @@ export class Bench {
 
   constructor(start: Start = {}) {
     const { voters = 3, learners = 0, vote = 0, commit = 0, log = [], seed = 1 } = start;
-    const { appendBytes = ROOMY.appendBytes, entries = log.map((term, i) => entry(i + 1, term)) } = start;
+    const { appendBytes = ROOMY.appendBytes, uncommittedBytes = ROOMY.uncommittedBytes } = start;
+    const { entries = log.map((term, i) => entry(i + 1, term)) } = start;
     const ids = Array.from({ length: voters + learners }, (_, i) => i + 1);
     const founding = base(0, 0, configuration(ids.slice(0, voters), ids.slice(voters)));
     const begins = start.base ?? founding;
@@ -72,7 +74,7 @@ export class Bench {
       entries,
       appliedIndex: begins.index,
       firstSequence: 0,
-      limits: { ...ROOMY, appendBytes },
+      limits: { ...ROOMY, appendBytes, uncommittedBytes },
       decisions: { ...CORRECT, ...start.decisions },
     });
   }

@@ -505,6 +505,27 @@ describe("forwarded proposals", () => {
     );
   });
 
+  test("what a leader has no room for goes back to its sender, and a repeated message gets no second answer", () => {
+    const leader = new Bench({ uncommittedBytes: 3 });
+    leader.lead();
+    const data = ["a", "bb", "c", "d"].map((text) => Buffer.from(text));
+    for (let i = 0; i < 2; i++) leader.hear(2, 1, { kind: "propose", sequence: 5, data });
+    const refusals = leader.settle().filter(({ kind }) => kind === "propose-refused");
+    assert.deepEqual(refusals, [{ kind: "propose-refused", from: 1n, to: 2n, term: 1, sequence: 5, taken: 2 }]);
+    assert.equal(leader.core.status.lastIndex, 3);
+    const follower = new Bench();
+    follower.hear(2, 1, { kind: "heartbeat", commit: 0 as LogIndex, readRound: 0 });
+    for (const id of [7, 8, 9]) follower.core.step({ kind: "propose", id, data: Buffer.from("x") });
+    const sent = follower.settle().find(({ kind }) => kind === "propose");
+    assert.ok(sent?.kind === "propose");
+    const refused = { kind: "propose-refused", sequence: sent.sequence, taken: 1 } as const;
+    follower.hear(3, 1, refused);
+    assert.equal(follower.core.takeReady(), null, "only the leader that it was sent to may refuse it");
+    follower.hear(2, 1, refused);
+    follower.hear(2, 1, refused);
+    assert.deepEqual(follower.take().droppedProposals, [8, 9]);
+  });
+
   test("a leader takes each sequence of a sender once, and none of another term", () => {
     const bench = new Bench();
     bench.lead();

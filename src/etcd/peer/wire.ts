@@ -64,6 +64,8 @@ function bodyOf(message: Message): Body {
       return { kind: "voteResponse", value: { granted: message.granted } };
     case "propose":
       return { kind: "propose", value: { sequence: message.sequence, data: message.data } };
+    case "propose-refused":
+      return { kind: "proposeRefused", value: { sequence: message.sequence, taken: message.taken } };
     case "propose-change": {
       const { sequence, change, context } = message;
       const value = { sequence, kind: CHANGE_KINDS[change.kind], member: change.member, context };
@@ -120,6 +122,8 @@ export function fromWire({ term, body }: peerpb.Message, from: MemberId, to: Mem
       return { ...addressed, kind: "vote-response", granted: body.value.granted };
     case "propose":
       return { ...addressed, kind: "propose", sequence: body.value.sequence, data: body.value.data.map(copy) };
+    case "proposeRefused":
+      return { ...addressed, kind: "propose-refused", sequence: body.value.sequence, taken: body.value.taken };
     case "proposeChange": {
       const { sequence, kind, member, context } = body.value;
       const change = { kind: nameOf(CHANGE_KINDS, kind), member: member as MemberId };

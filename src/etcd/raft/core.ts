@@ -174,10 +174,14 @@ export class RaftCore {
     return this.#transfer.target === NO_MEMBER && this.#replication.propose(data);
   }
 
-  /** What finds no room is lost like a message: the sender's client learns nothing of it before its deadline. */
+  /** From the first that finds no room on, the sender gets them back. */
   #takeForwarded(message: Extract<Message, { readonly kind: "propose" }>): void {
     if (!this.#proposals.accept(message)) return;
-    for (const data of message.data) this.#take(data);
+    const { data, sequence, from } = message;
+    let taken = 0;
+    while (taken < data.length && this.#take(data[taken] as Uint8Array)) taken++;
+    if (taken === data.length) return;
+    this.#state.outbox.messages.push({ kind: "propose-refused", ...this.#state.address(from), sequence, taken });
   }
 
   #change(id: number, change: Change, context: Uint8Array): void {
@@ -271,8 +275,11 @@ export class RaftCore {
       case "propose-change":
         if (leads) this.#takeForwardedChange(message);
         break;
-      case "change-refused":
+      case "propose-refused":
         this.#proposals.refused(message);
+        break;
+      case "change-refused":
+        this.#proposals.changeRefused(message);
         break;
       case "timeout-now":
         this.#campaignAtOnce(message.from);

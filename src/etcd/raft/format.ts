@@ -63,6 +63,8 @@ function formatBody(message: Message, name: MemberName): string {
       return `${message.kind} ${message.granted ? "granted" : "refused"}`;
     case "propose":
       return `propose #${message.sequence}: ${message.data.map(formatData).join(", ")}`;
+    case "propose-refused":
+      return `propose-refused #${message.sequence} after ${message.taken}`;
     case "propose-change":
       return `propose-change #${message.sequence}: ${formatChange(message.change, name)}`;
     case "change-refused":

@@ -4,22 +4,27 @@ import type { Change, Message } from "../model.ts";
 import type { RaftState } from "./state.ts";
 
 type ProposeMessage = Extract<Message, { readonly kind: "propose" | "propose-change" }>;
-type RefusedMessage = Extract<Message, { readonly kind: "change-refused" }>;
+type Kind<Name extends Message["kind"]> = Extract<Message, { readonly kind: Name }>;
 
-/** Changes on their way that a refusal could still concern; changes are rare. */
-const CHANGES_MAX = 64;
+/** Messages on their way that a refusal could still concern: far more than go out in one round trip. */
+const SENT_MAX = 4096;
+
+interface Proposal {
+  readonly id: number;
+  readonly data: Uint8Array;
+}
 
 /**
  * Proposals on their way from a follower to its leader. A message is meant for one term and numbered, and never repeated: the
- * leader appends it once or not at all, and only the applied entry tells which.
+ * leader appends it once or not at all. Only the applied entry or a refusal tells which.
  */
 export class ForwardedProposals {
   readonly #state: RaftState;
-  #gathered: { readonly id: number; readonly data: Uint8Array }[] = [];
+  #gathered: Proposal[] = [];
   #gatheredBytes = 0;
   #sequence: number;
-  /** Changes that were sent in this term, by sequence. */
-  readonly #changes = new Map<number, number>();
+  /** What was sent to this leader, by sequence: the ids in a message, or that of a change. */
+  readonly #sent = new Map<number, readonly number[]>();
   /** As leader: the last sequence taken from each peer in this term. */
   readonly #taken = new Map<MemberId, number>();
 
@@ -45,54 +50,63 @@ export class ForwardedProposals {
     for (const { id } of this.#gathered) this.#state.outbox.droppedProposals.push(id);
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    this.#changes.clear();
+    this.#sent.clear();
     this.#taken.clear();
   }
 
   /** A change goes to the leader at once. */
   forwardChange(id: number, change: Change, context: Uint8Array): void {
-    const sequence = this.#nextSequence();
-    const [oldest] = this.#changes.keys();
-    if (oldest !== undefined && this.#changes.size >= CHANGES_MAX) this.#changes.delete(oldest);
-    this.#changes.set(sequence, id);
     const address = this.#state.address(this.#state.leader);
+    const sequence = this.#number([id]);
     this.#state.outbox.messages.push({ kind: "propose-change", ...address, sequence, change, context });
   }
 
   /** The leader did not append a change of ours, and never will. */
-  refused({ from, sequence, reason }: RefusedMessage): void {
-    const id = this.#changes.get(sequence);
-    if (id === undefined || from !== this.#state.leader) return;
-    this.#changes.delete(sequence);
-    this.#state.outbox.refusedChanges.push({ id, reason });
+  changeRefused({ from, sequence, reason }: Kind<"change-refused">): void {
+    for (const id of this.#takeSent(from, sequence)) this.#state.outbox.refusedChanges.push({ id, reason });
+  }
+
+  /** The leader did not append the end of a message of ours, and never will. */
+  refused({ from, sequence, taken }: Kind<"propose-refused">): void {
+    this.#state.outbox.droppedProposals.push(...this.#takeSent(from, sequence).slice(taken));
+  }
+
+  #takeSent(from: MemberId, sequence: number): readonly number[] {
+    if (from !== this.#state.leader) return [];
+    const ids = this.#sent.get(sequence) ?? [];
+    this.#sent.delete(sequence);
+    return ids;
   }
 
   /** Everything gathered goes to the leader, in as many messages as its size demands. */
   flush(): void {
-    let data: Uint8Array[] = [];
+    let start = 0;
     let bytes = 0;
-    for (const proposal of this.#gathered) {
-      if (data.length > 0 && bytes + proposal.data.length > this.#state.limits.appendBytes) {
-        this.#send(data);
-        data = [];
+    for (const [i, { data }] of this.#gathered.entries()) {
+      if (i > start && bytes + data.length > this.#state.limits.appendBytes) {
+        this.#send(this.#gathered.slice(start, i));
+        start = i;
         bytes = 0;
       }
-      data.push(proposal.data);
-      bytes += proposal.data.length;
+      bytes += data.length;
     }
-    if (data.length > 0) this.#send(data);
+    if (this.#gathered.length > 0) this.#send(this.#gathered.slice(start));
     this.#gathered = [];
     this.#gatheredBytes = 0;
   }
 
-  #send(data: readonly Uint8Array[]): void {
+  #send(proposals: readonly Proposal[]): void {
     const address = this.#state.address(this.#state.leader);
-    this.#state.outbox.messages.push({ kind: "propose", ...address, sequence: this.#nextSequence(), data });
+    const sequence = this.#number(proposals.map(({ id }) => id));
+    const data = proposals.map((proposal) => proposal.data);
+    this.#state.outbox.messages.push({ kind: "propose", ...address, sequence, data });
   }
 
-  #nextSequence(): number {
+  #number(ids: readonly number[]): number {
     assert(Number.isSafeInteger(this.#sequence), "sequences are safe integers", { sequence: this.#sequence });
     this.#sequence++;
+    if (this.#sent.size >= SENT_MAX) this.#sent.delete(this.#sent.keys().next().value as number);
+    this.#sent.set(this.#sequence, ids);
     return this.#sequence;
   }
 

@@ -180,6 +180,7 @@ export interface Message {
     | { readonly kind: "proposeChange"; readonly value: ProposeChange }
     | { readonly kind: "changeRefused"; readonly value: ChangeRefused }
     | { readonly kind: "timeoutNow"; readonly value: TimeoutNow }
+    | { readonly kind: "proposeRefused"; readonly value: ProposeRefused }
     | null;
 }
 
@@ -199,6 +200,7 @@ export const Message: MessageCodec<Message> = messageCodec(readMessage, writeMes
   { name: "propose_change", key: "proposeChange", type: "message", oneof: "body", message: ProposeChange },
   { name: "change_refused", key: "changeRefused", type: "message", oneof: "body", message: ChangeRefused },
   { name: "timeout_now", key: "timeoutNow", type: "message", oneof: "body", message: TimeoutNow },
+  { name: "propose_refused", key: "proposeRefused", type: "message", oneof: "body", message: ProposeRefused },
 ]);
 
 function createMessage(partial: Partial<Message> = {}): Message {
@@ -298,6 +300,12 @@ export function readMessage(r: Reader): Message {
         r.leave(outer);
         break;
       }
+      case 130: {
+        const outer = r.enter();
+        body = { kind: "proposeRefused", value: readProposeRefused(r) };
+        r.leave(outer);
+        break;
+      }
       default:
         r.skip(tag);
     }
@@ -390,6 +398,12 @@ export function writeMessage(w: Writer, m: Message): void {
         const before = w.length;
         writeTimeoutNow(w, m.body.value);
         w.prefix(122, before);
+        break;
+      }
+      case "proposeRefused": {
+        const before = w.length;
+        writeProposeRefused(w, m.body.value);
+        w.prefix(130, before);
         break;
       }
     }
@@ -834,6 +848,53 @@ export function readPropose(r: Reader): Propose {
 export function writePropose(w: Writer, m: Propose): void {
   for (let i = m.data.length - 1; i >= 0; i--) {
     w.bytes(18, m.data[i] as Uint8Array);
+  }
+  if (m.sequence !== 0) {
+    w.uint64(8, m.sequence);
+  }
+}
+
+export interface ProposeRefused {
+  readonly sequence: number;
+  readonly taken: number;
+}
+
+export const ProposeRefused: MessageCodec<ProposeRefused> = messageCodec(
+  readProposeRefused,
+  writeProposeRefused,
+  createProposeRefused,
+  () => [
+    { name: "sequence", key: "sequence", type: "uint64" },
+    { name: "taken", key: "taken", type: "uint64" },
+  ],
+);
+
+function createProposeRefused(partial: Partial<ProposeRefused> = {}): ProposeRefused {
+  return { sequence: partial.sequence ?? 0, taken: partial.taken ?? 0 };
+}
+
+export function readProposeRefused(r: Reader): ProposeRefused {
+  let sequence: ProposeRefused["sequence"] = 0;
+  let taken: ProposeRefused["taken"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        sequence = r.uint64();
+        break;
+      case 16:
+        taken = r.uint64();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { sequence, taken };
+}
+
+export function writeProposeRefused(w: Writer, m: ProposeRefused): void {
+  if (m.taken !== 0) {
+    w.uint64(16, m.taken);
   }
   if (m.sequence !== 0) {
     w.uint64(8, m.sequence);
