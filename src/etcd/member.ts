@@ -37,6 +37,7 @@ import type {
 import { MvccStore } from "./mvcc/store.ts";
 import { RaftCore } from "./raft/core.ts";
 import { CORRECT, type RaftDecisions } from "./raft/decisions.ts";
+import type { RaftLimits } from "./raft/state.ts";
 import { WatchHub } from "./watch/hub.ts";
 
 /** The write-ahead log as the member needs it; `wal/` is the real one. */
@@ -68,6 +69,8 @@ export interface MemberOptions {
   readonly transport: Transport<Message>;
   readonly trace: Trace;
   readonly prng: Prng;
+  /** Where they differ from this server's own: small ones meet their ends sooner. */
+  readonly raftLimits?: Partial<RaftLimits>;
   /** Default: the correct ones. A server that is broken on purpose brings others. */
   readonly decisions?: RaftDecisions;
   /** Runs a turn soon: after what has already arrived, before any timer. */
@@ -171,7 +174,7 @@ export class Member {
       entries: options.entries,
       appliedIndex: 0 as LogIndex,
       firstSequence: options.startNumber,
-      limits: RAFT_LIMITS,
+      limits: { ...RAFT_LIMITS, ...options.raftLimits },
       decisions: options.decisions ?? CORRECT,
     });
   }

@@ -62,6 +62,7 @@ export class Faults {
     if (fault.kind === "isolate-leader") return this.#isolateLeader(fault);
     if (fault.kind === "hunt-leaders") return () => this.#hunt(this.#world.chance(`hunt ${number}`));
     if (fault.kind === "blackout") return () => this.#blackout();
+    if (fault.kind === "picky-loss") return () => this.#network.lose(fault.lost, fault.chance);
     if (fault.kind === "storm") {
       return () => {
         this.#network.storm(fault.dropChance);
@@ -244,6 +245,8 @@ function describe(fault: SimFault): string {
       return `slow-disk ${targetName(fault.target)} (${fault.factor} times)`;
     case "wall-jump":
       return `wall-jump ${targetName(fault.target)} by ${fault.byMs === null ? "as much as since its start" : `${fault.byMs} ms`}`;
+    case "picky-loss":
+      return `lose ${fault.chance} of ${fault.lost}`;
     case "storm":
       return `storm (${fault.dropChance} lost)`;
   }

@@ -247,6 +247,7 @@ export class Machine implements NetworkPort {
       },
       trace: this.#trace(),
       prng: this.#chance.fork(),
+      raftLimits: scenario.limits,
       soon: (turn) => void scheduler.after(this.#chance.below(TURN_US) + 1, () => run(() => this.#changes(turn))),
       failed: (error) => {
         if (!isDiskError(error)) {

@@ -11,6 +11,7 @@
  */
 import type { Disk } from "../env/disk.ts";
 import type { MemberOptions } from "../etcd/member.ts";
+import type { Message } from "../etcd/model.ts";
 import type { Requests } from "../etcd/requests.ts";
 
 // ------------------------------------------------------------------------------------------------------------- scenario
@@ -46,8 +47,12 @@ export type SimFault =
   | { readonly kind: "failed-sync"; readonly target: Target }
   /** Null: back to where it stood when the process started, as on a machine whose clock has no battery. */
   | { readonly kind: "wall-jump"; readonly target: Target; readonly byMs: number | null }
+  /** Messages of one kind are lost, others pass: of appends those with entries, or those without. */
+  | { readonly kind: "picky-loss"; readonly lost: LostKind; readonly chance: number }
   /** More of the network's noise than usual. */
   | { readonly kind: "storm"; readonly dropChance: number };
+
+export type LostKind = Exclude<Message["kind"], "append"> | "entries" | "empty-append";
 
 export type FaultKind = SimFault["kind"];
 
@@ -62,6 +67,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   "full-disk",
   "failed-sync",
   "wall-jump",
+  "picky-loss",
   "storm",
 ];
 
@@ -83,6 +89,12 @@ export interface NetworkPlan {
   readonly duplicateChance: number;
   /** A batch of messages arrives one by one, each with a delay of its own. */
   readonly splitChance: number;
+}
+
+/** Of the raft core: small ones split what would travel together. */
+export interface LimitsPlan {
+  readonly appendBytes: number;
+  readonly windowAppends: number;
 }
 
 export interface DiskPlan {
@@ -125,6 +137,7 @@ export interface Scenario {
   readonly clockRates: readonly number[];
   readonly network: NetworkPlan;
   readonly disk: DiskPlan;
+  readonly limits: LimitsPlan;
   readonly load: LoadPlan;
   readonly faults: readonly PlannedFault[];
   /** All faults end here, and the network is quiet from here on. */

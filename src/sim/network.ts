@@ -3,7 +3,7 @@ import type { MemberId } from "../base/ids.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Message } from "../etcd/model.ts";
 import { formatMessage } from "../etcd/raft/format.ts";
-import type { NetworkPlan } from "./model.ts";
+import type { LostKind, NetworkPlan } from "./model.ts";
 import { machineName, machineOf, nameOf, type World } from "./world.ts";
 
 /** What a cut link holds back, as connections do that outlive it. */
@@ -38,6 +38,7 @@ export class Network {
   readonly #links: readonly (readonly Link[])[];
   #plan: NetworkPlan;
   #stormDropChance = 0;
+  readonly #losses = new Set<{ readonly lost: LostKind; readonly chance: number }>();
 
   constructor(world: World, ports: readonly NetworkPort[]) {
     this.#world = world;
@@ -74,6 +75,13 @@ export class Network {
     this.#stormDropChance = dropChance;
   }
 
+  /** Until the returned function is called. */
+  lose(lost: LostKind, chance: number): () => void {
+    const loss = { lost, chance };
+    this.#losses.add(loss);
+    return () => void this.#losses.delete(loss);
+  }
+
   /** No more noise: for what comes after the faults. */
   calm(): void {
     this.#plan = QUIET;
@@ -91,9 +99,11 @@ export class Network {
     );
   }
 
-  #sendPacket(from: number, to: number, packet: readonly Message[]): void {
+  #sendPacket(from: number, to: number, sent: readonly Message[]): void {
     const { dropChance, duplicateChance } = this.#plan;
-    this.#world.count("messages", packet.length);
+    this.#world.count("messages", sent.length);
+    const packet = this.#losses.size === 0 ? sent : sent.filter((message) => !this.#isPicked(message));
+    if (packet.length === 0) return;
     if (this.#chance.float() < dropChance + this.#stormDropChance) {
       this.#world.count("messages dropped", packet.length);
       if (this.#world.tells) this.#tell(packet, "lost:");
@@ -104,6 +114,17 @@ export class Network {
       this.#world.count("messages duplicated", packet.length);
       this.#travel(from, to, packet);
     }
+  }
+
+  #isPicked(message: Message): boolean {
+    const kind = kindOf(message);
+    for (const { lost, chance } of this.#losses) {
+      if (lost !== kind || this.#chance.float() >= chance) continue;
+      this.#world.count("messages picked out");
+      if (this.#world.tells) this.#tell([message], "lost:");
+      return true;
+    }
+    return false;
   }
 
   #travel(from: number, to: number, packet: readonly Message[]): void {
@@ -146,4 +167,9 @@ export class Network {
   #link(from: number, to: number): Link {
     return this.#links[from]?.[to] as Link;
   }
+}
+
+function kindOf(message: Message): LostKind {
+  if (message.kind !== "append") return message.kind;
+  return message.entries.length > 0 ? "entries" : "empty-append";
 }

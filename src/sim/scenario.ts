@@ -5,6 +5,7 @@ import {
   FAULT_KINDS,
   type FaultKind,
   type LoadPlan,
+  type LostKind,
   type NetworkPlan,
   type PlannedFault,
   type Scenario,
@@ -17,7 +18,23 @@ const HEAL_MS = 42_000;
 const LIVE_WITHIN_MS = 15_000;
 const END_MS = 60_000;
 const FAULTS_MAX = 24;
-const HUNT_MEAN_MS = 8_000;
+/** Faults that need time to show. */
+const LASTING: ReadonlySet<FaultKind> = new Set(["hunt-leaders", "picky-loss"]);
+const LASTING_MEAN_MS = 8_000;
+/** What hurts most comes twice. */
+const LOST_KINDS: readonly LostKind[] = [
+  "entries",
+  "entries",
+  "empty-append",
+  "append-response",
+  "append-response",
+  "heartbeat",
+  "heartbeat-response",
+  "vote-response",
+  "pre-vote-response",
+  "read-index-response",
+  "propose",
+];
 /** Machines whose clocks drift more are broken, not slow. */
 const DRIFT_MAX = 0.1;
 
@@ -47,6 +64,10 @@ export function scenarioOf(seed: number): Scenario {
     }),
     network: networkOf(chance, isOn),
     disk: diskOf(chance),
+    limits: {
+      appendBytes: chance.pick([1, 200, 4 * 1024, 512 * 1024]),
+      windowAppends: chance.pick([1, 4, 64]),
+    },
     load: loadOf(chance, members),
     faults: faultsOf(chance, members),
     healMs: HEAL_MS,
@@ -103,7 +124,7 @@ function faultsOf(chance: Prng, members: number): readonly PlannedFault[] {
   for (let count = 4 + chance.below(FAULTS_MAX - 4); count > 0; count--) {
     const fault = faultOf(chance.pick(kinds), chance, members);
     const atMs = FIRST_FAULT_MS + chance.below(HEAL_MS - FIRST_FAULT_MS - 1_000);
-    const meanMs = fault.kind === "hunt-leaders" ? HUNT_MEAN_MS : chance.pick([300, 3_000]);
+    const meanMs = LASTING.has(fault.kind) ? LASTING_MEAN_MS : chance.pick([300, 3_000]);
     const durationMs = Math.round(Math.min(50 + chance.exponential(meanMs), HEAL_MS - atMs));
     faults.push({ atMs, durationMs, fault });
   }
@@ -131,6 +152,8 @@ function faultOf(kind: FaultKind, chance: Prng, members: number): SimFault {
       return { kind, target };
     case "wall-jump":
       return { kind, target, byMs: chance.float() < 0.4 ? null : Math.round((2 * chance.float() - 1) * 100_000_000) };
+    case "picky-loss":
+      return { kind, lost: chance.pick(LOST_KINDS), chance: chance.pick([0.5, 0.9, 0.98]) };
     case "storm":
       return { kind, dropChance: chance.pick([0.2, 0.5, 0.9]) };
   }
