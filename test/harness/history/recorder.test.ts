@@ -8,7 +8,12 @@ import { openHistory } from "../../../src/harness/history/reader.ts";
 import { Recorder } from "../../../src/harness/history/recorder.ts";
 import { TextTable } from "../../../src/harness/history/texts.ts";
 import { writeHistory } from "../../../src/harness/history/writer.ts";
-import { type HistoryRecord, OPERATION_CLASSES, type OperationRequest } from "../../../src/harness/model.ts";
+import {
+  type HistoryRecord,
+  type LeaseRecord,
+  OPERATION_CLASSES,
+  type OperationRequest,
+} from "../../../src/harness/model.ts";
 
 const HEADER = {
   type: "history",
@@ -227,4 +232,39 @@ test("past its limit a table of texts forgets, but never confuses", () => {
     codes.map((code) => table.text(code)),
     ["a", "b", "(too many different texts)", "a"],
   );
+});
+
+test("requests about leases stand in the history in the order of their starts, and come back as they were", async () => {
+  const recorder = new Recorder(NAMES);
+  const lease = (startNs: number, endNs: number, outcome: LeaseRecord["outcome"]): LeaseRecord => ({
+    type: "lease",
+    lease: "7d27a204fe840603",
+    action: "keepalive",
+    member: "n1",
+    startNs,
+    endNs,
+    outcome,
+  });
+  const late = lease(5, 40, { kind: "unknown", reason: "no answer by the deadline" });
+  const first = lease(2, 3, { kind: "ok", ttlSeconds: 4 });
+  const last = lease(50, 51, { kind: "ok", ttlSeconds: 0 });
+  recorder.watcher(0, 1, "opened", 1, "");
+  const id = recorder.begin(0, 0, OPERATION_CLASSES.indexOf("put"), 0, 10, 10);
+  recorder.answeredPut(id, 12, 2);
+  for (const record of [first, late, last]) assert.ok(recorder.lease(record));
+  const records = [...recorder.records()];
+  assert.deepEqual(
+    records.map((record) => (record.type === "lease" ? record.startNs : record.type)),
+    ["watcher", 2, 5, "operation", 50],
+  );
+  const folder = await mkdtemp(join(tmpdir(), "faultline-history-"));
+  try {
+    const file = join(folder, "history.jsonl.gz");
+    await writeHistory(file, HEADER, recorder.records());
+    const read: HistoryRecord[] = [];
+    for await (const record of (await openHistory(file)).records) read.push(record);
+    assert.deepEqual(read, records);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -51,6 +51,32 @@ test("each mistake is one line with file, line and column, and says what to do",
   assert.match(mistake("valueBytes: 256", "valueBytes: 4"), /w\.yaml:12:3 keys\.valueBytes: /);
 });
 
+test("a plan may hold leases and pause members; what makes no sense is one line, too", () => {
+  const text = readFileSync("workloads/bugs/etcd-15247.yaml", "utf8");
+  const plan = parsePlan(text, "b.yaml", () => 7);
+  assert.deepEqual(plan.leases, { count: 64, ttlSeconds: 3, keepAliveEveryMs: 400, through: "every" });
+  assert.deepEqual(plan.faults[0]?.fault, { kind: "pause", member: "leader" });
+  assert.equal(plan.logLevel, "debug");
+  const load = plan.phases.reduce((sum, { durationMs }) => sum + durationMs, 0);
+  assert.ok(load <= 45_000, "with its launch and its end a run stays under a minute");
+  const wrong = (from: string, to: string, error: RegExp): void =>
+    assert.throws(() => parsePlan(text.replace(from, to), "b.yaml", () => 7), error);
+  wrong("ttl: 3s", "ttl: 1500ms", /leases\.ttl: a lease lives for whole seconds/);
+  wrong("keepAliveEvery: 400ms", "keepAliveEvery: 3s", /leases\.keepAliveEvery: at least 10ms and less than the ttl/);
+  wrong(
+    "leases: { count: 64,",
+    "leases: { count: 64000,",
+    /leases\.count: \d+ keepalives in one run are more than 500000/,
+  );
+  wrong("through: every", "through: all", /leases\.through/);
+  wrong("leases: {", "# {", /checks\.0: without leases there is nothing to judge/);
+  wrong(
+    "pause: { member: leader }",
+    "pause: { member: leader }, partition: { isolate: leader }",
+    /either a `partition` or a `pause`/,
+  );
+});
+
 test("anything that is not a plan is refused, never thrown at", () => {
   for (const text of ["", "null", "[]", "7", "- a\n- b", "a: &x [*x]", "\u0000", "name: {}", "phases: 3"]) {
     assert.throws(() => parsePlan(text, "w.yaml", () => 1), PlanError, JSON.stringify(text));
