@@ -43,16 +43,6 @@ interface Validator {
 
 const require = createRequire(import.meta.url);
 
-/** Null when the packages with the schemas are installed, else why not. */
-export function whyNoSchemas(): string | null {
-  try {
-    for (const name of Object.values(PACKAGES)) require.resolve(name);
-    return null;
-  } catch (error) {
-    return `the packages with Kubernetes' schemas are not installed: ${(error as Error).message.split("\n", 1)[0]}`;
-  }
-}
-
 /**
  * What the schema of its kind has against a manifest. The API server refuses fields that it does not know, the schemas do not: but a
  * validator reads each field that it knows, so what it has not looked at is unknown.
