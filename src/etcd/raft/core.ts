@@ -174,12 +174,16 @@ export class RaftCore {
     return this.#transfer.target === NO_MEMBER && this.#replication.propose(data);
   }
 
-  /** From the first that finds no room on, the sender gets them back. */
+  #leads(message: Message): boolean {
+    return this.#state.role === "leader" && message.term === this.#state.term;
+  }
+
+  /** From the first that finds no room on, the sender gets them back; all of them when this member leads no more. */
   #takeForwarded(message: Extract<Message, { readonly kind: "propose" }>): void {
     if (!this.#proposals.accept(message)) return;
     const { data, sequence, from } = message;
     let taken = 0;
-    while (taken < data.length && this.#take(data[taken] as Uint8Array)) taken++;
+    while (taken < data.length && this.#leads(message) && this.#take(data[taken] as Uint8Array)) taken++;
     if (taken === data.length) return;
     this.#state.outbox.messages.push({ kind: "propose-refused", ...this.#state.address(from), sequence, taken });
   }
@@ -200,7 +204,7 @@ export class RaftCore {
 
   #takeForwardedChange(message: Extract<Message, { readonly kind: "propose-change" }>): void {
     if (!this.#proposals.accept(message)) return;
-    const reason = this.#takeChange(message.change, message.context);
+    const reason = this.#leads(message) ? this.#takeChange(message.change, message.context) : "no-leader";
     if (reason === null) return;
     const { outbox } = this.#state;
     const address = this.#state.address(message.from);
@@ -270,10 +274,10 @@ export class RaftCore {
         this.#countResponse(message);
         break;
       case "propose":
-        if (leads) this.#takeForwarded(message);
+        this.#takeForwarded(message);
         break;
       case "propose-change":
-        if (leads) this.#takeForwardedChange(message);
+        this.#takeForwardedChange(message);
         break;
       case "propose-refused":
         this.#proposals.refused(message);
@@ -295,10 +299,15 @@ export class RaftCore {
     }
   }
 
-  /** Whoever acts on an earlier term and waits for an answer learns of the later; all else of an earlier term is void. */
+  /**
+   * Whoever acts on an earlier term and waits for an answer learns of the later. What became of a proposal is true in any term. All
+   * else of an earlier term is void.
+   */
   #refuseStale(message: Message): void {
     if (message.kind === "append" || message.kind === "heartbeat") refuseLeader(this.#state, message);
     if (message.kind === "vote" || message.kind === "pre-vote") this.#election.refuse(message);
+    if (message.kind === "propose" || message.kind === "propose-change") this.#dispatch(message);
+    if (message.kind === "propose-refused" || message.kind === "change-refused") this.#dispatch(message);
   }
 
   #hearLeader(message: Extract<Message, { readonly kind: "append" | "heartbeat" }>): void {
@@ -369,6 +378,7 @@ export class RaftCore {
     assert(this.#state.role === "candidate" && this.#state.vote === this.#state.id, "a leader was elected");
     this.#changeRole("leader", this.#state.id);
     this.#ticksSinceHeartbeat = 0;
+    this.#proposals.begin();
     this.#replication.begin();
   }
 

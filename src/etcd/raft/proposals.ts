@@ -1,5 +1,5 @@
 import { assert } from "../../base/assert.ts";
-import { type MemberId, NO_MEMBER } from "../../base/ids.ts";
+import { type MemberId, NO_MEMBER, type Term } from "../../base/ids.ts";
 import type { Change, Message } from "../model.ts";
 import type { RaftState } from "./state.ts";
 
@@ -7,7 +7,7 @@ type ProposeMessage = Extract<Message, { readonly kind: "propose" | "propose-cha
 type Kind<Name extends Message["kind"]> = Extract<Message, { readonly kind: Name }>;
 
 /** Messages on their way that a refusal could still concern: far more than go out in one round trip. */
-const SENT_MAX = 4096;
+const SENT_MAX = 1024;
 
 interface Proposal {
   readonly id: number;
@@ -23,9 +23,10 @@ export class ForwardedProposals {
   #gathered: Proposal[] = [];
   #gatheredBytes = 0;
   #sequence: number;
-  /** What was sent to this leader, by sequence: the ids in a message, or that of a change. */
-  readonly #sent = new Map<number, readonly number[]>();
-  /** As leader: the last sequence taken from each peer in this term. */
+  /** What was sent, and to whom, by sequence: the ids in a message, or that of a change. A refusal may come in a later term. */
+  readonly #sent = new Map<number, { readonly to: MemberId; readonly ids: readonly number[] }>();
+  /** The last term that this member led, and the last sequence taken from each peer in it. */
+  #ledTerm = 0 as Term;
   readonly #taken = new Map<MemberId, number>();
 
   constructor(state: RaftState, firstSequence: number) {
@@ -50,7 +51,12 @@ export class ForwardedProposals {
     for (const { id } of this.#gathered) this.#state.outbox.droppedProposals.push(id);
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    this.#sent.clear();
+  }
+
+  /** Leadership begins. */
+  begin(): void {
+    assert(this.#state.term > this.#ledTerm, "a term is led once", { term: this.#state.term });
+    this.#ledTerm = this.#state.term;
     this.#taken.clear();
   }
 
@@ -72,10 +78,10 @@ export class ForwardedProposals {
   }
 
   #takeSent(from: MemberId, sequence: number): readonly number[] {
-    if (from !== this.#state.leader) return [];
-    const ids = this.#sent.get(sequence) ?? [];
+    const sent = this.#sent.get(sequence);
+    if (sent?.to !== from) return [];
     this.#sent.delete(sequence);
-    return ids;
+    return sent.ids;
   }
 
   /** Everything gathered goes to the leader, in as many messages as its size demands. */
@@ -106,15 +112,13 @@ export class ForwardedProposals {
     assert(Number.isSafeInteger(this.#sequence), "sequences are safe integers", { sequence: this.#sequence });
     this.#sequence++;
     if (this.#sent.size >= SENT_MAX) this.#sent.delete(this.#sent.keys().next().value as number);
-    this.#sent.set(this.#sequence, ids);
+    this.#sent.set(this.#sequence, { to: this.#state.leader, ids });
     return this.#sequence;
   }
 
-  /** As leader: whether this message is to be appended. One that comes twice, or after a later one, is not. */
+  /** Whether this message comes for the first time, to the leader that it is meant for, in office or not any more. */
   accept(message: ProposeMessage): boolean {
-    assert(message.term === this.#state.term, "a proposal is meant for one term", { term: message.term });
-    assert(this.#state.role === "leader", "only a leader takes proposals");
-    if (message.sequence <= (this.#taken.get(message.from) ?? 0)) return false;
+    if (message.term !== this.#ledTerm || message.sequence <= (this.#taken.get(message.from) ?? 0)) return false;
     this.#taken.set(message.from, message.sequence);
     return true;
   }
