@@ -1,14 +1,10 @@
 /** Carries out the faults of a scenario: each begins at its time and is undone at its end, or at the healing. */
 import { unreachable } from "../base/assert.ts";
-import type { Prng } from "../base/prng.ts";
+import { Hunt, type Undo } from "./hunt.ts";
 import type { Machine } from "./machine.ts";
 import type { PlannedFault, SimFault, Target } from "./model.ts";
 import type { Network } from "./network.ts";
 import { machineName, type World } from "./world.ts";
-
-type Undo = () => void;
-
-const HUNT_LOOK_US = 5_000;
 
 export class Faults {
   readonly #world: World;
@@ -60,7 +56,7 @@ export class Faults {
   #inject(fault: SimFault, number: number): (() => Undo) | null {
     if (fault.kind === "cut") return fault.links.length === 0 ? null : () => this.#cut(fault);
     if (fault.kind === "isolate-leader") return this.#isolateLeader(fault);
-    if (fault.kind === "hunt-leaders") return () => this.#hunt(this.#world.chance(`hunt ${number}`));
+    if (fault.kind === "hunt-leaders") return () => this.#hunt(number);
     if (fault.kind === "blackout") return () => this.#blackout();
     if (fault.kind === "picky-loss") return () => this.#network.lose(fault.lost, fault.chance);
     if (fault.kind === "storm") {
@@ -150,39 +146,14 @@ export class Faults {
     return this.#cut({ kind: "cut", shape: "symmetric", links, flapMs: 0, holds });
   }
 
-  #hunt(chance: Prng): Undo {
-    const { electionMs } = this.#world.scenario;
-    const blows = new Set<Undo>();
-    let struckTerm = 0;
-    let over = false;
-    const strike = (leader: Machine): void => {
-      if (over) return;
-      const undo =
-        chance.float() < 0.7 ? this.#isolate(leader, chance.pick(["both", "out"]), false) : crash(leader, "kill");
-      blows.add(undo);
+  #hunt(number: number): Undo {
+    const chance = this.#world.chance(`hunt ${number}`);
+    const hunt = new Hunt(this.#world, this.#network, chance, (machineNumber) => {
+      const leader = this.#machines[machineNumber] as Machine;
       this.#world.tell("faults", () => `hit ${leader.name}, which leads`);
-      const end = (): void => {
-        if (blows.delete(undo)) undo();
-      };
-      this.#world.scheduler.after((0.5 + 2 * chance.float()) * electionMs * 1000, end);
-    };
-    const look = (): void => {
-      if (over) return;
-      const leader = this.#find("leader");
-      const term = leader?.member?.status.term ?? 0;
-      if (leader !== null && term > struckTerm) {
-        struckTerm = term;
-        // Sometimes before anything was replicated, sometimes after a few writes.
-        this.#world.scheduler.after(chance.exponential(chance.pick([2_000, 50_000, 500_000])), () => strike(leader));
-      }
-      this.#world.scheduler.after(HUNT_LOOK_US, look);
-    };
-    look();
-    return () => {
-      over = true;
-      for (const undo of blows) undo();
-      blows.clear();
-    };
+      return chance.float() < 0.8 ? this.#isolate(leader, chance.pick(["both", "out"]), false) : crash(leader, "kill");
+    });
+    return () => hunt.end();
   }
 
   #blackout(): Undo {

@@ -23,6 +23,12 @@ export interface NetworkPort {
   unreachable(peer: MemberId): void;
 }
 
+/** Hears of every message, lost ones included. */
+export interface NetworkListener {
+  sent(message: Message): void;
+  arrived(message: Message): void;
+}
+
 interface Link {
   /** How many faults block it. */
   blocks: number;
@@ -38,6 +44,7 @@ export class Network {
   readonly #links: readonly (readonly Link[])[];
   #plan: NetworkPlan;
   #stormDropChance = 0;
+  readonly #listeners = new Set<NetworkListener>();
   readonly #losses = new Set<{ readonly lost: LostKind; readonly chance: number }>();
 
   constructor(world: World, ports: readonly NetworkPort[]) {
@@ -49,6 +56,7 @@ export class Network {
   }
 
   send(from: number, to: number, messages: readonly Message[]): void {
+    for (const { sent } of this.#listeners) messages.forEach(sent);
     const split = messages.length > 1 && this.#chance.float() < this.#plan.splitChance;
     for (const packet of split ? messages.map((message) => [message]) : [messages]) this.#sendPacket(from, to, packet);
   }
@@ -73,6 +81,12 @@ export class Network {
 
   storm(dropChance: number): void {
     this.#stormDropChance = dropChance;
+  }
+
+  /** Until the returned function is called. */
+  listen(listener: NetworkListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Until the returned function is called. */
@@ -144,6 +158,7 @@ export class Network {
     }
     if (this.#world.tells) this.#tell(packet, "");
     for (const message of packet) this.#look(message);
+    for (const { arrived } of this.#listeners) packet.forEach(arrived);
     this.#ports[to]?.deliver(BigInt(from + 1) as MemberId, packet);
   }
 
