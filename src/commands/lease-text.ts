@@ -1,5 +1,5 @@
 import { formatCount, formatCounts, formatDuration, formatMoment } from "../harness/report/format.ts";
-import type { FaultSpan, LeaseEvidence, LossEpisode } from "../harness/report/lease-evidence.ts";
+import { type FaultSpan, type LeaseEvidence, type LossEpisode, whenLost } from "../harness/report/lease-evidence.ts";
 import { formatTable } from "./table.ts";
 
 const LOST_SHOWN = 8;
@@ -34,14 +34,14 @@ function faultText({ name, members, fromNs, toNs }: FaultSpan): string {
   return `${name} (${members.join(", ")}) ${formatMoment(fromNs)} to ${toNs === null ? "the end" : formatMoment(toNs)}`;
 }
 
-function episodeLines({ fault, lost, firstNs, lastNs, proposed, excerpts }: LossEpisode): string[] {
-  const after = fault === null ? "before any fault" : `after ${fault.name}`;
+function episodeLines(episode: LossEpisode): string[] {
+  const { lost, firstNs, lastNs, proposed, excerpts } = episode;
   const who =
     Object.keys(proposed).length === 0
       ? ""
       : `; who asked for it, by the numbers of the requests: ${formatCounts(proposed)}`;
   return [
-    `lost     ${formatCount(lost)} ${after}, from ${formatMoment(firstNs)} to ${formatMoment(lastNs)}${who}`,
+    `lost     ${formatCount(lost)} ${whenLost(episode)}, from ${formatMoment(firstNs)} to ${formatMoment(lastNs)}${who}`,
     ...excerpts.flatMap(({ member, lines, hidden }) => {
       const left = hidden + Math.max(0, lines.length - LINES_SHOWN);
       return [

@@ -38,7 +38,7 @@ export interface Excerpt {
   readonly hidden: number;
 }
 
-/** The losses that followed one fault; `fault` null: those before any. */
+/** The losses from the beginning of one fault to that of the next; `fault` null: those before any. */
 export interface LossEpisode {
   readonly fault: FaultSpan | null;
   readonly lost: number;
@@ -116,6 +116,13 @@ export function leaseEvidence(
     ids: Object.fromEntries([...logs].flatMap(([member, { id }]) => (id === null ? [] : [[member, id]]))),
     episodes: episodesOf(broken, faults, logs, counters?.counts ?? {}),
   };
+}
+
+/** "after pause-leader on n1", as an end of "48 lost ...". */
+export function whenLost({ fault, firstNs }: LossEpisode): string {
+  if (fault === null) return "before any fault";
+  const which = `${fault.name} on ${fault.members.join(", ")}`;
+  return fault.toNs !== null && firstNs >= fault.toNs ? `after ${which}` : `while ${which} lasted`;
 }
 
 function lostLease({ lease, acknowledged, gone }: BrokenLease): LostLease {

@@ -1,6 +1,6 @@
 import { formatCount, formatCounts, formatDuration, formatMoment } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import type { LeaseEvidence, LossEpisode, LostLease } from "./lease-evidence.ts";
+import { type LeaseEvidence, type LossEpisode, type LostLease, whenLost } from "./lease-evidence.ts";
 import { leaseTimeline } from "./lease-timeline.ts";
 
 /** Rows that are seen at once; the others unfold. */
@@ -61,13 +61,13 @@ ${lost.map(
 )}</tbody></table></div>`;
 }
 
-function episodeHtml({ fault, lost, firstNs, lastNs, proposed, excerpts }: LossEpisode): Html {
-  const after = fault === null ? "before any fault" : `after ${fault.name} on ${fault.members.join(", ")}`;
-  const healed = fault?.toNs == null ? "" : ` The fault had ended at ${formatMoment(fault.toNs)}.`;
+function episodeHtml(episode: LossEpisode): Html {
+  const { fault, lost, firstNs, lastNs, proposed, excerpts } = episode;
+  const end = fault?.toNs == null ? "" : `, which ended at ${formatMoment(fault.toNs)}`;
   const who =
     Object.keys(proposed).length === 0 ? "" : ` Asked for by, as the requests' numbers say: ${formatCounts(proposed)}.`;
-  return html`<h3>${formatCount(lost)} lost ${after}</h3>
-<p>Gone between ${formatMoment(firstNs)} and ${formatMoment(lastNs)}.${healed}${who}</p>
+  return html`<h3>${formatCount(lost)} lost ${whenLost(episode)}${end}</h3>
+<p>Gone between ${formatMoment(firstNs)} and ${formatMoment(lastNs)}.${who}</p>
 ${excerpts.map(
   ({
     member,

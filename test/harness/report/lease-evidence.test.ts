@@ -160,7 +160,7 @@ test("the terminal shows the first losses and says how many more there are", asy
   assert.match(text, /^leases {3}20 of 20 were lost/);
   assert.match(text, /\n {9}and 12 more\n/);
   assert.match(text, /leaders {2}n1 from 1\.000 s \(term 2\); n2 from 5\.000 s \(term 3\)/);
-  assert.match(text, /lost {5}20 after pause-leader, .*: n1 18, n2 2\n/);
+  assert.match(text, /lost {5}20 after pause-leader on n1, .*: n1 18, n2 2\n/);
   assert.match(text, /10\.000 s {2}\{"level":"debug".*skip checking leadership/);
 });
 
