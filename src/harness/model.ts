@@ -49,7 +49,7 @@ export type LogLevel = "info" | "debug";
 export interface Resources {
   readonly cpus: number | null;
   readonly memoryMegabytes: number | null;
-  /** The data directory is a file system in memory of this size: a small one gets full. It does not outlive its container. */
+  /** The data directory is a file system in memory of this size: a small one gets full. It counts as memory, and does not outlive the run. */
   readonly dataMegabytes: number | null;
 }
 

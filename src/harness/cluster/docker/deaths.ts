@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { Engine } from "./engine.ts";
 import { LABEL } from "./labels.ts";
@@ -24,9 +23,15 @@ export async function watchDeaths(
   stream.once("close", () => {
     if (!end.signal.aborted) lost();
   });
-  createInterface({ input: stream }).on("line", (line) => {
-    const death = readDeath(line);
-    if (death !== null) died(death.part, death.exitCode);
+  let text = "";
+  stream.setEncoding("utf8");
+  stream.on("data", (part: string) => {
+    const lines = (text + part).split("\n");
+    text = lines.pop() ?? "";
+    for (const line of lines) {
+      const death = readDeath(line);
+      if (death !== null) died(death.part, death.exitCode);
+    }
   });
   return {
     close: () => {
