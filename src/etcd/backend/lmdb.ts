@@ -1,6 +1,7 @@
 /**
  * The backend on disk: one LMDB file, one tree in it; a key is the bucket's number and the key's own bytes. Reads are synchronous,
- * from the memory map. A commit is one transaction, written by LMDB's own thread, and durable when LMDB says `flushed`.
+ * from the memory map. A commit is one transaction, written by LMDB's own thread, and durable when LMDB says `flushed`. Its syncs do
+ * not overlap commits: pages are synced before the meta page that makes them the database, so that any start finds the last commit.
  *
  * The file is opened by one process (the data directory's lock) and within it once.
  */
@@ -47,6 +48,7 @@ function openDatabase(path: string, readOnly: boolean): Database {
       encoding: "binary",
       keyEncoding: "binary",
       cache: false,
+      overlappingSync: false,
       separateFlushed: true,
     });
   } catch (error) {
@@ -128,7 +130,8 @@ class LmdbBackend implements Backend {
 
 /**
  * Told before LMDB sees the file, as LMDB ends the process over one that it cannot read, and over a page behind the file's end. Null
- * for one that is absent or empty, too. One of the two meta pages may speak of pages that a power cut took.
+ * for one that is absent or empty, too. One of the two meta pages may speak of pages that a power cut took. And what a killed process
+ * wrote and did not sync is made durable: from here on it counts as that.
  */
 async function whyNoDatabase(path: string): Promise<string | null> {
   let file: Awaited<ReturnType<typeof openFile>>;
@@ -141,6 +144,7 @@ async function whyNoDatabase(path: string): Promise<string | null> {
   try {
     const { size } = await file.stat();
     if (size === 0) return null;
+    await file.sync();
     const meta = Buffer.alloc(META.bytes);
     let pageBytes = 0;
     let lastPage = Number.POSITIVE_INFINITY;

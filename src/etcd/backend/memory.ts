@@ -41,6 +41,8 @@ export async function openMemoryBackend(disk: Disk, name: string): Promise<Backe
   const names = (await disk.list(directory)).map((each) => (directory === "." ? each : `${directory}/${each}`));
   const unfinished = `${name}.tmp`;
   if (names.includes(unfinished)) await disk.remove(unfinished);
+  // A killed process may leave a rename that was never synced: what is found here counts as durable.
+  await disk.syncDirectory(directory);
   const state = names.includes(name) ? decodeImage(await disk.read(name), name) : emptyState();
   return new MemoryBackend(disk, { name, unfinished, directory }, state);
 }

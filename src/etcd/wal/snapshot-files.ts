@@ -53,6 +53,8 @@ export async function openSnapshotFiles(
       await files.install(recorded.base);
     } else if (OURS.test(name)) await disk.remove(path);
   }
+  // A killed process may leave a rename that was never synced: before the store is opened, it must be the store for good.
+  await disk.syncDirectory(directory);
   return files;
 }
 
