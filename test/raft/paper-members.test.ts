@@ -126,6 +126,11 @@ describe("logs that are cut (P 7, D 5.1)", () => {
     assert.deepEqual(members, configuration([1, 2], [4]));
   });
 
+  test("a crash that kept a snapshot's record alone leaves no term behind the log, and no vote in the later term", () => {
+    const { term, vote } = new Bench({ base: base(5, 4, configuration([1, 2, 3])), term: 2, vote: 2 }).core.status;
+    assert.deepEqual([term, vote], [4, 0n]);
+  });
+
   test("a snapshot never goes back: not beyond the commit index, it changes nothing", () => {
     const bench = new Bench({ log: [1, 1, 1], commit: 2 });
     bench.settle();
@@ -346,6 +351,7 @@ describe("members that come and go (D 4)", () => {
     bench.change("remove", 3);
     bench.settle();
     bench.accept(3, 2);
+    bench.settle();
     bench.accept(2, 2);
     assert.deepEqual(kindsTo(bench.settle(), 3), ["append"]);
     bench.tick();
@@ -353,6 +359,26 @@ describe("members that come and go (D 4)", () => {
       bench.settle().map(({ to }) => to),
       [2n],
     );
+  });
+
+  test("a removal commits at once what those who stay hold already", () => {
+    const bench = leading({ voters: 2 });
+    bench.core.step({ kind: "propose", id: 1, data: Buffer.from("a") });
+    bench.settle();
+    assert.equal(bench.core.status.committed, 1);
+    bench.change("remove", 2);
+    assert.equal(bench.core.status.committed, 2);
+  });
+
+  test("a new voter has an election time to answer before its silence counts", () => {
+    const bench = new Bench({ voters: 1 });
+    bench.settle();
+    bench.tick(ELECTION - 1);
+    bench.change("add-voter", 2);
+    bench.tick();
+    assert.equal(bench.core.status.role, "leader");
+    bench.tick(ELECTION);
+    assert.equal(bench.core.status.role, "follower");
   });
 
   test("a learner is promoted when it answers and lacks no more than one append holds (D 4.2.1)", () => {

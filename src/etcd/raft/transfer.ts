@@ -49,10 +49,7 @@ export class Transfer {
   /** At the end of a turn: is it time to ask? */
   flush(): void {
     if (this.#target === NO_MEMBER || this.#isAsked) return;
-    if (!this.#state.voters.includes(this.#target)) {
-      this.end();
-      return;
-    }
+    assert(this.#state.voters.includes(this.#target), "members do not change during a transfer");
     this.#isAsked = this.#ask(this.#target);
   }
 
