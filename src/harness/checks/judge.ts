@@ -45,7 +45,8 @@ export interface JudgeOptions {
 const LIMIT_MS = 20_000;
 
 /** Runs the planned checks over a run's records and says what follows. */
-export function judge(records: RunRecords, options: JudgeOptions): Verdict {
+export function judge(all: RunRecords, options: JudgeOptions): Verdict {
+  const records = { ...all, events: owedEvents(all.events) };
   const { operations } = records;
   const checks = options.checks.map((name) => guarded(name, options.nowMs, () => runCheck(name, records, options)));
   const asLinearizable = guarded("linearizable", options.nowMs, () =>
@@ -87,6 +88,12 @@ function runCheck(name: CheckName, records: RunRecords, options: JudgeOptions): 
     case "lease":
       return checkLease(records.leases, { planned: options.leases ?? 1 });
   }
+}
+
+/** Where the harness itself broke (its proxy died, say) nobody could come back or catch up, so that they waited in vain tells nothing. */
+function owedEvents(events: readonly RunEvent[]): readonly RunEvent[] {
+  if (!events.some((event) => event.kind === "harness-broke")) return events;
+  return events.filter((event) => event.kind !== "converged" && event.kind !== "watchers-waited");
 }
 
 function doubtOf(event: RunEvent): string[] {

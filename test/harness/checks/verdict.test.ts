@@ -210,3 +210,39 @@ test("a whole run of a correct store is valid, its lagging reads would not be li
   );
   equal(seen.invalid > 20, true, JSON.stringify(seen));
 });
+
+test("members that are apart once the harness itself broke decide nothing; what an answer showed still does", () => {
+  const { operations, watchEvents, watchers } = simulate(new Prng(1), SHAPE);
+  const header = {
+    type: "history",
+    version: 1,
+    run: "r",
+    members: MEMBERS,
+    initialRevision: 1,
+    watchers: 0,
+    watchEventsLost: 0,
+  } as const;
+  const apart: RunEvent = { atNs: 1e12, kind: "converged", converged: false, revisions: { n1: 9, n2: 1, n3: 9 } };
+  const broke: RunEvent = {
+    atNs: 1e11,
+    kind: "harness-broke",
+    reason: "toxiproxy between the members ended (SIGKILL)",
+  };
+  const options = {
+    checks: ["linearizable", "watch", "converged"] as const,
+    windows: [],
+    interruptedBy: null,
+    nowMs: () => 0,
+  };
+  const judged = (events: readonly RunEvent[], seen = operations) =>
+    judge({ header, operations: seen, watchEvents, watchers, leases: [], events }, options);
+  deepEqual([judged([apart]).verdict, judged([apart]).exitCode], ["invalid", 2]);
+  deepEqual([judged([broke, apart]).verdict, judged([broke, apart]).exitCode], ["unknown", 3]);
+  const answered = operations.findIndex(({ outcome }) => outcome.kind === "ok" && outcome.response.kind === "put");
+  const wrong = operations.map((operation, i) =>
+    i === answered && operation.outcome.kind === "ok"
+      ? { ...operation, outcome: { kind: "ok" as const, response: { kind: "put" as const, revision: 1 } } }
+      : operation,
+  );
+  deepEqual(judged([broke, apart], wrong).exitCode, 2);
+});
