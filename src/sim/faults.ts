@@ -75,10 +75,7 @@ export class Faults {
       case "crash":
         return machine.process === null ? null : () => crash(machine, fault.how);
       case "pause":
-        return () => {
-          machine.pause();
-          return () => machine.resume();
-        };
+        return () => pause(machine);
       case "slow-disk":
         return () => {
           disk.slowness = fault.factor;
@@ -151,7 +148,9 @@ export class Faults {
     const hunt = new Hunt(this.#world, this.#network, chance, (machineNumber) => {
       const leader = this.#machines[machineNumber] as Machine;
       this.#world.tell("faults", () => `hit ${leader.name}, which leads`);
-      return chance.float() < 0.8 ? this.#isolate(leader, chance.pick(["both", "out"]), false) : crash(leader, "kill");
+      const how = chance.float();
+      if (how < 0.6) return this.#isolate(leader, chance.pick(["both", "out"]), false);
+      return how < 0.85 ? pause(leader) : crash(leader, "kill");
     });
     return () => hunt.end();
   }
@@ -175,6 +174,11 @@ export class Faults {
     }
     return leader;
   }
+}
+
+function pause(machine: Machine): Undo {
+  machine.pause();
+  return () => machine.resume();
 }
 
 function crash(machine: Machine, how: Extract<SimFault, { readonly kind: "crash" }>["how"]): Undo {

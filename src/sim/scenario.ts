@@ -39,7 +39,7 @@ const LOST_KINDS: readonly LostKind[] = [
 const DRIFT_MAX = 0.1;
 
 /** With everything up; what is cut off or down takes from it. */
-const OPERATIONS_PER_SECOND: readonly number[] = [12, 16, 24];
+const OPERATIONS_PER_SECOND: readonly number[] = [18, 22, 28];
 
 const MEMBERS: readonly number[] = [3, 3, 3, 3, 3, 3, 5, 5, 5, 1];
 const TIMES: readonly { readonly heartbeatMs: number; readonly electionMs: number }[] = [
