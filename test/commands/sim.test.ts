@@ -22,12 +22,12 @@ test("a call that cannot be meant is one clear line and exit code 64", async () 
 });
 
 test("seeds are simulated by shards, on all cores, and come to figures", async () => {
-  const { code, stdout, stderr } = await faultline("sim", "--seeds", "5", "--base", "100", "--shard", "2/3", "--json");
+  const { code, stdout, stderr } = await faultline("sim", "--seeds", "3", "--base", "100", "--shard", "2/3", "--json");
   assert.equal(code, 0, stderr);
   const figures = JSON.parse(stdout) as Record<string, unknown>;
-  assert.equal(figures["seeds"], 2, "101 and 104");
+  assert.equal(figures["seeds"], 1, "101 alone");
   assert.deepEqual(figures["failures"], []);
-  assert.ok((figures["simulatedSeconds"] as number) >= 120);
+  assert.ok((figures["simulatedSeconds"] as number) >= 60);
 });
 
 test("a broken promise is exit code 2 and the command that repeats it", async () => {
