@@ -36,6 +36,9 @@ export function loadPlan(argument: string, overrides: PlanOverrides): Plan {
     const members = target.kind === "endpoints" ? target.endpoints.length : plan.members;
     const runtime = overrides.runtime ?? plan.runtime;
     const proxy = overrides.proxy ?? plan.proxy;
+    const limited = Object.values(plan.resources).some((limit) => limit !== null);
+    if (limited && runtime === "process" && target.kind !== "endpoints")
+      throw new CommandError(`${file}: resources are limits of containers: run it with --runtime docker`);
     return { ...plan, target, runtime, proxy, members, seed: overrides.seed ?? plan.seed };
   } catch (error) {
     if (error instanceof PlanError) throw new CommandError(error.message);

@@ -10,6 +10,9 @@ export interface AccessOptions {
   readonly cert?: string;
   readonly key?: string;
   readonly yes?: true;
+  /** Not for endpoints: these say how members are launched. */
+  readonly runtime?: string;
+  readonly proxy?: string;
 }
 
 /**
@@ -23,6 +26,9 @@ export function accessOf(plan: Plan, options: AccessOptions): TlsOptions {
     if (given.length === 0) return {};
     throw new CommandError(`--${given[0]} is for a target of endpoints: --target endpoints=HOST:PORT,...`);
   }
+  const launching = (["runtime", "proxy"] as const).find((name) => options[name] !== undefined);
+  if (launching !== undefined)
+    throw new CommandError(`--${launching} is for members that faultline launches: these endpoints run already`);
   if (faults.length > 0)
     throw new CommandError(
       `plan ${plan.name} has faults, and members that run already get load and checks only: name a plan without, for example steady`,

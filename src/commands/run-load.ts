@@ -3,6 +3,7 @@ import { parseEndpoint } from "../client/endpoints.ts";
 import { nodeClock } from "../env/node/clock.ts";
 import type { StreamNetwork } from "../env/streams.ts";
 import type { Cluster } from "../harness/cluster/cluster.ts";
+import { MemberProbe } from "../harness/cluster/probe.ts";
 import { FaultController, type FaultResult } from "../harness/faults/controller.ts";
 import { watchLeaders } from "../harness/faults/leaders.ts";
 import { ToxiproxyClient } from "../harness/faults/toxiproxy/client.ts";
@@ -16,6 +17,7 @@ import type { Progress } from "./progress.ts";
 
 const CONVERGE_LIMIT_MS = 20_000;
 const CONVERGE_POLL_MS = 50;
+const PATHS_LIMIT_MS = 5000;
 const CATCH_UP_LIMIT_MS = 20_000;
 const FINAL_READS_LIMIT_MS = 10_000;
 const SHOW_MS = 200;
@@ -99,6 +101,7 @@ export async function runLoad(context: LoadContext): Promise<LoadResult> {
       record({ atNs: nowNs(), kind: "leases-revoked", counts });
     }
     if (!signal.aborted) {
+      await seePaths(context, nowNs);
       await converge(context, sharesStore(plan) ? driver.newestChange : null, nowNs);
       const caughtUp = await driver.watchersCaughtUp(CATCH_UP_LIMIT_MS);
       record({ atNs: nowNs(), kind: "watchers-waited", caughtUp });
@@ -174,6 +177,35 @@ export function sharesStore(plan: Plan): boolean {
 async function lateWrites({ progress }: LoadContext): Promise<void> {
   progress.say(`waiting ${LATE_WRITES_MS / 1000} s for requests of unknown outcome`);
   await new Promise<void>((resolve) => nodeClock.after(LATE_WRITES_MS, resolve));
+}
+
+/**
+ * Whether clients reach, through its proxy, every member that answers past it. Where they do not, the fault is the harness's own: a
+ * proxy that hangs, a network taken away; and members or watchers that do not catch up then prove nothing.
+ */
+async function seePaths({ cluster, prng, signal, record }: LoadContext, nowNs: () => number): Promise<void> {
+  if (cluster.proxyUrl === "") return;
+  const untilMs = nodeClock.monotonicMs() + PATHS_LIMIT_MS;
+  const seen = cluster.members.map(async ({ name, clientEndpoint, directClientEndpoint }) => {
+    const probe = new MemberProbe(clientEndpoint, prng.fork());
+    // As new as the other: connections that have long been open tell nothing about one that is not.
+    const direct = new MemberProbe(directClientEndpoint, prng.fork());
+    try {
+      while ((await probe.status()) === null) {
+        if (signal.aborted) return;
+        if (nodeClock.monotonicMs() > untilMs) {
+          if ((await direct.status()) !== null)
+            record({ atNs: nowNs(), kind: "harness-broke", reason: `${name} answers, but not through its proxy` });
+          return;
+        }
+        await new Promise<void>((resolve) => nodeClock.after(CONVERGE_POLL_MS, resolve));
+      }
+    } finally {
+      probe.close();
+      direct.close();
+    }
+  });
+  await Promise.all(seen);
 }
 
 /** Every member has reached `needed`, or shows the same revision where that is null; or does not within the limit. */

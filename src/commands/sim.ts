@@ -29,6 +29,9 @@ interface SimOptions {
   readonly json?: true;
 }
 
+/** Days of work; more go in shards of their own bases. */
+const SEEDS_MAX = 10_000_000;
+
 /** `faultline sim`: simulated clusters, many seeds or the story of one; exit code 2 when a promise was broken. */
 export function addSim(program: Command, exit: (code: number) => void): void {
   program
@@ -66,7 +69,8 @@ async function sim(options: SimOptions): Promise<number> {
 
 async function simulateMany(count: number, options: SimOptions): Promise<number> {
   const { base = 1, shard = { number: 1, of: 1 }, mutant } = options;
-  const seeds = Array.from({ length: count }, (_, i) => base + i).filter((_, i) => i % shard.of === shard.number - 1);
+  const seeds: number[] = [];
+  for (let i = shard.number - 1; i < count; i += shard.of) seeds.push(base + i);
   const summary = new SimSummary();
   const progress = new Progress();
   await simulateAll(seeds, { mutant: mutant ?? null }, (result) => {
@@ -147,8 +151,8 @@ function parseSeed(text: string): number {
 
 function parseCount(text: string): number {
   const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1)
-    throw new InvalidArgumentError("a whole number, 1 or more, is wanted.");
+  if (!Number.isSafeInteger(count) || count < 1 || count > SEEDS_MAX)
+    throw new InvalidArgumentError(`a whole number from 1 to ${SEEDS_MAX.toLocaleString("en")} is wanted.`);
   return count;
 }
 

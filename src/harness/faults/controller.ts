@@ -55,6 +55,7 @@ export class FaultController {
       ({ members } = injected);
       record({ atNs, kind: "fault-injected", fault: fault.name, members, description: injected.description });
       unproven = await whileItLasts(planned.durationMs, signal, injected.verify);
+      unproven ??= injected.lasted?.() ?? null;
     } catch (error) {
       unproven = `it could not be injected: ${message(error)}`;
     }

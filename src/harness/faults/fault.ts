@@ -16,6 +16,8 @@ export interface Injected {
   readonly description: string;
   /** Looks, past the proxies, whether it took effect: null when that is proven, otherwise what was seen instead. */
   verify(): Promise<string | null>;
+  /** Asked when its time is over: null when it was there until then, otherwise what ended it. Absent: nothing but `heal` can. */
+  lasted?(): string | null;
 }
 
 /** One trouble of one run. Every fault heals: `heal` undoes all that `inject` did, also when that failed half way. */

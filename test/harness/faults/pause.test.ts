@@ -29,7 +29,10 @@ async function scene(t: TestContext): Promise<{ context: FaultContext; answers: 
   await eventually(() => Number(logTail(n2.logFile)) > 0);
   const port = Number(logTail(n2.logFile));
   const cluster = {
-    members: ["n1", "n2", "n3"].map((name) => ({ name })),
+    get members() {
+      const pid = n2.exit === null ? n2.pid : null;
+      return ["n1", "n2", "n3"].map((name) => ({ name, pid: name === "n2" ? pid : 1 }));
+    },
     leader: async () => ({ member: "n2", term: 3 }),
     revisions: async () => ({ n1: 7, n2: await ask(port, 300), n3: 7 }),
     pause: async (name: string) => (name === "n2" ? n2.pause() : undefined),
@@ -66,6 +69,23 @@ test("a paused leader is a process that does nothing, which is proven, until it 
   assert.ok(await answers());
   // Once more does no harm.
   await fault.heal();
+});
+
+test("a member that is down cannot be paused, and one that ends while it is paused has not been", {
+  timeout,
+}, async (t) => {
+  const { context } = await scene(t);
+  const pid = context.cluster.members[1]?.pid as number;
+  const fault = new Pause("pause-leader", "leader");
+  const injected = await fault.inject(context);
+  assert.equal(injected.lasted?.(), null);
+  process.kill(pid, "SIGKILL");
+  await eventually(() => context.cluster.members[1]?.pid === null);
+  assert.equal(injected.lasted?.(), "n2 ended while it was paused");
+  await fault.heal();
+  const late = new Pause("pause-leader-2", "leader");
+  await assert.rejects(late.inject(context), /^Error: n2 is down/);
+  await late.heal();
 });
 
 test("a follower is one of the others", { timeout }, async (t) => {

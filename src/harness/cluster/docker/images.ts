@@ -40,6 +40,7 @@ export async function findImages(
   return { ...(await findMember(target, options)), proxy: await findProxy(proxy, options) };
 }
 
+/** A release of etcd is taken from its own image where that can be had; else its program is put into one. */
 async function findMember(
   target: Parameters<typeof findProgram>[0],
   options: ImageOptions,
@@ -53,6 +54,7 @@ async function findMember(
   return { label: programLabel(program), member: await memberImage(program, options) };
 }
 
+/** `auto`: no fault needs what only the embedded one has (`stall`, chances drawn from the seed). */
 async function findProxy(choice: ProxyChoice, options: ImageOptions): Promise<ProxyImage> {
   const shopify = choice === "embedded" ? null : await shopifyProxyImage(options);
   if (shopify !== null) return shopify;

@@ -118,7 +118,7 @@ export class MemberContainer {
   /** The engine says that it ended. */
   died(exitCode: number): void {
     if (!this.#up) return;
-    const { member, clock, log, exited } = this.#options;
+    const { log } = this.#options;
     this.#up = false;
     this.#paused = false;
     this.#pid = null;
@@ -127,9 +127,24 @@ export class MemberContainer {
     log.follow();
     const exit = exitOf(exitCode);
     const planned = this.#asked || this.#stopped;
-    const crashed = !planned && isCrash(exit);
+    // A member that took more memory than its container may have was killed, too, but nobody else did it.
+    if (!planned && exit.signal === "SIGKILL") void this.#ranOutOfMemory().then((oom) => this.#ended(exit, false, oom));
+    else this.#ended(exit, planned, !planned && isCrash(exit));
+  }
+
+  async #ranOutOfMemory(): Promise<boolean> {
+    try {
+      return (await this.#options.container.inspect(limited())).State.OOMKilled;
+    } catch {
+      // Removed by whoever killed it, or the engine is gone.
+      return false;
+    }
+  }
+
+  #ended(exit: ProcessExit, planned: boolean, crashed: boolean): void {
+    const { member, clock, exited } = this.#options;
     exited({ member, ...exit, planned, crashed });
-    if (planned || crashed) return;
+    if (planned || crashed || this.#stopped) return;
     this.#restart = clock.after(RESTART_DELAY_MS, () => {
       this.#restart = null;
       this.start().catch(() => exited({ member, code: null, signal: null, planned: false, crashed: true }));

@@ -14,6 +14,7 @@ import { temporaryDirectory } from "../support.ts";
 class PlayedEngine {
   running = false;
   paused = false;
+  outOfMemory = false;
   pid = 100;
   readonly requests: string[] = [];
   readonly timers: (() => void)[] = [];
@@ -67,7 +68,7 @@ class PlayedEngine {
   }
 
   async inspect(): Promise<unknown> {
-    return { State: { Running: this.running, Pid: this.running ? this.pid : 0 } };
+    return { State: { Running: this.running, Pid: this.running ? this.pid : 0, OOMKilled: this.outOfMemory } };
   }
 
   async logs({ since }: { readonly since: number }): Promise<PassThrough> {
@@ -119,6 +120,15 @@ test("a member that somebody else kills is brought back, one that crashes stays 
   await turn();
   assert.deepEqual(engine.timers, []);
   assert.deepEqual(engine.told, ["started 101", "ended SIGKILL", "started 102", "ended 3 by itself"]);
+});
+
+test("a member that took more memory than it may have has crashed, though it was killed", async (t) => {
+  const engine = await launched(t);
+  engine.outOfMemory = true;
+  engine.dies(137);
+  await turn();
+  assert.deepEqual(engine.told, ["started 101", "ended SIGKILL by itself"]);
+  assert.deepEqual(engine.timers, []);
 });
 
 test("what is asked for happens in the order asked, also while it is being started, and an end that was asked for is no crash", async (t) => {
