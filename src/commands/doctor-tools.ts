@@ -60,7 +60,7 @@ const TOOLS: readonly Tool[] = [
     programs: ["toxiproxy-server"],
     versionArguments: ["-version"],
     versionPattern: /version (\S+)/m,
-    enables: "the tests that hold the embedded Toxiproxy against the real one; runs need only the embedded one",
+    enables: "--proxy toxiproxy for members that are processes, and tests of the embedded Toxiproxy against it",
     remedy:
       "toxiproxy-server 2.x on the PATH: a release of github.com/Shopify/toxiproxy, Homebrew shopify/shopify/toxiproxy",
   },
