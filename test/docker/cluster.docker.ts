@@ -10,7 +10,8 @@ import { LABEL, ownerOf } from "../../src/harness/cluster/docker/labels.ts";
 import type { MemberExit } from "../../src/harness/cluster/supervisor.ts";
 import { Partition } from "../../src/harness/faults/partition.ts";
 import { ToxiproxyClient } from "../../src/harness/faults/toxiproxy/client.ts";
-import { clientOf, clustersOf, engineFor, eventually, labelled, launch, put, timeout } from "./support.ts";
+import { clientOf } from "../harness/cluster/support.ts";
+import { clustersOf, engineFor, eventually, labelled, launch, put, timeout } from "./support.ts";
 
 const served = async (cluster: Cluster, member: string): Promise<boolean> =>
   (await cluster.revisions())[member] !== null;

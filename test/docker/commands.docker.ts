@@ -1,7 +1,7 @@
 /** faultline with --runtime docker as a person runs it, and what a harness that is killed leaves to the next one. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { sweepEngine } from "../../src/harness/cluster/docker/leftovers.ts";
 import { temporaryDirectory } from "../harness/cluster/support.ts";
 import { Faultline, faultline } from "../support/faultline.ts";
@@ -13,18 +13,7 @@ test("after kill -9 the next start sweeps up, and touches nothing that is not la
   const Name = `faultline-test-${process.pid}`;
   const strange = await engine.dockerode.createNetwork({ Name, Labels: { "faultline.cluster": "0123456789ab" } });
   t.after(() => strange.remove());
-  const up = new Faultline([
-    "up",
-    "--runtime",
-    "docker",
-    "--members",
-    "1",
-    "--proxy",
-    "embedded",
-    "--out",
-    temporaryDirectory(t),
-  ]);
-  await up.says(/is up: Ctrl-C stops it/);
+  const up = await oneMemberUp(t);
   up.process.kill("SIGKILL");
   await up.ended;
   const pid = up.process.pid as number;
@@ -38,18 +27,7 @@ test("after kill -9 the next start sweeps up, and touches nothing that is not la
 test("Ctrl-C ends up in order, and nothing is left", { timeout }, async (t) => {
   const engine = await engineFor(t);
   if (engine === null) return;
-  const up = new Faultline([
-    "up",
-    "--runtime",
-    "docker",
-    "--members",
-    "1",
-    "--proxy",
-    "embedded",
-    "--out",
-    temporaryDirectory(t),
-  ]);
-  await up.says(/is up: Ctrl-C stops it/);
+  const up = await oneMemberUp(t);
   up.process.kill("SIGINT");
   const { code, stdout, stderr } = await up.ended;
   assert.equal(code, 0, stderr);
@@ -71,3 +49,11 @@ test("without an engine it is one line and exit code 69, at once; a named engine
     assert.match(stderr, /^no Docker engine: .*; start one, point DOCKER_HOST at one, or take --runtime process\n$/);
   }
 });
+
+/** `faultline up` with one member in a container, which is up. */
+async function oneMemberUp(t: TestContext): Promise<Faultline> {
+  const flags = ["--runtime", "docker", "--members", "1", "--proxy", "embedded", "--out", temporaryDirectory(t)];
+  const up = new Faultline(["up", ...flags]);
+  await up.says(/is up: Ctrl-C stops it/);
+  return up;
+}

@@ -2,10 +2,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { Prng } from "../../src/base/prng.ts";
-import { EtcdClient } from "../../src/client/client.ts";
-import { nodeClock } from "../../src/env/node/clock.ts";
-import { nodeStreams } from "../../src/env/node/streams.ts";
+import type { EtcdClient } from "../../src/client/client.ts";
 import { askEngine } from "../../src/harness/cluster/docker/ask-engine.ts";
 import type { DockerCluster } from "../../src/harness/cluster/docker/docker-cluster.ts";
 import { type DockerLaunchOptions, launchInContainers } from "../../src/harness/cluster/docker/docker-launch.ts";
@@ -88,19 +85,6 @@ export async function clustersOf({ dockerode }: Engine, pid: number): Promise<re
   ]);
   const labels = [...containers, ...networks, ...(volumes ?? [])].map((each) => each.Labels?.[LABEL.cluster]);
   return [...new Set(labels.filter((each) => each !== undefined))];
-}
-
-export function clientOf(t: TestContext, endpoint: string): EtcdClient {
-  const client = new EtcdClient({
-    endpoints: [endpoint],
-    network: nodeStreams,
-    clock: nodeClock,
-    prng: new Prng(1),
-    pinned: true,
-    timeoutMs: 1000,
-  });
-  t.after(() => client.close());
-  return client;
 }
 
 /** The revision; null when it was not acknowledged. */

@@ -4,9 +4,7 @@ import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Prng } from "../../../src/base/prng.ts";
-import { EtcdClient } from "../../../src/client/client.ts";
-import { nodeClock } from "../../../src/env/node/clock.ts";
-import { nodeStreams } from "../../../src/env/node/streams.ts";
+import type { EtcdClient } from "../../../src/client/client.ts";
 import { type Cluster, LaunchError } from "../../../src/harness/cluster/cluster.ts";
 import { processStart } from "../../../src/harness/cluster/identity.ts";
 import { type LaunchOptions, launchCluster } from "../../../src/harness/cluster/launch.ts";
@@ -15,7 +13,7 @@ import type { MemberExit } from "../../../src/harness/cluster/supervisor.ts";
 import { Partition } from "../../../src/harness/faults/partition.ts";
 import { ToxiproxyClient } from "../../../src/harness/faults/toxiproxy/client.ts";
 import { EMBEDDED_TOXIPROXY } from "../../../src/harness/faults/toxiproxy/program.ts";
-import { eventually, temporaryDirectory } from "./support.ts";
+import { clientOf, eventually, temporaryDirectory } from "./support.ts";
 
 const timeout = 90_000;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -32,19 +30,6 @@ async function launch(t: TestContext): Promise<{ cluster: Cluster; runDir: strin
   );
   cluster = await launchCluster(optionsIn(runDir));
   return { cluster, runDir };
-}
-
-function clientOf(t: TestContext, endpoint: string): EtcdClient {
-  const client = new EtcdClient({
-    endpoints: [endpoint],
-    network: nodeStreams,
-    clock: nodeClock,
-    prng: new Prng(1),
-    pinned: true,
-    timeoutMs: 1000,
-  });
-  t.after(() => client.close());
-  return client;
 }
 
 /** Null: it was not acknowledged. */
