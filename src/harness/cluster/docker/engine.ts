@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
 import { type ContainerRuntimeClient, getContainerRuntimeClient } from "testcontainers";
 import { LaunchError } from "../cluster.ts";
 import { askEngine } from "./ask-engine.ts";
@@ -49,11 +50,15 @@ export async function connectEngine(environment: NodeJS.ProcessEnv): Promise<Eng
   }
 }
 
-/** `host`: the engine's machine as testcontainers sees it, or what TESTCONTAINERS_HOST_OVERRIDE says. */
-async function publishedAddress(host: string): Promise<string> {
+/**
+ * `host`: the engine's machine as testcontainers sees it, or what TESTCONTAINERS_HOST_OVERRIDE says. In a container that is the gateway
+ * of the engine's bridge, also where the engine runs in that same container: then it is an address of our own.
+ */
+export async function publishedAddress(host: string): Promise<string> {
   if (host === "localhost") return "127.0.0.1";
   const address = isIP(host) === 0 ? (await lookup(host, { family: 4 })).address : host;
-  return address === "::1" ? "127.0.0.1" : address;
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return own.some((each) => each.address === address) ? "127.0.0.1" : address;
 }
 
 export function isLocal({ address }: Engine): boolean {
