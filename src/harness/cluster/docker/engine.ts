@@ -1,6 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
+import { createServer, isIP } from "node:net";
 import { type ContainerRuntimeClient, getContainerRuntimeClient } from "testcontainers";
 import { LaunchError } from "../cluster.ts";
 import { askEngine } from "./ask-engine.ts";
@@ -57,8 +56,16 @@ export async function connectEngine(environment: NodeJS.ProcessEnv): Promise<Eng
 export async function publishedAddress(host: string): Promise<string> {
   if (host === "localhost") return "127.0.0.1";
   const address = isIP(host) === 0 ? (await lookup(host, { family: 4 })).address : host;
-  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return own.some((each) => each.address === address) ? "127.0.0.1" : address;
+  return (await isOwn(address)) ? "127.0.0.1" : address;
+}
+
+/** Only an address of this machine can be listened on. A list of its interfaces leaves out a bridge without containers. */
+function isOwn(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ host: address, port: 0 }, () => server.close(() => resolve(true)));
+  });
 }
 
 export function isLocal({ address }: Engine): boolean {
