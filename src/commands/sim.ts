@@ -9,13 +9,9 @@ import { CommandError, EXIT } from "./exit.ts";
 import { print } from "./print.ts";
 import { Progress } from "./progress.ts";
 import { simulateAll } from "./sim-pool.ts";
+import { parseShard, type Shard, shardOfEnvironment } from "./sim-shard.ts";
 import { SimSummary, summaryText } from "./sim-summary.ts";
 import { mutantNamed, runSeed } from "./sim-work.ts";
-
-interface Shard {
-  readonly number: number;
-  readonly of: number;
-}
 
 interface SimOptions {
   readonly seeds?: number;
@@ -41,7 +37,7 @@ export function addSim(program: Command, exit: (code: number) => void): void {
     )
     .option("--seeds <n>", "how many seeds to simulate, on all cores", parseCount)
     .option("--base <n>", "the first of them; default 1", parseSeed)
-    .option("--shard <i/n>", "only every n-th of them: this machine's part", parseShard)
+    .option("--shard <i/n>", "only every n-th of them: this machine's part; default: what CI says", shardOf)
     .option("--seed <n>", "simulate one seed", parseSeed)
     .option("--schedule <text>", "with --seed: the shorter schedule that --shrink found", parseSchedule)
     .option("--trace", "with --seed: print everything that happens")
@@ -68,11 +64,13 @@ async function sim(options: SimOptions): Promise<number> {
 // ----------------------------------------------------------------------------------------------------------------- many
 
 async function simulateMany(count: number, options: SimOptions): Promise<number> {
-  const { base = 1, shard = { number: 1, of: 1 }, mutant } = options;
+  const { base = 1, mutant } = options;
+  const { shard, from } = options.shard ? { shard: options.shard, from: null } : shardOfEnvironment(process.env);
   const seeds: number[] = [];
   for (let i = shard.number - 1; i < count; i += shard.of) seeds.push(base + i);
   const summary = new SimSummary();
   const progress = new Progress();
+  if (from !== null) progress.say(`shard ${shard.number}/${shard.of}, as ${from} says`);
   await simulateAll(seeds, { mutant: mutant ?? null }, (result) => {
     summary.add(result);
     if (result.failure !== null) progress.say(`${failureText(result)}\n        ${repeatCommand(result.seed, options)}`);
@@ -156,12 +154,10 @@ function parseCount(text: string): number {
   return count;
 }
 
-function parseShard(text: string): Shard {
-  const [number, of, ...rest] = text.split("/").map(Number);
-  const isShard =
-    Number.isSafeInteger(number) && Number.isSafeInteger(of) && rest.length === 0 && 1 <= number! && number! <= of!;
-  if (!isShard) throw new InvalidArgumentError("a shard is i/n, from 1/n to n/n.");
-  return { number: number as number, of: of as number };
+function shardOf(text: string): Shard {
+  const shard = parseShard(text);
+  if (shard === null) throw new InvalidArgumentError("a shard is i/n, from 1/n to n/n.");
+  return shard;
 }
 
 function parseSchedule(text: string): Edit {

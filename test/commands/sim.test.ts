@@ -1,6 +1,7 @@
 /** `faultline sim` as a person runs it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { shardOfEnvironment } from "../../src/commands/sim-shard.ts";
 import { faultline } from "../support/faultline.ts";
 
 test("a call that cannot be meant is one clear line and exit code 64", async () => {
@@ -28,6 +29,20 @@ test("seeds are simulated by shards, on all cores, and come to figures", async (
   assert.equal(figures["seeds"], 1, "101 alone");
   assert.deepEqual(figures["failures"], []);
   assert.ok((figures["simulatedSeconds"] as number) >= 60);
+});
+
+test("without --shard the runner's own index says which part is meant, counted from where that runner counts", () => {
+  for (const [environment, number, of] of [
+    [{}, 1, 1],
+    [{ CI_NODE_INDEX: "2", CI_NODE_TOTAL: "5" }, 2, 5],
+    [{ CIRCLE_NODE_INDEX: "0", CIRCLE_NODE_TOTAL: "3" }, 1, 3],
+    [{ BUILDKITE_PARALLEL_JOB: "2", BUILDKITE_PARALLEL_JOB_COUNT: "3" }, 3, 3],
+    [{ JOB_COMPLETION_INDEX: "7", JOB_COMPLETIONS: "8" }, 8, 8],
+    // An index of nothing known says nothing.
+    [{ JOB_COMPLETION_INDEX: "7" }, 1, 1],
+  ] as const)
+    assert.deepEqual(shardOfEnvironment(environment).shard, { number, of }, JSON.stringify(environment));
+  assert.throws(() => shardOfEnvironment({ CI_NODE_INDEX: "6", CI_NODE_TOTAL: "5" }), /CI_NODE_INDEX=6/);
 });
 
 test("a broken promise is exit code 2 and the command that repeats it", async () => {
