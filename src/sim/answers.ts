@@ -133,10 +133,9 @@ export class Answers {
     const isThis = change !== undefined && (value === null ? change.version === 0 : headOf(change.value) === value);
     this.#expect(isThis, question, () => `revision ${revision}, but that is another change`);
     const index = this.#twin.indexOf(revision);
-    const quorum = Math.floor(this.#world.scenario.members / 2) + 1;
-    const holders = this.#ledger.holders(index);
-    this.#world.check(holders >= quorum, "not on a quorum", () => {
-      return `${question.text} was acknowledged, but only ${holders} members have its entry ${index} on their disks`;
+    const lack = this.#ledger.lackAt(index);
+    this.#world.check(lack === null, "not on a quorum", () => {
+      return `${question.text} was acknowledged, but of its entry ${index}: ${lack}`;
     });
   }
 

@@ -1,31 +1,45 @@
 /**
  * Keeps the books on every machine's log, from what it hands to its disk and what the disk says is done, and asserts after every
- * event what must never be otherwise: one leader a term; a durable vote stays; the same entry at each committed index
- * everywhere; committed and acknowledged means synced on a quorum; applied is never past synced; a restart finds all that
- * was durable and nothing that was not written. Feeds the twin with what is committed.
+ * event what must never be otherwise:
+ *
+ *   one leader a term, elected by the durable votes of a quorum; a durable vote stays
+ *   the same entry at each committed index everywhere, and every log begins behind a committed one, with the members of then
+ *   committed and acknowledged means synced on a quorum of the configuration; applied is never past synced
+ *   the configuration changes one member at a time, each change committed before the next; who is to take over lacks nothing
+ *   a restart finds all that was durable and nothing that was not written
+ *
+ * Feeds the twin with what is committed.
  */
-import { equalBytes } from "../base/bytes.ts";
 import { type MemberId, NO_MEMBER } from "../base/ids.ts";
-import type { Entry, HardState, MemberStatus } from "../etcd/model.ts";
+import type { Configuration, Entry, HardState, LogBase, MemberStatus, Message } from "../etcd/model.ts";
+import { type Batch, BookedLog, isSameConfiguration, isSameEntry, isSameLog, NOTHING } from "./books.ts";
 import type { Twin } from "./twin.ts";
-import { machineName, nameOf, type World } from "./world.ts";
-
-interface Batch {
-  readonly hardState: HardState | null;
-  readonly entries: readonly Entry[];
-}
+import { machineName, machineOf, nameOf, type World } from "./world.ts";
 
 class Book {
   /** All it has handed to its disk. */
-  written: Entry[] = [];
+  written: BookedLog;
   /** What its disk has synced. */
-  durable: Entry[] = [];
+  durable: BookedLog;
   hardState: HardState | null = null;
   /** Handed over and not synced, oldest first. */
   pending: Batch[] = [];
   readonly votes = new Map<number, MemberId>();
   /** Compared with the cluster's log up to here, in this life. */
   compared = 0;
+
+  constructor(base: LogBase) {
+    this.written = new BookedLog(base);
+    this.durable = new BookedLog(base);
+  }
+}
+
+/** What a process found on its disk. */
+export interface FoundLog {
+  /** Null: where the machine began. */
+  readonly base: LogBase | null;
+  readonly hardState: HardState;
+  readonly entries: readonly Entry[];
 }
 
 export class Ledger {
@@ -34,25 +48,38 @@ export class Ledger {
   readonly #books: readonly Book[];
   readonly #leaders = new Map<number, MemberId>();
   /** The cluster's log as far as any member holds it committed. */
-  readonly #committed: Entry[] = [];
+  readonly #committed: BookedLog;
+  readonly #changesSeen = new WeakSet<Entry>();
 
-  constructor(world: World, twin: Twin) {
+  /** `founding`: where the founders' logs begin; all other machines know nothing. */
+  constructor(world: World, twin: Twin, founding: LogBase, machines: number) {
     this.#world = world;
     this.#twin = twin;
-    this.#books = Array.from({ length: world.scenario.members }, () => new Book());
+    this.#committed = new BookedLog(founding);
+    this.#books = Array.from({ length: machines }, (_, number) => {
+      const isFounder = founding.configuration.voters.some((voter) => machineOf(voter) === number);
+      return new Book(isFounder ? founding : NOTHING);
+    });
   }
 
   get committedIndex(): number {
-    return this.#committed.length;
+    return this.#committed.lastIndex;
   }
+
+  /** As of the last entry that is committed. */
+  get configuration(): Configuration {
+    return this.#committed.configuration;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ disks
 
   handedOver(machine: number, batch: Batch): void {
     const book = this.#book(machine);
     book.pending.push(batch);
-    const first = batch.entries[0];
-    if (first === undefined) return;
-    if (first.index <= book.written.length) this.#world.count("entries replaced");
-    write(book.written, batch.entries);
+    const [first] = batch.entries;
+    if (first !== undefined && first.index <= book.written.lastIndex) this.#world.count("entries replaced");
+    if (batch.snapshot !== null) this.#expectCommitted(machine, batch.snapshot.base);
+    book.written.take(batch);
   }
 
   synced(machine: number): void {
@@ -62,44 +89,48 @@ export class Ledger {
       this.#world.fail("restart", `${machineName(machine)}: more syncs than batches`);
       return;
     }
-    write(book.durable, batch.entries);
+    book.durable.take(batch);
     if (batch.hardState !== null) this.#save(machine, batch.hardState);
   }
 
   /** A process found this in its log. It must be what was durable, and maybe what was written after that, in order. */
-  restarted(machine: number, hardState: HardState, entries: readonly Entry[]): void {
+  restarted(machine: number, { base, hardState, entries }: FoundLog): void {
     const book = this.#book(machine);
-    const expected = [...book.durable];
+    const log = new BookedLog(base ?? book.durable.base, entries);
+    const expected = book.durable.copy();
     let saved = book.hardState;
-    let found = matches(expected, saved, entries, hardState);
+    let isFound = isSameLog(log, expected) && isSameVote(saved, hardState);
     for (const batch of book.pending) {
-      if (found) break;
-      write(expected, batch.entries);
+      if (isFound) break;
+      expected.take(batch);
       saved = batch.hardState ?? saved;
-      found = matches(expected, saved, entries, hardState);
+      isFound = isSameLog(log, expected) && isSameVote(saved, hardState);
     }
-    this.#world.check(found, "restart", () => {
-      const durable = `${book.durable.length} entries, term ${book.hardState?.term ?? 0}`;
-      const name = machineName(machine);
-      return `${name} had made ${durable} durable and found ${entries.length}, term ${hardState.term}: not those, nor those and what it wrote after`;
+    this.#world.check(isFound, "restart", () => {
+      const durable = `${spanOf(book.durable)}, term ${book.hardState?.term ?? 0}`;
+      const found = `${spanOf(log)}, term ${hardState.term}`;
+      return `${machineName(machine)} had made ${durable} durable and found ${found}: not those, nor those and what it wrote after`;
     });
-    book.durable = [...entries];
-    book.written = [...entries];
+    book.durable = log.copy();
+    book.written = log;
     book.pending = [];
     book.compared = 0;
     this.#save(machine, hardState);
   }
 
+  // ---------------------------------------------------------------------------------------------------------- members
+
   /** After each event of a machine. */
   observe(machine: number, status: MemberStatus): void {
     const { role, term, identity, commitIndex, appliedIndex, revision } = status;
     const book = this.#book(machine);
-    if (role === "leader") this.#leads(identity.member, term);
-    for (let index = book.compared + 1; index <= commitIndex; index++) this.#compare(machine, index);
+    if (role === "leader") this.#leads(machine, identity.member, term);
+    for (let index = Math.max(book.compared, book.written.base.index) + 1; index <= commitIndex; index++)
+      this.#compare(machine, index);
     book.compared = Math.max(book.compared, commitIndex);
-    if (appliedIndex > book.durable.length || appliedIndex > this.#committed.length) {
-      const { length } = book.durable;
-      const far = `${length} entries synced, ${this.#committed.length} committed`;
+    this.#expectSingleChanges(machine);
+    if (appliedIndex > book.durable.lastIndex || appliedIndex > this.committedIndex) {
+      const far = `${book.durable.lastIndex} synced, ${this.committedIndex} committed`;
       this.#world.fail("applied before synced", `${machineName(machine)} has applied ${appliedIndex}, with ${far}`);
     } else if (revision !== this.#twin.revisionAt(appliedIndex)) {
       const twin = this.#twin.revisionAt(appliedIndex);
@@ -108,19 +139,54 @@ export class Ledger {
     }
   }
 
-  /** How many machines hold the committed entry at `index` on their disks. */
-  holders(index: number): number {
-    const entry = this.#committed[index - 1];
-    return this.#books.filter((book) => isSameEntry(book.durable[index - 1], entry)).length;
+  /** Whoever is asked to take over at once holds all that its leader has written (Raft dissertation, section 3.10). */
+  sent(message: Message): void {
+    if (message.kind !== "timeout-now") return;
+    const { written } = this.#book(machineOf(message.from));
+    const { durable } = this.#book(machineOf(message.to));
+    const last = written.lastIndex;
+    const isComplete = durable.base.index >= last || durable.termAt(last) === written.termAt(last);
+    this.#world.check(isComplete, "stale transfer", () => {
+      const lack = `whose log has ${spanOf(durable)}, its own ${spanOf(written)}`;
+      return `${nameOf(message.from)} asks ${nameOf(message.to)} to take over, ${lack}`;
+    });
   }
 
-  #leads(member: MemberId, term: number): void {
+  /** Which quorum lacks the committed entry at `index` on its disks; null when none does: of whoever decided then or later. */
+  lackAt(index: number): string | null {
+    const later = this.#committed.configured.filter((each) => each.index > index);
+    return this.#lack(index, [this.#committed.configurationAt(index), ...later.map((each) => each.configuration)]);
+  }
+
+  #lack(index: number, configurations: readonly Configuration[]): string | null {
+    let text = "";
+    for (const { voters } of configurations) {
+      const holders = voters.filter((voter) => this.#holds(voter, index)).length;
+      if (2 * holders > voters.length) return null;
+      text = `only ${holders} of ${voters.length} have synced it`;
+    }
+    return text;
+  }
+
+  #holds(voter: MemberId, index: number): boolean {
+    const { durable } = this.#book(machineOf(voter));
+    return durable.base.index >= index || isSameEntry(durable.at(index), this.#committed.at(index));
+  }
+
+  #leads(machine: number, member: MemberId, term: number): void {
     const known = this.#leaders.get(term);
-    if (known === undefined) {
-      this.#leaders.set(term, member);
-      this.#world.count("leaders elected");
-    } else if (known !== member)
+    if (known === member) return;
+    if (known !== undefined) {
       this.#world.fail("two leaders", `term ${term} has the leaders ${nameOf(known)} and ${nameOf(member)}`);
+      return;
+    }
+    this.#leaders.set(term, member);
+    this.#world.count("leaders elected");
+    const { voters } = this.#book(machine).written.configuration;
+    const votes = voters.filter((voter) => this.#book(machineOf(voter)).votes.get(term) === member).length;
+    this.#world.check(2 * votes > voters.length, "not elected", () => {
+      return `${nameOf(member)} leads in term ${term} with ${votes} durable votes of ${voters.length} voters`;
+    });
   }
 
   #save(machine: number, hardState: HardState): void {
@@ -136,29 +202,66 @@ export class Ledger {
     book.votes.set(term, vote);
   }
 
+  // --------------------------------------------------------------------------------------------------------- entries
+
   #compare(machine: number, index: number): void {
-    const entry = this.#book(machine).written[index - 1];
+    const { written } = this.#book(machine);
+    const entry = written.at(index);
     if (entry === undefined) {
       const text = `${machineName(machine)} holds ${index} committed, beyond its log`;
       this.#world.fail("committed entries differ", text);
       return;
     }
-    const agreed = this.#committed[index - 1];
-    if (agreed !== undefined) {
+    if (index <= this.committedIndex) {
+      const agreed = this.#committed.at(index);
       this.#world.check(isSameEntry(entry, agreed), "committed entries differ", () => {
-        const ours = `${entry.data.length} bytes of term ${entry.term}`;
-        return `${machineName(machine)} holds ${ours} committed at ${index}, another member ${agreed.data.length} bytes of term ${agreed.term}`;
+        return `${machineName(machine)} holds ${sizeOf(entry)} committed at ${index}, another member ${sizeOf(agreed)}`;
       });
       return;
     }
-    this.#committed.push(entry);
+    this.#committed.take({ snapshot: null, entries: [entry] });
     this.#world.stir(entry.term);
-    const quorum = Math.floor(this.#books.length / 2) + 1;
-    const holders = this.holders(index);
-    this.#world.check(holders >= quorum, "not on a quorum", () => {
-      return `${machineName(machine)} holds entry ${index} of term ${entry.term} committed, but only ${holders} of ${this.#books.length} have synced it`;
+    // Its leader counts by the newest configuration that it has written, which may be later than the entry.
+    const later = written.configured.filter((each) => each.index > index);
+    const lack = this.#lack(index, [written.configurationAt(index), ...later.map((each) => each.configuration)]);
+    this.#world.check(lack === null, "not on a quorum", () => {
+      return `${machineName(machine)} holds entry ${index} of term ${entry.term} committed, but ${lack}`;
     });
     this.#twin.replay(entry);
+  }
+
+  /** A log may begin behind what is committed only, and must know who decided there. */
+  #expectCommitted(machine: number, { index, term, configuration }: LogBase): void {
+    const isKnown = index <= this.committedIndex && index >= this.#committed.base.index;
+    const agreed = isKnown ? this.#committed.termAt(index) : undefined;
+    this.#world.check(agreed === term, "committed entries differ", () => {
+      const known = agreed === undefined ? "nobody has that committed" : `that entry is of term ${agreed}`;
+      return `${machineName(machine)} lets its log begin behind entry ${index} of term ${term}, but ${known}`;
+    });
+    if (agreed !== term) return;
+    const then = this.#committed.configurationAt(index);
+    this.#world.check(isSameConfiguration(then, configuration), "members disagree", () => {
+      const text = `as of entry ${index}, ${machineName(machine)} takes ${membersText(configuration)} for the members`;
+      return `${text}, not ${membersText(then)}`;
+    });
+  }
+
+  /** Each change begins when the one before is committed, and an entry of its leader's term is (dissertation, section 4.1). */
+  #expectSingleChanges(machine: number): void {
+    const { written } = this.#book(machine);
+    for (const [i, { index }] of written.configured.entries()) {
+      const entry = written.at(index) as Entry;
+      if (this.#changesSeen.has(entry)) continue;
+      this.#changesSeen.add(entry);
+      const before = written.configured[i - 1]?.index ?? written.base.index;
+      let known = Math.min(index - 1, this.committedIndex);
+      while (known > this.#committed.base.index && (this.#committed.termAt(known) as number) > entry.term) known--;
+      const isOfTerm = this.#committed.termAt(known) === entry.term;
+      this.#world.check(before <= this.committedIndex && isOfTerm, "changes overlap", () => {
+        const text = `${machineName(machine)} has written a change at ${index} in term ${entry.term}`;
+        return `${text} after one at ${before}, with ${this.committedIndex} entries committed`;
+      });
+    }
   }
 
   #book(machine: number): Book {
@@ -166,28 +269,19 @@ export class Ledger {
   }
 }
 
-function write(log: Entry[], entries: readonly Entry[]): void {
-  const first = entries[0];
-  if (first === undefined) return;
-  log.length = first.index - 1;
-  for (const entry of entries) log.push(entry);
-}
-
-/** By identity first: what travelled through memory is the same object. */
-function isSameEntry(one: Entry | undefined, other: Entry | undefined): boolean {
-  if (one === other) return true;
-  if (one === undefined || other === undefined) return false;
-  return one.term === other.term && one.kind === other.kind && equalBytes(one.data, other.data);
-}
-
-function matches(
-  expected: readonly Entry[],
-  saved: HardState | null,
-  entries: readonly Entry[],
-  hardState: HardState,
-): boolean {
-  if (expected.length !== entries.length) return false;
+function isSameVote(saved: HardState | null, found: HardState): boolean {
   const { term, vote } = saved ?? { term: 0, vote: NO_MEMBER };
-  if (term !== hardState.term || vote !== hardState.vote) return false;
-  return entries.every((entry, position) => isSameEntry(entry, expected[position]));
+  return term === found.term && vote === found.vote;
+}
+
+function spanOf({ base, lastIndex }: BookedLog): string {
+  return `entries ${base.index + 1} to ${lastIndex}`;
+}
+
+function sizeOf(entry: Entry | undefined): string {
+  return entry === undefined ? "nothing" : `${entry.data.length} bytes of term ${entry.term}`;
+}
+
+function membersText({ voters, learners }: Configuration): string {
+  return [...voters.map(nameOf), ...learners.map((id) => `${nameOf(id)} (learner)`)].join(", ");
 }

@@ -201,7 +201,7 @@ export class Machine implements NetworkPort {
     if (opened.existed) world.count("restarts");
     const healthy = this.#options(process, identity, opened.wal, { ...opened, startNumber });
     const options = breakage.member?.(healthy) ?? healthy;
-    ledger.restarted(this.number, options.hardState, options.entries);
+    ledger.restarted(this.number, { base: null, ...options });
     const member = new Member(options);
     const requests = new Requests(member, null);
     process.member = member;
@@ -266,7 +266,7 @@ export class Machine implements NetworkPort {
     const { ledger, world } = this.#parts;
     return {
       append: (batch, done) => {
-        ledger.handedOver(this.number, batch);
+        ledger.handedOver(this.number, { snapshot: null, ...batch });
         log.append(batch, (error) => {
           if (error === null) ledger.synced(this.number);
           world.attempt(this.name, () => this.#changes(() => done(error)));

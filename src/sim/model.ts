@@ -167,10 +167,13 @@ export type FailureKind =
   /** The server's own assertion, or an error nobody expected. */
   | "assertion"
   | "two leaders"
+  | "not elected"
   | "vote changed"
   | "committed entries differ"
   | "not on a quorum"
   | "applied before synced"
+  | "changes overlap"
+  | "stale transfer"
   | "restart"
   | "state differs from the twin"
   | "answer differs from the twin"

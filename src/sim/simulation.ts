@@ -4,9 +4,9 @@
  *   load and faults together -> everything heals -> every member must serve again -> the load ends, all must agree
  *     -> every key is read through every member -> the checks of the harness judge the history
  */
-import type { Revision } from "../base/ids.ts";
+import type { LogIndex, Revision, Term } from "../base/ids.ts";
 import type { Member } from "../etcd/member.ts";
-import type { ClusterMember } from "../etcd/model.ts";
+import type { ClusterMember, LogBase } from "../etcd/model.ts";
 import { NEWEST } from "../etcd/mvcc/store.ts";
 import { judge } from "../harness/checks/judge.ts";
 import type { CheckName, RunEvent } from "../harness/model.ts";
@@ -20,8 +20,10 @@ import type { Breakage, Scenario, SeedResult } from "./model.ts";
 import { Network } from "./network.ts";
 import { bytesOf, isSame, shownAs, Twin } from "./twin.ts";
 import { Watcher } from "./watcher.ts";
-import { type Story, World } from "./world.ts";
+import { memberId, type Story, World } from "./world.ts";
 
+/** Founders' logs begin behind this entry. */
+const FOUNDING_INDEX = 0 as LogIndex;
 /** How long the last answers, the last followers and the last watchers may take once the load has ended. */
 const SETTLE_MS = 10_000;
 /** The load ends so long before the end. */
@@ -40,7 +42,7 @@ class Simulation {
   readonly #load: Load;
   readonly #watchers: readonly Watcher[];
   readonly #ledger: Ledger;
-  readonly #twin = new Twin();
+  readonly #twin = new Twin(FOUNDING_INDEX);
   readonly #undecided: string[] = [];
 
   constructor(scenario: Scenario, breakage: Breakage, story: Story) {
@@ -48,11 +50,18 @@ class Simulation {
       for (const machine of this.#machines) machine.observe();
     });
     this.#world = world;
-    this.#ledger = new Ledger(world, this.#twin);
+    const founders = Array.from({ length: scenario.members }, (_, number) => memberId(number));
+    const founding: LogBase = {
+      index: FOUNDING_INDEX,
+      term: 0 as Term,
+      configuration: { voters: founders, learners: [] },
+    };
+    this.#ledger = new Ledger(world, this.#twin, founding, scenario.members);
     const network = (): Network => net;
     const parts = { world, ledger: this.#ledger, network, breakage };
     this.#machines = Array.from({ length: scenario.members }, (_, number) => new Machine(number, parts));
     const net = new Network(world, this.#machines);
+    net.listen({ sent: (message) => this.#ledger.sent(message), arrived: () => {} });
     for (const machine of this.#machines) machine.start();
     const answers = new Answers(world, this.#ledger, this.#twin);
     this.#load = new Load(world, this.#machines, new Calls(world), answers);

@@ -38,8 +38,13 @@ export class Twin {
   /** By revision. */
   readonly #changes: TwinKeyValue[][] = [[], []];
   /** By log index: the revision after it. */
-  readonly #revisions: number[] = [FIRST_REVISION];
+  readonly #revisions: number[];
   #open: TwinKeyValue[] = [];
+
+  /** `begins`: the index behind which the log begins. */
+  constructor(begins: number) {
+    this.#revisions = Array.from({ length: begins + 1 }, () => FIRST_REVISION);
+  }
 
   /** How far the log was replayed. */
   get index(): number {
