@@ -18,6 +18,7 @@ import { Applier, type Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
 import { ClusterMembers, type MembersView } from "./cluster/members.ts";
 import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
+import { Leases } from "./lease/leases.ts";
 import { Handovers } from "./member-handover.ts";
 import { type Command, Proposals } from "./member-proposals.ts";
 import { Reads } from "./member-reads.ts";
@@ -105,6 +106,7 @@ export class Member {
   readonly #options: MemberOptions;
   readonly #core: RaftCore;
   readonly #store = new MvccStore();
+  readonly #leases = new Leases(null);
   readonly #members: ClusterMembers;
   readonly #applier: Applier;
   readonly #proposals: Proposals;
@@ -151,7 +153,12 @@ export class Member {
       makeHeader: this.#makeHeader,
       onWork: () => options.soon(() => this.#catchUp()),
     });
-    this.#applier = new Applier({ store: this.#store, cluster: this.#members, makeHeader: this.#makeHeader });
+    this.#applier = new Applier({
+      store: this.#store,
+      leases: this.#leases,
+      cluster: this.#members,
+      makeHeader: this.#makeHeader,
+    });
     this.#timeoutMs = REQUEST_TIMEOUT_MS + 2 * options.electionMs;
     this.#proposals = new Proposals(identity.member, options.startNumber / 1000, {
       requestMaxBytes: options.requestMaxBytes,

@@ -8,6 +8,7 @@ import { innerHeader } from "../../src/etcd/apply/header.ts";
 import { answerRange } from "../../src/etcd/apply/range.ts";
 import { validateTxn } from "../../src/etcd/apply/validate.ts";
 import { ETCD_ERRORS, type EtcdError, isEtcdError } from "../../src/etcd/errors.ts";
+import { Leases } from "../../src/etcd/lease/leases.ts";
 import type { StoreEvent } from "../../src/etcd/model.ts";
 import { MvccStore, NEWEST } from "../../src/etcd/mvcc/store.ts";
 import {
@@ -17,11 +18,19 @@ import {
   RangeRequest,
   type RangeResponse,
   type ResponseOp,
-  SortTarget,
   type TxnResponse,
 } from "../../src/proto/gen/etcdserverpb.ts";
 import type { KeyValue } from "../../src/proto/gen/mvccpb.ts";
-import { bytes, deleteRequest, putRequest, rangeRequest, txnRequest } from "./arbitraries.ts";
+import {
+  bytes,
+  deleteRequest,
+  leaseCheckpointRequest,
+  leaseGrantRequest,
+  leaseRevokeRequest,
+  putRequest,
+  rangeRequest,
+  txnRequest,
+} from "./arbitraries.ts";
 import { Twin, type TwinEvent, text } from "./twin.ts";
 
 const command = fc.oneof(
@@ -31,6 +40,12 @@ const command = fc.oneof(
     weight: 4,
     arbitrary: txnRequest.filter((txn) => validateTxn(txn) === null).map((txn) => InternalRaftRequest.create({ txn })),
   },
+  { weight: 3, arbitrary: leaseGrantRequest.map((leaseGrant) => InternalRaftRequest.create({ leaseGrant })) },
+  { weight: 1, arbitrary: leaseRevokeRequest.map((leaseRevoke) => InternalRaftRequest.create({ leaseRevoke })) },
+  {
+    weight: 1,
+    arbitrary: leaseCheckpointRequest.map((leaseCheckpoint) => InternalRaftRequest.create({ leaseCheckpoint })),
+  },
 );
 
 test("random commands leave the answers, events and every past state that full copies of each revision have", () => {
@@ -39,7 +54,7 @@ test("random commands leave the answers, events and every past state that full c
       fc.array(command, { maxLength: 30, size: "max" }),
       fc.array(rangeRequest, { maxLength: 12, size: "max" }),
       (commands, ranges) => {
-        const { store, applier } = makeApplier();
+        const { store, leases, applier } = makeApplier();
         const twin = new Twin();
         for (const each of commands) {
           // What a leader writes is what every member reads back.
@@ -52,11 +67,15 @@ test("random commands leave the answers, events and every past state that full c
         }
         for (const range of ranges) {
           assert.deepEqual(
-            plainRange(answerRange(store, range, innerHeader), range),
+            plainRange(answerRange(store, range, innerHeader)),
             twin.command(() => twin.range(range)),
           );
         }
         checkHistory(store, twin);
+        for (const { id, ttlSeconds, remainingSeconds } of leases.list())
+          assert.deepEqual({ ttl: ttlSeconds, left: remainingSeconds }, twin.leases.get(id));
+        assert.equal(leases.size, twin.leases.size);
+        for (const id of twin.leases.keys()) assert.deepEqual(leases.keysOf(id), twin.keysOf(id));
       },
     ),
     { numRuns: 500 },
@@ -79,6 +98,7 @@ test("the same commands give the same store whatever the headers of the answers 
       const store = new MvccStore();
       const other = new Applier({
         store,
+        leases: new Leases(null),
         cluster: { setAttributes() {} },
         makeHeader: (revision) => ({ clusterId: 1n, memberId: 2n, revision, raftTerm: 3 }),
       });
@@ -96,6 +116,7 @@ test("a member's published attributes reach the cluster and make no revision", (
   const store = new MvccStore();
   const applier = new Applier({
     store,
+    leases: new Leases(null),
     cluster: { setAttributes: (...fields) => published.push(fields) },
     makeHeader: innerHeader,
   });
@@ -122,9 +143,11 @@ test("a point read finds what was there at each revision from the first to the l
   assert.equal(answerRange(store, future, innerHeader), ETCD_ERRORS.futureRevision);
 });
 
-function makeApplier(): { store: MvccStore; applier: Applier } {
+function makeApplier(): { store: MvccStore; leases: Leases; applier: Applier } {
   const store = new MvccStore();
-  return { store, applier: new Applier({ store, cluster: { setAttributes() {} }, makeHeader: innerHeader }) };
+  const leases = new Leases(null);
+  const cluster = { setAttributes() {} };
+  return { store, leases, applier: new Applier({ store, leases, cluster, makeHeader: innerHeader }) };
 }
 
 function putOf(name: string, value: string): InternalRaftRequest {
@@ -139,8 +162,12 @@ function putOf(name: string, value: string): InternalRaftRequest {
   return InternalRaftRequest.create({ put });
 }
 
-function runOnTwin(twin: Twin, { put, deleteRange, txn }: InternalRaftRequest): unknown {
+function runOnTwin(twin: Twin, command: InternalRaftRequest): unknown {
+  const { put, deleteRange, txn, leaseGrant, leaseRevoke, leaseCheckpoint } = command;
   if (put !== null) return twin.put(put);
+  if (leaseGrant !== null) return twin.leaseGrant(leaseGrant);
+  if (leaseRevoke !== null) return twin.leaseRevoke(leaseRevoke);
+  if (leaseCheckpoint !== null) return twin.leaseCheckpoint(leaseCheckpoint);
   if (deleteRange !== null) return twin.deleteRange(deleteRange);
   assert.ok(txn !== null);
   return twin.txn(txn);
@@ -166,6 +193,12 @@ function plainOutcome(outcome: Outcome): unknown {
       return plainDelete(outcome.response);
     case "txn":
       return plainTxn(outcome.response);
+    case "leaseGrant": {
+      const { header, id, ttl } = outcome.response;
+      return { revision: header?.revision, id, ttl };
+    }
+    case "leaseRevoke":
+      return { revision: outcome.response.header?.revision };
     case "refused":
       return outcome.error.message;
     default:
@@ -188,7 +221,7 @@ function plainTxn({ header, succeeded, responses }: TxnResponse): unknown {
 function plainOperation({ response }: ResponseOp): unknown {
   switch (response?.kind) {
     case "responseRange":
-      return plainRange(response.value, null);
+      return plainRange(response.value);
     case "responsePut":
       return plainPut(response.value);
     case "responseDeleteRange":
@@ -200,16 +233,15 @@ function plainOperation({ response }: ResponseOp): unknown {
   }
 }
 
-function plainRange(result: RangeResponse | EtcdError, request: RangeRequest | null): unknown {
+function plainRange(result: RangeResponse | EtcdError): unknown {
   if (isEtcdError(result)) return result.message;
   const { header, kvs, more, count } = result;
-  assert.ok(request === null || request.sortTarget === SortTarget.VALUE || kvs.every((kv) => kv.lease === 0n));
   return { revision: header?.revision, kvs: kvs.map(plainKeyValue), more, count };
 }
 
 function plainKeyValue(kv: KeyValue): unknown {
-  const { createRevision: create, modRevision: mod, version } = kv;
-  return { key: text(kv.key), value: text(kv.value), create, mod, version };
+  const { createRevision: create, modRevision: mod, version, lease } = kv;
+  return { key: text(kv.key), value: text(kv.value), create, mod, version, lease };
 }
 
 function plainEvent({ kind, kv, previous }: StoreEvent): TwinEvent {

@@ -3,6 +3,9 @@ import fc from "fast-check";
 import {
   Compare,
   DeleteRangeRequest,
+  LeaseCheckpointRequest,
+  LeaseGrantRequest,
+  LeaseRevokeRequest,
   PutRequest,
   RangeRequest,
   type RequestOp,
@@ -19,15 +22,32 @@ const flag = fc.boolean();
 const rarely = fc.integer({ min: 0, max: 5 }).map((n) => n === 0);
 
 export const putRequest: fc.Arbitrary<PutRequest> = fc
-  .record({ key, value, prevKv: flag, ignoreValue: rarely, ignoreLease: rarely, lease: rarely })
+  .record({
+    key,
+    value,
+    prevKv: flag,
+    ignoreValue: rarely,
+    ignoreLease: rarely,
+    lease: fc.constantFrom(0n, 0n, 1n, 2n, -3n),
+  })
   .map(({ lease, ...fields }) => {
-    const noLease = !lease || fields.ignoreLease;
-    return PutRequest.create({
-      ...fields,
-      value: fields.ignoreValue ? bytes("") : fields.value,
-      lease: noLease ? 0n : 7n,
-    });
+    const value = fields.ignoreValue ? bytes("") : fields.value;
+    return PutRequest.create({ ...fields, value, lease: fields.ignoreLease ? 0n : lease });
   });
+
+const leaseId = fc.constantFrom(1n, 2n, -3n);
+
+export const leaseGrantRequest: fc.Arbitrary<LeaseGrantRequest> = fc
+  .record({ id: leaseId, ttl: fc.constantFrom(2, 60, 9_000_000_000, 9_000_000_001) })
+  .map((fields) => LeaseGrantRequest.create(fields));
+
+export const leaseRevokeRequest: fc.Arbitrary<LeaseRevokeRequest> = leaseId.map((id) =>
+  LeaseRevokeRequest.create({ id }),
+);
+
+export const leaseCheckpointRequest: fc.Arbitrary<LeaseCheckpointRequest> = fc
+  .array(fc.record({ id: leaseId, remainingTtl: fc.constantFrom(0, 1, 30) }), { maxLength: 3 })
+  .map((checkpoints) => LeaseCheckpointRequest.create({ checkpoints }));
 
 export const deleteRequest: fc.Arbitrary<DeleteRangeRequest> = fc
   .record({ key, rangeEnd, prevKv: flag })

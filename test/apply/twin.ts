@@ -7,6 +7,9 @@ import {
   CompareResult,
   CompareTarget,
   type DeleteRangeRequest,
+  type LeaseCheckpointRequest,
+  type LeaseGrantRequest,
+  type LeaseRevokeRequest,
   type PutRequest,
   type RangeRequest,
   type RequestOp,
@@ -21,6 +24,7 @@ export interface TwinKeyValue {
   readonly create: number;
   readonly mod: number;
   readonly version: number;
+  readonly lease: bigint;
 }
 
 export interface TwinEvent {
@@ -40,6 +44,8 @@ export class Twin {
   readonly states: State[] = [new Map(), new Map()];
   /** events[r]: what made revision r. */
   readonly events: TwinEvent[][] = [[], []];
+  /** Seconds granted and seconds left at the last checkpoint, by id. */
+  readonly leases: Map<bigint, { readonly ttl: number; readonly left: number | null }> = new Map();
   #open = new Map<string, TwinKeyValue>();
   #openEvents: TwinEvent[] = [];
 
@@ -66,19 +72,54 @@ export class Twin {
     const previous = this.#open.get(key) ?? null;
     const value = request.ignoreValue ? (previous as TwinKeyValue).value : text(request.value);
     const mod = this.revision + 1;
-    this.#open.set(key, { key, value, create: previous?.create ?? mod, mod, version: (previous?.version ?? 0) + 1 });
+    const lease = request.ignoreLease ? (previous as TwinKeyValue).lease : request.lease;
+    const version = (previous?.version ?? 0) + 1;
+    this.#open.set(key, { key, value, create: previous?.create ?? mod, mod, version, lease });
     this.#openEvents.push({ kind: "put", key, value, mod, previous });
     return { revision: mod, previous: request.prevKv ? previous : null };
   }
 
   deleteRange(request: DeleteRangeRequest): unknown {
     const doomed = select(this.#open, request.key, request.rangeEnd);
+    this.#delete(doomed);
+    return { revision: this.#seen(), deleted: doomed.length, previous: request.prevKv ? doomed : [] };
+  }
+
+  leaseGrant({ id, ttl }: LeaseGrantRequest): unknown {
+    if (ttl > 9_000_000_000) return "etcdserver: too large lease TTL";
+    if (this.leases.has(id)) return "etcdserver: lease already exists";
+    this.leases.set(id, { ttl, left: null });
+    return { revision: this.revision, id, ttl };
+  }
+
+  leaseRevoke({ id }: LeaseRevokeRequest): unknown {
+    if (!this.leases.delete(id)) return "etcdserver: requested lease not found";
+    this.#delete(this.keysOf(id).map((key) => this.#open.get(key) as TwinKeyValue));
+    return { revision: this.#seen() };
+  }
+
+  leaseCheckpoint({ checkpoints }: LeaseCheckpointRequest): unknown {
+    for (const { id, remainingTtl } of checkpoints) {
+      const lease = this.leases.get(id);
+      if (lease !== undefined) this.leases.set(id, { ...lease, left: remainingTtl || null });
+    }
+    return null;
+  }
+
+  /** The keys whose newest version names this lease. */
+  keysOf(id: bigint): readonly string[] {
+    return [...this.#open.values()]
+      .filter(({ lease }) => lease === id)
+      .map(({ key }) => key)
+      .sort();
+  }
+
+  #delete(doomed: readonly TwinKeyValue[]): void {
     const mod = this.revision + 1;
     for (const previous of doomed) {
       this.#open.delete(previous.key);
       this.#openEvents.push({ kind: "delete", key: previous.key, value: "", mod, previous });
     }
-    return { revision: this.#seen(), deleted: doomed.length, previous: request.prevKv ? doomed : [] };
   }
 
   txn(request: TxnRequest): unknown {
@@ -107,7 +148,9 @@ export class Twin {
     const kvs = sorted(cutFirst ? filtered.slice(0, request.limit + 1) : filtered, request);
     const more = !request.countOnly && request.limit > 0 && kvs.length > request.limit;
     const limited = request.countOnly ? [] : more ? kvs.slice(0, request.limit) : kvs;
-    const answered = request.keysOnly ? limited.map((kv) => ({ ...kv, value: "" })) : limited;
+    // From the index alone, which knows no leases; to sort by value the values are read.
+    const lease = request.sortTarget === SortTarget.VALUE ? {} : { lease: 0n };
+    const answered = request.keysOnly ? limited.map((kv) => ({ ...kv, value: "", ...lease })) : limited;
     return { revision: this.#seen(), kvs: answered, more, count: found.length };
   }
 
@@ -116,7 +159,7 @@ export class Twin {
   }
 
   #refusesPut(request: PutRequest, state: State): string | null {
-    if (request.lease !== 0n) return "etcdserver: requested lease not found";
+    if (request.lease !== 0n && !this.leases.has(request.lease)) return "etcdserver: requested lease not found";
     const missing = (request.ignoreValue || request.ignoreLease) && !state.has(text(request.key));
     return missing ? "etcdserver: key not found" : null;
   }
@@ -172,7 +215,7 @@ function sorted(kvs: readonly TwinKeyValue[], { sortOrder, sortTarget }: RangeRe
 function holds(compare: Compare, state: State): boolean {
   const found = select(state, compare.key, compare.rangeEnd);
   if (found.length === 0 && compare.target === CompareTarget.VALUE) return false;
-  const candidates = found.length === 0 ? [{ key: "", value: "", create: 0, mod: 0, version: 0 }] : found;
+  const candidates = found.length === 0 ? [{ key: "", value: "", create: 0, mod: 0, version: 0, lease: 0n }] : found;
   return candidates.every((kv) => {
     const given = compare.targetUnion?.value ?? 0;
     let ours: number | string | bigint = 0n;
@@ -180,6 +223,7 @@ function holds(compare: Compare, state: State): boolean {
     if (compare.target === CompareTarget.VERSION) ours = kv.version;
     if (compare.target === CompareTarget.CREATE) ours = kv.create;
     if (compare.target === CompareTarget.MOD) ours = kv.mod;
+    if (compare.target === CompareTarget.LEASE) ours = kv.lease;
     if (compare.target === CompareTarget.VALUE) {
       ours = kv.value;
       theirs = given instanceof Uint8Array ? text(given) : "";

@@ -2,9 +2,9 @@
  * The only writer of state: runs committed commands, one at a time, in log order. Uses nothing but the command and the state,
  * so that every member that ran the same commands holds the same state (D1).
  *
- *   const applier = new Applier({ store, cluster, makeHeader })
+ *   const applier = new Applier({ store, leases, cluster, makeHeader })
  *   const { outcome, events } = applier.apply(command)
- *   outcome.kind: "put" | "deleteRange" | "txn" with `response`, "none" for commands without answer, "refused" with `error`
+ *   outcome.kind: the command's with its `response`, "none" for commands without answer, "refused" with `error`
  *   events: what one new revision changed, for the watch hub (`store.revision` is that revision); empty when nothing did
  */
 import { assert } from "../../base/assert.ts";
@@ -12,15 +12,20 @@ import type { MemberId } from "../../base/ids.ts";
 import type {
   DeleteRangeResponse,
   InternalRaftRequest,
+  LeaseGrantResponse,
+  LeaseRevokeResponse,
   PutResponse,
   TxnResponse,
 } from "../../proto/gen/etcdserverpb.ts";
 import { type EtcdError, isEtcdError } from "../errors.ts";
+import type { Leases } from "../lease/leases.ts";
 import type { StoreEvent } from "../model.ts";
+import { keyName } from "../mvcc/key.ts";
 import type { MvccStore } from "../mvcc/store.ts";
 import type { MakeHeader } from "./header.ts";
+import { applyLeaseCheckpoint, applyLeaseGrant, applyLeaseRevoke } from "./lease.ts";
 import { applyTxn } from "./txn.ts";
-import { applyDeleteRange, applyPut } from "./write.ts";
+import { applyDeleteRange, applyPut, type HasLease } from "./write.ts";
 
 /** The cluster's membership as commands change it. */
 export interface ClusterState {
@@ -32,6 +37,8 @@ export type Outcome =
   | { readonly kind: "put"; readonly response: PutResponse }
   | { readonly kind: "deleteRange"; readonly response: DeleteRangeResponse }
   | { readonly kind: "txn"; readonly response: TxnResponse }
+  | { readonly kind: "leaseGrant"; readonly response: LeaseGrantResponse }
+  | { readonly kind: "leaseRevoke"; readonly response: LeaseRevokeResponse }
   | { readonly kind: "none" }
   | { readonly kind: "refused"; readonly error: EtcdError };
 
@@ -42,6 +49,7 @@ export interface ApplyResult {
 
 export interface ApplierOptions {
   readonly store: MvccStore;
+  readonly leases: Leases;
   readonly cluster: ClusterState;
   /** For the answers only: nothing of it becomes state. */
   readonly makeHeader: MakeHeader;
@@ -49,33 +57,48 @@ export interface ApplierOptions {
 
 export class Applier {
   readonly #options: ApplierOptions;
+  readonly #hasLease: HasLease;
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#hasLease = (id) => options.leases.get(id) !== null;
   }
 
   apply(command: InternalRaftRequest): ApplyResult {
-    const { store } = this.#options;
+    const { store, leases } = this.#options;
     const revision = store.revision;
     const outcome = this.#run(command);
     const events = store.commit();
+    for (const { kv } of events) leases.attach(keyName(kv.key), kv.lease);
     assert(outcome.kind !== "refused" || events.length === 0, "a refused command has no effect");
     assert(store.revision === revision + (events.length > 0 ? 1 : 0), "one command is at most one revision");
     return { outcome, events };
   }
 
   #run(command: InternalRaftRequest): Outcome {
-    const { store, cluster, makeHeader } = this.#options;
+    const { store, leases, cluster, makeHeader } = this.#options;
     if (command.put !== null) {
-      const result = applyPut(store, command.put, makeHeader);
+      const result = applyPut(store, this.#hasLease, command.put, makeHeader);
       return isEtcdError(result) ? { kind: "refused", error: result } : { kind: "put", response: result };
     }
     if (command.deleteRange !== null) {
       return { kind: "deleteRange", response: applyDeleteRange(store, command.deleteRange, makeHeader) };
     }
     if (command.txn !== null) {
-      const result = applyTxn(store, command.txn, makeHeader);
+      const result = applyTxn(store, this.#hasLease, command.txn, makeHeader);
       return isEtcdError(result) ? { kind: "refused", error: result } : { kind: "txn", response: result };
+    }
+    if (command.leaseGrant !== null) {
+      const result = applyLeaseGrant(store, leases, command.leaseGrant, makeHeader);
+      return isEtcdError(result) ? { kind: "refused", error: result } : { kind: "leaseGrant", response: result };
+    }
+    if (command.leaseRevoke !== null) {
+      const result = applyLeaseRevoke(store, leases, command.leaseRevoke, makeHeader);
+      return isEtcdError(result) ? { kind: "refused", error: result } : { kind: "leaseRevoke", response: result };
+    }
+    if (command.leaseCheckpoint !== null) {
+      applyLeaseCheckpoint(leases, command.leaseCheckpoint);
+      return { kind: "none" };
     }
     if (command.clusterMemberAttrSet !== null) {
       const { memberId, memberAttributes } = command.clusterMemberAttrSet;

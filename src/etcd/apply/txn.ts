@@ -3,7 +3,7 @@
  * is checked as a whole, so that a failing operation leaves no effect; then its operations run in order and see each other's
  * writes.
  *
- *   applyTxn(store, request, makeHeader): TxnResponse | EtcdError      the caller commits
+ *   applyTxn(store, hasLease, request, makeHeader): TxnResponse | EtcdError      the caller commits
  *   isReadOnlyTxn(request), isSerializableTxn(request)                 how the API layer routes it: see answerTxn
  *   answerTxn(store, request, makeHeader)                              a read-only one, without going through raft
  */
@@ -26,7 +26,7 @@ import { keyName, keyRange } from "../mvcc/key.ts";
 import { type MvccStore, NEWEST, type StoreView } from "../mvcc/store.ts";
 import { innerHeader, type MakeHeader } from "./header.ts";
 import { answerRange } from "./range.ts";
-import { applyDeleteRange, applyPut, checkPut } from "./write.ts";
+import { applyDeleteRange, applyPut, checkPut, type HasLease } from "./write.ts";
 
 /** The operations that will run, and under each nested transaction those of its own path. */
 interface Path {
@@ -36,11 +36,16 @@ interface Path {
   readonly nested: readonly Path[];
 }
 
-export function applyTxn(store: MvccStore, request: TxnRequest, makeHeader: MakeHeader): TxnResponse | EtcdError {
+export function applyTxn(
+  store: MvccStore,
+  hasLease: HasLease,
+  request: TxnRequest,
+  makeHeader: MakeHeader,
+): TxnResponse | EtcdError {
   const path = choosePath(store, request);
-  const refusal = checkPath(store, path);
+  const refusal = checkPath(store, hasLease, path);
   if (refusal !== null) return refusal;
-  const responses = runPath(store, path);
+  const responses = runPath(store, hasLease, path);
   return { header: makeHeader(store.writeRevision), succeeded: path.succeeded, responses };
 }
 
@@ -56,7 +61,7 @@ export function isSerializableTxn(request: TxnRequest): boolean {
 
 export function answerTxn(store: MvccStore, request: TxnRequest, makeHeader: MakeHeader): TxnResponse | EtcdError {
   assert(isReadOnlyTxn(request), "a transaction that may write goes through the log");
-  return applyTxn(store, request, makeHeader);
+  return applyTxn(store, () => false, request, makeHeader);
 }
 
 function everyOperation(request: TxnRequest, holds: (operation: RequestOp) => boolean): boolean {
@@ -73,13 +78,13 @@ function choosePath(view: StoreView, request: TxnRequest): Path {
   return { succeeded, operations, nested };
 }
 
-function checkPath(view: StoreView, path: Path): EtcdError | null {
+function checkPath(view: StoreView, hasLease: HasLease, path: Path): EtcdError | null {
   let nested = 0;
   for (const { request } of path.operations) {
     let refusal: EtcdError | null = null;
     if (request?.kind === "requestRange") refusal = checkRangeInTxn(view, request.value.revision);
-    else if (request?.kind === "requestPut") refusal = checkPut(view, request.value);
-    else if (request?.kind === "requestTxn") refusal = checkPath(view, path.nested[nested++] as Path);
+    else if (request?.kind === "requestPut") refusal = checkPut(view, hasLease, request.value);
+    else if (request?.kind === "requestTxn") refusal = checkPath(view, hasLease, path.nested[nested++] as Path);
     if (refusal !== null) return refusal;
   }
   return null;
@@ -92,21 +97,23 @@ function checkRangeInTxn(view: StoreView, revision: number): EtcdError | null {
   return revision < view.compactedRevision ? ETCD_ERRORS.compacted : null;
 }
 
-function runPath(store: MvccStore, path: Path): readonly ResponseOp[] {
+function runPath(store: MvccStore, hasLease: HasLease, path: Path): readonly ResponseOp[] {
   let nested = 0;
   return path.operations.map(({ request }): ResponseOp => {
     switch (request?.kind) {
       case "requestRange":
         return { response: { kind: "responseRange", value: checked(answerRange(store, request.value, innerHeader)) } };
-      case "requestPut":
-        return { response: { kind: "responsePut", value: checked(applyPut(store, request.value, innerHeader)) } };
+      case "requestPut": {
+        const value = checked(applyPut(store, hasLease, request.value, innerHeader));
+        return { response: { kind: "responsePut", value } };
+      }
       case "requestDeleteRange": {
         const value = applyDeleteRange(store, request.value, innerHeader);
         return { response: { kind: "responseDeleteRange", value } };
       }
       case "requestTxn": {
         const inner = path.nested[nested++] as Path;
-        const value = { header: EMPTY_HEADER, succeeded: inner.succeeded, responses: runPath(store, inner) };
+        const value = { header: EMPTY_HEADER, succeeded: inner.succeeded, responses: runPath(store, hasLease, inner) };
         return { response: { kind: "responseTxn", value } };
       }
       default:

@@ -1,20 +1,28 @@
 /** Put and DeleteRange against the open revision of the store; the caller commits. */
 import type { DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse } from "../../proto/gen/etcdserverpb.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
+import { NO_LEASE } from "../lease/leases.ts";
 import { keyRange } from "../mvcc/key.ts";
 import { type MvccStore, NEWEST, type StoreView } from "../mvcc/store.ts";
 import type { MakeHeader } from "./header.ts";
 
+/** Whether a lease exists. */
+export type HasLease = (id: bigint) => boolean;
+
 /** What only the state can refuse; null when the put may run. */
-export function checkPut(view: StoreView, request: PutRequest): EtcdError | null {
-  // No lease exists: they are granted by a later version of this server.
-  if (request.lease !== 0n) return ETCD_ERRORS.leaseNotFound;
+export function checkPut(view: StoreView, hasLease: HasLease, request: PutRequest): EtcdError | null {
+  if (request.lease !== NO_LEASE && !hasLease(request.lease)) return ETCD_ERRORS.leaseNotFound;
   const needsPrevious = request.ignoreValue || request.ignoreLease;
   return needsPrevious && view.get(request.key, NEWEST) === null ? ETCD_ERRORS.keyNotFound : null;
 }
 
-export function applyPut(store: MvccStore, request: PutRequest, makeHeader: MakeHeader): PutResponse | EtcdError {
-  const refusal = checkPut(store, request);
+export function applyPut(
+  store: MvccStore,
+  hasLease: HasLease,
+  request: PutRequest,
+  makeHeader: MakeHeader,
+): PutResponse | EtcdError {
+  const refusal = checkPut(store, hasLease, request);
   if (refusal !== null) return refusal;
   let { value, lease } = request;
   if (request.ignoreValue || request.ignoreLease) {
