@@ -2,7 +2,7 @@
 /** etcd-ts: flags -> data directory -> log -> listeners -> member -> services, and an orderly end. */
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
-import { hex, type MemberId } from "../base/ids.ts";
+import { hex } from "../base/ids.ts";
 import { Prng } from "../base/prng.ts";
 import type { Disk, DiskFile } from "../env/disk.ts";
 import { nodeClock } from "../env/node/clock.ts";
@@ -20,17 +20,21 @@ import { serveMaintenance } from "./api/maintenance.ts";
 import { Metrics } from "./api/metrics.ts";
 import { CLUSTER_VERSION, SERVER_VERSION } from "./api/version.ts";
 import { WatchService } from "./api/watch.ts";
+import { BackendError } from "./backend/backend.ts";
+import { openLmdbBackend } from "./backend/lmdb.ts";
+import { foundingOf } from "./cluster/founding.ts";
 import { clusterIdOf, memberIdOf } from "./cluster/ids.ts";
 import { foundingMember } from "./cluster/members.ts";
 import { type Config, type LogLevel, parseConfig } from "./config/config.ts";
+import { addressesOf } from "./config/dialling.ts";
 import type { Url } from "./config/url.ts";
 import { Member } from "./member.ts";
 import type { ClusterMember, Identity } from "./model.ts";
 import { PeerTransport } from "./peer/transport.ts";
 import { Requests } from "./requests.ts";
 import { WalError } from "./wal/segment.ts";
+import { openStorage, type Storage } from "./storage.ts";
 import { takeStartNumber } from "./wal/start-number.ts";
-import { type OpenedWal, openWal } from "./wal/wal.ts";
 
 const EXIT_USAGE = 64;
 const EXIT_ENVIRONMENT = 69;
@@ -80,7 +84,7 @@ function main(): void {
   }
 }
 
-function end(code: number, message: string): void {
+function end(code: number, message: string): never {
   process.stderr.write(`etcd-ts: ${message}\n`);
   process.exit(code);
 }
@@ -123,7 +127,8 @@ async function startServer(config: Config, identity: Identity, trace: Trace): Pr
   const lock = await openDataDirectory(config);
   const syncs: { observe: (seconds: number) => void } = { observe: () => {} };
   const disk = timedDisk(nodeDisk(join(config.dataDir, "member")), (seconds) => syncs.observe(seconds));
-  const { opened, startNumber } = await openLog(config, identity, disk, trace);
+  let failed = (error: Error): void => endForStorage(config, error);
+  const { storage, startNumber } = await openData(config, identity, { disk, failed: (error) => failed(error) }, trace);
   const { transport, peerServer } = makePeers(config, identity, trace);
   const member = new Member({
     identity,
@@ -134,17 +139,15 @@ async function startServer(config: Config, identity: Identity, trace: Trace): Pr
     electionMs: config.electionMs,
     requestMaxBytes: config.requestMaxBytes,
     startNumber,
-    hardState: opened.hardState,
-    entries: opened.entries,
-    log: opened.wal,
+    storage,
     clock: nodeClock,
     transport,
     trace,
     prng: makePrng(),
     soon: (turn) => setImmediate(turn),
-    failed: (error) =>
-      end(EXIT_ENVIRONMENT, `the log in ${config.dataDir} failed, and no promise can be kept: ${error.message}`),
+    failed: (error) => endForStorage(config, error),
   });
+  failed = (error) => member.fail(error);
   const { clientServer, watchService, metrics } = makeServices(config, member, trace);
   syncs.observe = (seconds) => metrics.walSynced(seconds);
   const listeners = [
@@ -192,32 +195,44 @@ async function openDataDirectory(config: Config): Promise<DirectoryLock> {
   }
 }
 
-async function openLog(
+async function openData(
   config: Config,
   identity: Identity,
-  disk: Disk,
+  { disk, failed }: { readonly disk: Disk; readonly failed: (error: Error) => void },
   trace: Trace,
-): Promise<{ readonly opened: OpenedWal; readonly startNumber: number }> {
+): Promise<{ readonly storage: Storage; readonly startNumber: number }> {
+  const folder = join(config.dataDir, "member");
   try {
     if (config.initialClusterState === "existing" && (await disk.list("wal")).length === 0)
       throw new EnvironmentError(
         `--initial-cluster-state existing, but ${config.dataDir} holds no member: a running cluster cannot be joined yet`,
       );
-    const opened = await openWal({ disk, identity });
-    if (opened.repaired !== null) trace.warn("repaired the torn end of the log", { ...opened.repaired });
-    if (opened.existed)
+    const storage = await openStorage({
+      disk,
+      identity,
+      founding: foundingOf(foundersOf(config)),
+      clock: nodeClock,
+      openBackend: (name) => openLmdbBackend(join(folder, name)),
+      failed,
+    });
+    if (storage.repaired !== null) trace.warn("repaired the torn end of the log", { ...storage.repaired });
+    if (storage.existed)
       trace.info("restarting local member", {
-        "commit-index": opened.hardState.commit,
-        term: opened.hardState.term,
-        entries: opened.entries.length,
+        "commit-index": storage.hardState.commit,
+        term: storage.hardState.term,
+        entries: storage.entries.length,
       });
-    return { opened, startNumber: await takeStartNumber(disk, nodeClock.wallMs()) };
+    return { storage, startNumber: await takeStartNumber(disk, nodeClock.wallMs()) };
   } catch (error) {
     if (error instanceof EnvironmentError) throw error;
-    if (error instanceof WalError || isSystemError(error))
+    if (error instanceof WalError || error instanceof BackendError || isSystemError(error))
       throw new EnvironmentError(`the log in ${config.dataDir} cannot be used: ${messageOf(error)}`);
     throw error;
   }
+}
+
+function endForStorage(config: Config, error: Error): never {
+  return end(EXIT_ENVIRONMENT, `the log in ${config.dataDir} failed, and no promise can be kept: ${error.message}`);
 }
 
 function makePeers(
@@ -225,16 +240,10 @@ function makePeers(
   identity: Identity,
   trace: Trace,
 ): { transport: PeerTransport; peerServer: GrpcServer } {
-  const peers = new Map<MemberId, readonly Url[]>();
-  for (const [name, urls] of config.initialCluster) {
-    const override = config.peerDialOverrides.get(name);
-    const id = memberIdOf(textsOf(urls), config.initialClusterToken);
-    if (id !== identity.member) peers.set(id, override === undefined ? urls : [override]);
-  }
   const { heartbeatMs, electionMs } = config;
   const transport = new PeerTransport({
     identity,
-    peers,
+    addressesOf: (peer, peerUrls) => addressesOf(config, peer, peerUrls),
     heartbeatMs,
     electionMs,
     network: nodeStreams,
@@ -242,6 +251,8 @@ function makePeers(
     trace,
     prng: makePrng(),
   });
+  const peers = foundersOf(config).filter(({ id }) => id !== identity.member);
+  transport.setPeers(new Map(peers.map(({ id, peerUrls }) => [id, peerUrls])), new Set());
   const peerServer = new GrpcServer({ trace, clock: nodeClock, maxRequestBytes: PEER_FRAME_MAX_BYTES });
   transport.serve(peerServer);
   return { transport, peerServer };

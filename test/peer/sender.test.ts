@@ -42,6 +42,7 @@ test("a peer that has dialled us is dialled at once, not when the back-off is ov
     trace: SILENT,
     prng: new Prng(1),
     unreachable: (peer) => lost.push(peer),
+    removed: () => {},
   });
   assert.equal(dials.length, 1);
   sender.peerDialled();

@@ -1,80 +1,10 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
-import type { ClusterId, LogIndex, MemberId, Term } from "../../src/base/ids.ts";
-import { Prng } from "../../src/base/prng.ts";
-import { nodeClock } from "../../src/env/node/clock.ts";
-import { nodeStreams } from "../../src/env/node/streams.ts";
+import { test } from "node:test";
+import type { ClusterId } from "../../src/base/ids.ts";
 import { SILENT, type Trace } from "../../src/env/trace.ts";
-import type { Message } from "../../src/etcd/model.ts";
-import { PeerTransport } from "../../src/etcd/peer/transport.ts";
-import { GrpcServer } from "../../src/grpc/server.ts";
 import { eventually, freePorts } from "../support/etcd-server.ts";
 import { TcpLink } from "../support/tcp-link.ts";
-
-const CLUSTER = 0xc1n as ClusterId;
-const A = 1n as MemberId;
-const B = 2n as MemberId;
-
-interface Peer {
-  readonly transport: PeerTransport;
-  readonly received: { from: MemberId; message: Message }[];
-  readonly unreachable: MemberId[];
-  stop(): Promise<void>;
-}
-
-interface PeerSpec {
-  readonly id: MemberId;
-  readonly port: number;
-  readonly peers: readonly (readonly [MemberId, number])[];
-  readonly cluster?: ClusterId;
-  readonly trace?: Trace;
-}
-
-async function start(context: TestContext, spec: PeerSpec): Promise<Peer> {
-  const { id, port, peers, cluster = CLUSTER, trace = SILENT } = spec;
-  const transport = new PeerTransport({
-    identity: { cluster, member: id },
-    peers: new Map(peers.map(([peer, at]) => [peer, [{ host: "127.0.0.1", port: at }]])),
-    heartbeatMs: 20,
-    electionMs: 200,
-    network: nodeStreams,
-    clock: nodeClock,
-    trace,
-    prng: new Prng(Number(id)),
-  });
-  const server = new GrpcServer({ trace, clock: nodeClock });
-  transport.serve(server);
-  const listener = await nodeStreams.listen({ host: "127.0.0.1", port }, (stream) => server.accept(stream));
-  const received: Peer["received"] = [];
-  const unreachable: MemberId[] = [];
-  transport.receive({
-    messages: (from, messages) => {
-      for (const message of messages) received.push({ from, message });
-    },
-    unreachable: (peer) => unreachable.push(peer),
-  });
-  let stopped: Promise<void> | null = null;
-  const stop = async (): Promise<void> => {
-    await listener.close();
-    await transport.close();
-    await server.close(0);
-  };
-  const peer = { transport, received, unreachable, stop: () => (stopped ??= stop()) };
-  context.after(() => peer.stop());
-  return peer;
-}
-
-function heartbeat(from: MemberId, to: MemberId, commit: number): Message {
-  return { kind: "heartbeat", from, to, term: 1 as Term, commit: commit as LogIndex, readRound: 0 };
-}
-
-/** Messages may be lost: they are repeated, as raft does, until one arrives. */
-function arrives(sender: Peer, receiver: Peer, from: MemberId, to: MemberId, commit: number): Promise<void> {
-  return eventually(() => {
-    sender.transport.send(to, [heartbeat(from, to, commit)]);
-    return receiver.received.some(({ message }) => message.kind === "heartbeat" && message.commit === commit);
-  }, `message ${commit}`);
-}
+import { A, arrives, B, heartbeat, type Peer, startPeer as start } from "./peers.ts";
 
 test("each side's messages arrive, in order, over the connection it dialled", async (context) => {
   const [portA, portB] = (await freePorts(2)) as [number, number];

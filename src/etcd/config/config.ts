@@ -16,7 +16,7 @@ export interface Config {
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly logLevel: LogLevel;
-  /** Where to dial a member instead of at its peer URL (D7). */
+  /** Where to dial a member instead of at its peer URLs (D7), by its name in `initialCluster`, by one of those URLs, or by its id. */
   readonly peerDialOverrides: ReadonlyMap<string, Url>;
   /** Null: no quota. */
   readonly quotaBytes: number | null;
@@ -54,7 +54,10 @@ const FLAGS = {
   "quota-backend-bytes": { placeholder: "BYTES", help: "refuse writes above this size; 0: 2 GiB, negative: never (0)" },
   "max-request-bytes": { placeholder: "BYTES", help: "largest request (1572864)" },
   "log-level": { placeholder: "LEVEL", help: `${LOG_LEVELS.join(", ")} (info)` },
-  "peer-dial-override": { placeholder: "NAME=URL,...", help: "dial members there instead; may be repeated" },
+  "peer-dial-override": {
+    placeholder: "MEMBER=URL,...",
+    help: "dial members, given by name, peer URL or id, there instead; may be repeated",
+  },
 } as const satisfies FlagTable;
 type Flag = keyof typeof FLAGS;
 
@@ -148,7 +151,8 @@ function singleUrls(
 ): ReadonlyMap<string, Url> {
   const result = new Map<string, Url>();
   for (const [name, urls] of overrides) {
-    if (!cluster.has(name)) throw new ConfigError(`--peer-dial-override: --initial-cluster has no member ${name}`);
+    if (!cluster.has(name) && !name.includes("://") && !/^[0-9a-f]{15,16}$/.test(name))
+      throw new ConfigError(`--peer-dial-override: --initial-cluster has no member ${name}`);
     if (urls.length > 1) throw new ConfigError(`--peer-dial-override: ${name} has more than one URL`);
     result.set(name, urls[0] as Url);
   }

@@ -17,9 +17,8 @@ import type { GrpcError } from "../../grpc/status.ts";
 import { Frame } from "../../proto/gen/peerpb.ts";
 import { Peer } from "../../proto/gen/rpc.ts";
 import type { Identity, Message } from "../model.ts";
+import { makeHello, saysRemoved } from "./hello.ts";
 import { sizeOf, toWire } from "./wire.ts";
-
-export const PROTOCOL_VERSION = 1;
 
 export interface PeerTimes {
   readonly heartbeatMs: number;
@@ -37,6 +36,8 @@ export interface SenderOptions extends PeerTimes {
   readonly prng: Prng;
   /** What was sent lately may be lost. */
   readonly unreachable: (peer: MemberId) => void;
+  /** The peer says that this member belongs to the cluster no more. */
+  readonly removed: () => void;
 }
 
 /** Data waiting for a connection, or for a slow one. */
@@ -56,8 +57,19 @@ export class PeerSender {
     this.#dial();
   }
 
+  /** Where the peer was dialled last. */
+  get address(): StreamAddress {
+    const { addresses } = this.#options;
+    return addresses[this.#failures % addresses.length] as StreamAddress;
+  }
+
   send(messages: readonly Message[]): void {
     this.#link?.send(messages);
+  }
+
+  /** The answer, or null: no connection, none in time, or the peer has none. Asked at most once. */
+  ask(question: Uint8Array, timeoutMs: number): Promise<Uint8Array | null> {
+    return this.#link?.ask(question, timeoutMs) ?? Promise.resolve(null);
   }
 
   /** The peer has dialled us, so it is there: no more waiting. Once for each of its connections, so a one-way cut makes no storm. */
@@ -75,8 +87,7 @@ export class PeerSender {
   }
 
   #dial(): void {
-    const { addresses } = this.#options;
-    const address = addresses[this.#failures % addresses.length] as StreamAddress;
+    const { address } = this;
     this.#link = new Link(this.#options, address, {
       welcomed: () => {
         this.#options.trace.info("established connection to peer", this.#fields(address));
@@ -101,6 +112,7 @@ export class PeerSender {
     this.#failures++;
     this.#backoffTimer = clock.after(delayMs, () => this.#redial());
     unreachable(peer);
+    if (saysRemoved(reason)) this.#options.removed();
   }
 
   #redial(): void {
@@ -148,10 +160,7 @@ class Link {
         closed: (error: GrpcError | null) => this.#break(error?.message ?? "stream ended by peer"),
       },
     );
-    const { cluster, member } = identity;
-    this.#write(
-      Frame.create({ hello: { protocolVersion: PROTOCOL_VERSION, clusterId: cluster, from: member, to: peer } }),
-    );
+    this.#write(Frame.create({ hello: makeHello(identity, peer) }));
     this.#schedulePing();
   }
 
@@ -172,6 +181,15 @@ class Link {
       this.#waitingBytes += bytes;
     }
     if (dropped) this.#options.unreachable(this.#options.peer);
+  }
+
+  ask(question: Uint8Array, timeoutMs: number): Promise<Uint8Array | null> {
+    const { identity, peer } = this.#options;
+    return new Promise((resolve) => {
+      this.#connection.unary(Peer.Ask, { hello: makeHello(identity, peer), question }, { timeoutMs }, (_, reply) =>
+        resolve(reply?.answered ? reply.answer.slice() : null),
+      );
+    });
   }
 
   close(): void {

@@ -1,85 +1,179 @@
-/** env's Transport over gRPC: a PeerSender for each other member, and the service that takes in what they send here. */
+/** env's ClusterTransport over gRPC: a PeerSender for each other member, and the service that takes in what they send here. */
+import { assert } from "../../base/assert.ts";
 import { CodecError } from "../../base/codec.ts";
 import { hex, type MemberId } from "../../base/ids.ts";
 import type { Prng } from "../../base/prng.ts";
 import type { Clock } from "../../env/clock.ts";
 import type { StreamAddress, StreamNetwork } from "../../env/streams.ts";
 import type { Trace } from "../../env/trace.ts";
-import type { Transport, TransportHandler } from "../../env/transport.ts";
+import type { ClusterTransport, ClusterTransportHandler, SnapshotSource } from "../../env/transport.ts";
 import type { GrpcServer, ServerStream } from "../../grpc/server.ts";
 import { GrpcError, StatusCode } from "../../grpc/status.ts";
-import type { Frame, Hello } from "../../proto/gen/peerpb.ts";
+import type { Frame, Hello, Question, Reply } from "../../proto/gen/peerpb.ts";
 import { Welcome } from "../../proto/gen/peerpb.ts";
 import { Peer } from "../../proto/gen/rpc.ts";
 import type { Identity, Message } from "../model.ts";
-import { PeerSender, type PeerTimes, PROTOCOL_VERSION } from "./sender.ts";
+import { makeHello, refusalOf } from "./hello.ts";
+import { PeerSender, type PeerTimes } from "./sender.ts";
+import { SnapshotReceiver } from "./snapshot-receiver.ts";
+import { SnapshotSender } from "./snapshot-sender.ts";
 import { fromWire } from "./wire.ts";
 
 export interface PeerTransportOptions extends PeerTimes {
   readonly identity: Identity;
-  /** Every other member: where to dial it. */
-  readonly peers: ReadonlyMap<MemberId, readonly StreamAddress[]>;
+  /** Where to dial a member that has these peer URLs; none: it cannot be dialled. */
+  readonly addressesOf: (peer: MemberId, peerUrls: readonly string[]) => readonly StreamAddress[];
   readonly network: StreamNetwork;
   readonly clock: Clock;
   readonly trace: Trace;
   readonly prng: Prng;
 }
 
-export class PeerTransport implements Transport<Message> {
+type MessageStream = ServerStream<Frame, Welcome>;
+
+interface Known {
+  readonly peerUrls: readonly string[];
+  /** Null before the member receives, and for a peer that cannot be dialled. */
+  sender: PeerSender | null;
+}
+
+export class PeerTransport implements ClusterTransport<Message> {
   readonly #options: PeerTransportOptions;
-  readonly #senders = new Map<MemberId, PeerSender>();
-  #handler: TransportHandler<Message> | null = null;
+  readonly #peers = new Map<MemberId, Known>();
+  #removed: ReadonlySet<MemberId> = new Set();
+  /** The stream on which each peer talks; a newer one ends the one before, which a cut may have left. */
+  readonly #incoming = new Map<MemberId, MessageStream>();
+  readonly #snapshots = new Set<SnapshotSender>();
+  readonly #receiver: SnapshotReceiver;
+  #handler: ClusterTransportHandler<Message> | null = null;
+  #toldRemoved = false;
+  #closed = false;
 
   constructor(options: PeerTransportOptions) {
     this.#options = options;
+    this.#receiver = new SnapshotReceiver({
+      ...options,
+      refusal: ({ hello }) => this.#refusal(hello),
+      open: async (from, header) => this.#handler?.snapshot(from, header) ?? null,
+    });
   }
 
   /** Answers peers on a server of its own: clients have no business there. */
   serve(server: GrpcServer): void {
     server.streaming(Peer.Messages, (stream) => this.#accept(stream));
+    server.streaming(Peer.Snapshot, (stream) => this.#receiver.accept(stream));
+    server.unary(Peer.Ask, (question) => this.#answer(question));
   }
 
-  receive(handler: TransportHandler<Message>): void {
+  receive(handler: ClusterTransportHandler<Message>): void {
+    assert(this.#handler === null, "a transport has one handler");
     this.#handler = handler;
-    const unreachable = (peer: MemberId): void => handler.unreachable(peer);
-    for (const [peer, addresses] of this.#options.peers) {
-      const prng = this.#options.prng.fork();
-      this.#senders.set(peer, new PeerSender({ ...this.#options, peer, addresses, prng, unreachable }));
+    for (const [peer, known] of this.#peers) known.sender = this.#dial(peer, known.peerUrls, handler);
+  }
+
+  setPeers(peers: ReadonlyMap<MemberId, readonly string[]>, removed: ReadonlySet<MemberId>): void {
+    if (this.#closed) return;
+    this.#removed = new Set(removed);
+    for (const [peer, known] of this.#peers) {
+      const peerUrls = peers.get(peer);
+      if (peerUrls !== undefined && isSame(peerUrls, known.peerUrls)) continue;
+      known.sender?.close();
+      this.#peers.delete(peer);
+      for (const snapshot of this.#snapshots) if (snapshot.peer === peer) snapshot.close();
+    }
+    for (const [peer, peerUrls] of peers) {
+      if (peer === this.#options.identity.member || this.#peers.has(peer)) continue;
+      const sender = this.#handler === null ? null : this.#dial(peer, peerUrls, this.#handler);
+      this.#peers.set(peer, { peerUrls, sender });
+    }
+    for (const [peer, stream] of this.#incoming) {
+      const refusal = this.#refusalOfMember(peer);
+      if (refusal !== null) this.#refuse(stream, refusal);
     }
   }
 
   send(to: MemberId, messages: readonly Message[]): void {
-    this.#senders.get(to)?.send(messages);
+    this.#peers.get(to)?.sender?.send(messages);
+  }
+
+  async sendSnapshot(to: MemberId, source: SnapshotSource): Promise<boolean> {
+    const address = this.#peers.get(to)?.sender?.address;
+    if (address === undefined) {
+      await source.close().catch(() => {});
+      return false;
+    }
+    const sender = new SnapshotSender({ ...this.#options, peer: to, address }, source);
+    this.#snapshots.add(sender);
+    const taken = await sender.run();
+    this.#snapshots.delete(sender);
+    return taken;
+  }
+
+  async request(to: MemberId, request: Uint8Array, timeoutMs: number): Promise<Uint8Array | null> {
+    return this.#peers.get(to)?.sender?.ask(request, timeoutMs) ?? null;
   }
 
   async close(): Promise<void> {
-    for (const sender of this.#senders.values()) sender.close();
+    this.#closed = true;
+    for (const { sender } of this.#peers.values()) sender?.close();
+    this.#peers.clear();
+    for (const snapshot of this.#snapshots) snapshot.close();
+    await this.#receiver.close();
+  }
+
+  #dial(peer: MemberId, peerUrls: readonly string[], handler: ClusterTransportHandler<Message>): PeerSender | null {
+    const addresses = this.#options.addressesOf(peer, peerUrls);
+    if (addresses.length === 0) {
+      this.#options.trace.warn("peer cannot be dialled", { "remote-peer-id": hex(peer), "peer-urls": peerUrls });
+      return null;
+    }
+    return new PeerSender({
+      ...this.#options,
+      peer,
+      addresses,
+      prng: this.#options.prng.fork(),
+      unreachable: () => handler.unreachable(peer),
+      removed: () => {
+        if (!this.#toldRemoved) handler.removed();
+        this.#toldRemoved = true;
+      },
+    });
   }
 
   /** The first frame says who dials; a stranger's stream ends with the reason. */
-  #accept(stream: ServerStream<Frame, Welcome>): void {
+  #accept(stream: MessageStream): void {
     let from: MemberId | null = null;
-    const refuse = (reason: string): void => {
-      this.#options.trace.warn("rejected connection on peer endpoint", { "remote-addr": stream.remote, error: reason });
-      stream.end(new GrpcError(StatusCode.FAILED_PRECONDITION, reason));
+    const forget = (): void => {
+      if (from !== null && this.#incoming.get(from) === stream) this.#incoming.delete(from);
     };
     stream.receive({
       message: (frame) => {
         if (from === null) {
           const refusal = this.#refusal(frame.hello);
-          if (refusal !== null) return refuse(refusal);
+          if (refusal !== null) return this.#refuse(stream, refusal);
           from = frame.hello?.from as MemberId;
-          stream.send(Welcome.create());
-          this.#senders.get(from)?.peerDialled();
+          this.#welcome(from, stream);
         }
-        if (frame.messages.length > 0) this.#deliver(from, frame, refuse);
+        // What a stream that was ended still brings is nobody's.
+        if (frame.messages.length > 0 && this.#incoming.get(from) === stream) this.#deliver(from, frame, stream);
       },
-      ended: () => stream.end(),
-      cancelled: () => {},
+      ended: () => {
+        forget();
+        stream.end();
+      },
+      cancelled: forget,
     });
   }
 
-  #deliver(from: MemberId, frame: Frame, refuse: (reason: string) => void): void {
+  #welcome(from: MemberId, stream: MessageStream): void {
+    const before = this.#incoming.get(from);
+    this.#incoming.set(from, stream);
+    before?.end(new GrpcError(StatusCode.ABORTED, "the peer has dialled again"));
+    stream.send(Welcome.create());
+    this.#peers.get(from)?.sender?.peerDialled();
+  }
+
+  #deliver(from: MemberId, frame: Frame, stream: MessageStream): void {
     const { member } = this.#options.identity;
     try {
       this.#handler?.messages(
@@ -88,19 +182,38 @@ export class PeerTransport implements Transport<Message> {
       );
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
-      refuse(error.message);
+      this.#refuse(stream, error.message);
     }
   }
 
-  #refusal(hello: Hello | null): string | null {
-    const { identity, peers } = this.#options;
-    if (hello === null) return "the first frame of a peer's stream says who sends it";
-    const { protocolVersion, clusterId, from, to } = hello;
-    if (protocolVersion !== PROTOCOL_VERSION)
-      return `peer speaks protocol version ${protocolVersion}, this member ${PROTOCOL_VERSION}`;
-    if (clusterId !== identity.cluster)
-      return `cluster ID mismatch: peer ${hex(from)} belongs to ${hex(clusterId)}, this member to ${hex(identity.cluster)}`;
-    if (to !== identity.member) return `peer ${hex(from)} looks for member ${hex(to)}, this is ${hex(identity.member)}`;
-    return peers.has(from as MemberId) ? null : `member ${hex(from)} is not part of this cluster`;
+  async #answer({ hello, question }: Question): Promise<Reply> {
+    const refusal = this.#refusal(hello);
+    if (refusal !== null) throw new GrpcError(StatusCode.FAILED_PRECONDITION, refusal);
+    const answer = (await this.#handler?.request(hello?.from as MemberId, question.slice())) ?? null;
+    return { answered: answer !== null, answer: answer ?? new Uint8Array() };
   }
+
+  #refuse(stream: MessageStream, reason: string): void {
+    for (const [peer, incoming] of this.#incoming) if (incoming === stream) this.#incoming.delete(peer);
+    this.#options.trace.warn("rejected connection on peer endpoint", { "remote-addr": stream.remote, error: reason });
+    stream.end(new GrpcError(StatusCode.FAILED_PRECONDITION, reason));
+  }
+
+  #refusal(hello: Hello | null): string | null {
+    return refusalOf(hello, {
+      identity: this.#options.identity,
+      isPeer: (id) => this.#peers.has(id),
+      isRemoved: (id) => this.#removed.has(id),
+    });
+  }
+
+  /** As if it introduced itself now. */
+  #refusalOfMember(from: MemberId): string | null {
+    const { cluster, member } = this.#options.identity;
+    return this.#refusal(makeHello({ cluster, member: from }, member));
+  }
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((text, i) => text === others[i]);
 }

@@ -2,6 +2,7 @@
 import { EMPTY_BYTES, type Reader } from "../reader.ts";
 import { type MessageCodec, messageCodec } from "../wire.ts";
 import type { Writer } from "../writer.ts";
+import { Member, readMember, writeMember } from "./membershippb.ts";
 export const ChangeKind: { readonly ADD_VOTER: 0; readonly ADD_LEARNER: 1; readonly PROMOTE: 2; readonly REMOVE: 3 } = {
   ADD_VOTER: 0,
   ADD_LEARNER: 1,
@@ -162,6 +163,372 @@ export function readWelcome(r: Reader): Welcome {
 }
 
 export function writeWelcome(_w: Writer, _m: Welcome): void {}
+
+export interface SnapshotPart {
+  readonly part:
+    | { readonly kind: "start"; readonly value: SnapshotStart }
+    | { readonly kind: "bytes"; readonly value: Uint8Array }
+    | { readonly kind: "end"; readonly value: SnapshotEnd }
+    | null;
+}
+
+export const SnapshotPart: MessageCodec<SnapshotPart> = messageCodec(
+  readSnapshotPart,
+  writeSnapshotPart,
+  createSnapshotPart,
+  () => [
+    { name: "start", key: "start", type: "message", oneof: "part", message: SnapshotStart },
+    { name: "bytes", key: "bytes", type: "bytes", oneof: "part" },
+    { name: "end", key: "end", type: "message", oneof: "part", message: SnapshotEnd },
+  ],
+);
+
+function createSnapshotPart(partial: Partial<SnapshotPart> = {}): SnapshotPart {
+  return { part: partial.part ?? null };
+}
+
+export function readSnapshotPart(r: Reader): SnapshotPart {
+  let part: SnapshotPart["part"] = null;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: {
+        const outer = r.enter();
+        part = { kind: "start", value: readSnapshotStart(r) };
+        r.leave(outer);
+        break;
+      }
+      case 18:
+        part = { kind: "bytes", value: r.bytes() };
+        break;
+      case 26: {
+        const outer = r.enter();
+        part = { kind: "end", value: readSnapshotEnd(r) };
+        r.leave(outer);
+        break;
+      }
+      default:
+        r.skip(tag);
+    }
+  }
+  return { part };
+}
+
+export function writeSnapshotPart(w: Writer, m: SnapshotPart): void {
+  if (m.part !== null) {
+    switch (m.part.kind) {
+      case "start": {
+        const before = w.length;
+        writeSnapshotStart(w, m.part.value);
+        w.prefix(10, before);
+        break;
+      }
+      case "bytes":
+        w.bytes(18, m.part.value);
+        break;
+      case "end": {
+        const before = w.length;
+        writeSnapshotEnd(w, m.part.value);
+        w.prefix(26, before);
+        break;
+      }
+    }
+  }
+}
+
+export interface SnapshotStart {
+  readonly hello: Hello | null;
+  readonly header: Uint8Array;
+  readonly bytes: number;
+}
+
+export const SnapshotStart: MessageCodec<SnapshotStart> = messageCodec(
+  readSnapshotStart,
+  writeSnapshotStart,
+  createSnapshotStart,
+  () => [
+    { name: "hello", key: "hello", type: "message", message: Hello },
+    { name: "header", key: "header", type: "bytes" },
+    { name: "bytes", key: "bytes", type: "uint64" },
+  ],
+);
+
+function createSnapshotStart(partial: Partial<SnapshotStart> = {}): SnapshotStart {
+  return { hello: partial.hello ?? null, header: partial.header ?? EMPTY_BYTES, bytes: partial.bytes ?? 0 };
+}
+
+export function readSnapshotStart(r: Reader): SnapshotStart {
+  let hello: SnapshotStart["hello"] = null;
+  let header: SnapshotStart["header"] = EMPTY_BYTES;
+  let bytes: SnapshotStart["bytes"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: {
+        const outer = r.enter();
+        hello = readHello(r);
+        r.leave(outer);
+        break;
+      }
+      case 18:
+        header = r.bytes();
+        break;
+      case 24:
+        bytes = r.uint64();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { hello, header, bytes };
+}
+
+export function writeSnapshotStart(w: Writer, m: SnapshotStart): void {
+  if (m.bytes !== 0) {
+    w.uint64(24, m.bytes);
+  }
+  if (m.header.length !== 0) {
+    w.bytes(18, m.header);
+  }
+  if (m.hello !== null) {
+    const before = w.length;
+    writeHello(w, m.hello);
+    w.prefix(10, before);
+  }
+}
+
+export interface SnapshotEnd {
+  readonly checksum: number;
+}
+
+export const SnapshotEnd: MessageCodec<SnapshotEnd> = messageCodec(
+  readSnapshotEnd,
+  writeSnapshotEnd,
+  createSnapshotEnd,
+  () => [{ name: "checksum", key: "checksum", type: "uint32" }],
+);
+
+function createSnapshotEnd(partial: Partial<SnapshotEnd> = {}): SnapshotEnd {
+  return { checksum: partial.checksum ?? 0 };
+}
+
+export function readSnapshotEnd(r: Reader): SnapshotEnd {
+  let checksum: SnapshotEnd["checksum"] = 0;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        checksum = r.uint32();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { checksum };
+}
+
+export function writeSnapshotEnd(w: Writer, m: SnapshotEnd): void {
+  if (m.checksum !== 0) {
+    w.uint32(8, m.checksum);
+  }
+}
+
+export interface SnapshotAnswer {
+  readonly taken: boolean;
+}
+
+export const SnapshotAnswer: MessageCodec<SnapshotAnswer> = messageCodec(
+  readSnapshotAnswer,
+  writeSnapshotAnswer,
+  createSnapshotAnswer,
+  () => [{ name: "taken", key: "taken", type: "bool" }],
+);
+
+function createSnapshotAnswer(partial: Partial<SnapshotAnswer> = {}): SnapshotAnswer {
+  return { taken: partial.taken ?? false };
+}
+
+export function readSnapshotAnswer(r: Reader): SnapshotAnswer {
+  let taken: SnapshotAnswer["taken"] = false;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        taken = r.bool();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { taken };
+}
+
+export function writeSnapshotAnswer(w: Writer, m: SnapshotAnswer): void {
+  if (m.taken) {
+    w.bool(8, m.taken);
+  }
+}
+
+export interface Question {
+  readonly hello: Hello | null;
+  readonly question: Uint8Array;
+}
+
+export const Question: MessageCodec<Question> = messageCodec(readQuestion, writeQuestion, createQuestion, () => [
+  { name: "hello", key: "hello", type: "message", message: Hello },
+  { name: "question", key: "question", type: "bytes" },
+]);
+
+function createQuestion(partial: Partial<Question> = {}): Question {
+  return { hello: partial.hello ?? null, question: partial.question ?? EMPTY_BYTES };
+}
+
+export function readQuestion(r: Reader): Question {
+  let hello: Question["hello"] = null;
+  let question: Question["question"] = EMPTY_BYTES;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: {
+        const outer = r.enter();
+        hello = readHello(r);
+        r.leave(outer);
+        break;
+      }
+      case 18:
+        question = r.bytes();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { hello, question };
+}
+
+export function writeQuestion(w: Writer, m: Question): void {
+  if (m.question.length !== 0) {
+    w.bytes(18, m.question);
+  }
+  if (m.hello !== null) {
+    const before = w.length;
+    writeHello(w, m.hello);
+    w.prefix(10, before);
+  }
+}
+
+export interface Reply {
+  readonly answered: boolean;
+  readonly answer: Uint8Array;
+}
+
+export const Reply: MessageCodec<Reply> = messageCodec(readReply, writeReply, createReply, () => [
+  { name: "answered", key: "answered", type: "bool" },
+  { name: "answer", key: "answer", type: "bytes" },
+]);
+
+function createReply(partial: Partial<Reply> = {}): Reply {
+  return { answered: partial.answered ?? false, answer: partial.answer ?? EMPTY_BYTES };
+}
+
+export function readReply(r: Reader): Reply {
+  let answered: Reply["answered"] = false;
+  let answer: Reply["answer"] = EMPTY_BYTES;
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        answered = r.bool();
+        break;
+      case 18:
+        answer = r.bytes();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return { answered, answer };
+}
+
+export function writeReply(w: Writer, m: Reply): void {
+  if (m.answer.length !== 0) {
+    w.bytes(18, m.answer);
+  }
+  if (m.answered) {
+    w.bool(8, m.answered);
+  }
+}
+
+export interface DescribeRequest {}
+
+export const DescribeRequest: MessageCodec<DescribeRequest> = messageCodec(
+  readDescribeRequest,
+  writeDescribeRequest,
+  createDescribeRequest,
+  () => [],
+);
+
+function createDescribeRequest(_partial: Partial<DescribeRequest> = {}): DescribeRequest {
+  return {};
+}
+
+export function readDescribeRequest(r: Reader): DescribeRequest {
+  while (r.more()) r.skip(r.tag());
+  return {};
+}
+
+export function writeDescribeRequest(_w: Writer, _m: DescribeRequest): void {}
+
+export interface ClusterDescription {
+  readonly clusterId: bigint;
+  readonly members: readonly Member[];
+}
+
+export const ClusterDescription: MessageCodec<ClusterDescription> = messageCodec(
+  readClusterDescription,
+  writeClusterDescription,
+  createClusterDescription,
+  () => [
+    { name: "cluster_id", key: "clusterId", type: "uint64" },
+    { name: "members", key: "members", type: "message", repeated: true, message: Member },
+  ],
+);
+
+function createClusterDescription(partial: Partial<ClusterDescription> = {}): ClusterDescription {
+  return { clusterId: partial.clusterId ?? 0n, members: partial.members ?? [] };
+}
+
+export function readClusterDescription(r: Reader): ClusterDescription {
+  let clusterId: ClusterDescription["clusterId"] = 0n;
+  const members: Member[] = [];
+  while (r.more()) {
+    const tag = r.tag();
+    switch (tag) {
+      case 8:
+        clusterId = r.uint64Name();
+        break;
+      case 18: {
+        const outer = r.enter();
+        members.push(readMember(r));
+        r.leave(outer);
+        break;
+      }
+      default:
+        r.skip(tag);
+    }
+  }
+  return { clusterId, members };
+}
+
+export function writeClusterDescription(w: Writer, m: ClusterDescription): void {
+  for (let i = m.members.length - 1; i >= 0; i--) {
+    const before = w.length;
+    writeMember(w, m.members[i] as Member);
+    w.prefix(18, before);
+  }
+  if (m.clusterId !== 0n) {
+    w.name(8, m.clusterId);
+  }
+}
 
 export interface Message {
   readonly term: number;

@@ -397,6 +397,9 @@ export const Health: {
 
 export const Peer: {
   readonly Messages: Method<peerpb.Frame, peerpb.Welcome>;
+  readonly Snapshot: Method<peerpb.SnapshotPart, peerpb.SnapshotAnswer>;
+  readonly Ask: Method<peerpb.Question, peerpb.Reply>;
+  readonly Describe: Method<peerpb.DescribeRequest, peerpb.ClusterDescription>;
 } = {
   Messages: {
     path: "/peerpb.Peer/Messages",
@@ -404,6 +407,27 @@ export const Peer: {
     responseStream: true,
     request: peerpb.Frame,
     response: peerpb.Welcome,
+  },
+  Snapshot: {
+    path: "/peerpb.Peer/Snapshot",
+    requestStream: true,
+    responseStream: false,
+    request: peerpb.SnapshotPart,
+    response: peerpb.SnapshotAnswer,
+  },
+  Ask: {
+    path: "/peerpb.Peer/Ask",
+    requestStream: false,
+    responseStream: false,
+    request: peerpb.Question,
+    response: peerpb.Reply,
+  },
+  Describe: {
+    path: "/peerpb.Peer/Describe",
+    requestStream: false,
+    responseStream: false,
+    request: peerpb.DescribeRequest,
+    response: peerpb.ClusterDescription,
   },
 };
 
