@@ -1,0 +1,301 @@
+/**
+ * The longest pause of our server's event loop while it does what touches the whole store, and whether its cluster lost its leader over
+ * it. Three members, a client that writes at a steady rate meanwhile.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { GrpcConnection } from "../../../src/grpc/connection.ts";
+import { GrpcError, StatusCode } from "../../../src/grpc/status.ts";
+import type { Program } from "../../../src/harness/cluster/targets.ts";
+import {
+  CompactionRequest,
+  DefragmentRequest,
+  HashKVRequest,
+  RangeRequest,
+  SnapshotRequest,
+  WatchCreateRequest,
+  WatchRequest,
+} from "../../../src/proto/gen/etcdserverpb.ts";
+import { KV, Maintenance, Watch } from "../../../src/proto/gen/rpc.ts";
+import type { Figure } from "./figures.ts";
+import { call, connectAll, load, rawMethod } from "./load.ts";
+import { fill } from "./million.ts";
+import { fillFrom, PREFIX, PREFIX_END, putIn } from "./requests.ts";
+import { BenchCluster, type BenchMember } from "./servers.ts";
+
+export interface PausesOptions {
+  readonly ours: Program;
+  readonly keys: number;
+  /** How long each load lasts that has no end of its own. */
+  readonly durationMs: number;
+  readonly say: (text: string) => void;
+}
+
+interface Context {
+  readonly cluster: BenchCluster;
+  readonly leader: BenchMember;
+  readonly follower: BenchMember;
+  readonly options: PausesOptions;
+}
+
+interface Work {
+  readonly name: string;
+  /** Whose pause counts; default: everybody's. */
+  readonly watched?: (context: Context) => readonly BenchMember[];
+  readonly run: (context: Context) => Promise<unknown>;
+}
+
+const PAUSE_MAX_MS = 20;
+const PAGE_KEYS = 10_000;
+const WRITE_EVERY_MS = 5;
+/** More than a leader keeps for a follower that was away, so that it needs a snapshot. */
+const MISSED_PUTS = 20_000;
+const CATCH_UP_LIMIT_MS = 300_000;
+
+const WORKS: readonly Work[] = [
+  {
+    name: "puts, 1 x 100 (buffer commits)",
+    run: async ({ leader, options }) => {
+      const connections = await connectAll(leader, 1);
+      await load(connections, 100, putIn(1000), { durationMs: options.durationMs });
+      for (const connection of connections) connection.close();
+    },
+  },
+  { name: "count of the whole store", run: ({ leader }) => reads(leader, { countOnly: true }) },
+  { name: "keys of the whole store", run: ({ leader }) => reads(leader, { keysOnly: true }) },
+  { name: "whole store in one range", run: ({ leader }) => reads(leader, {}) },
+  {
+    name: "whole store sorted by value, the first 10",
+    run: ({ leader }) => reads(leader, { sortTarget: 4, sortOrder: 1, limit: 10 }),
+  },
+  { name: "whole store in pages of 10,000", run: ({ leader }) => pages(leader) },
+  { name: "whole store as a stream", run: ({ leader }) => rangeStream(leader) },
+  { name: "HashKV on every member", run: hashEverywhere },
+  { name: "watch replay of all revisions", run: ({ leader }) => replay(leader) },
+  { name: "compaction to the newest revision", run: compact },
+  {
+    name: "defragment of a follower (others)",
+    watched: ({ cluster, follower }) => cluster.members.filter((member) => member !== follower),
+    run: ({ follower }) =>
+      withConnection(follower, (connection) => call(connection, Maintenance.Defragment, DefragmentRequest.create({}))),
+  },
+  { name: "taking a snapshot (Snapshot)", run: ({ leader }) => takeSnapshot(leader) },
+  { name: "sending a snapshot to a follower", watched: ({ leader }) => [leader], run: catchUp },
+];
+
+export async function measurePauses(options: PausesOptions): Promise<readonly Figure[]> {
+  const { ours: program, keys, say } = options;
+  const cluster = await BenchCluster.start({ program, members: 3, pauses: true });
+  try {
+    const leader = await cluster.leader();
+    const follower = cluster.members.find((member) => member !== leader) as BenchMember;
+    say(`pauses: filling ${keys} keys`);
+    const before = await leaderChanges(cluster);
+    await fill(leader, keys);
+    const figures: Figure[] = [figureOf("filling, txns of 100 puts", await worstOf(cluster.members), false)];
+    for (const work of WORKS) figures.push(...(await measureWork(work, { cluster, leader, follower, options })));
+    const changes = (await leaderChanges(cluster)) - before;
+    const target = { kind: "at-most", value: 0 } as const;
+    return [...figures, { section: SECTION, name: "leader changes", unit: "", ours: changes, theirs: null, target }];
+  } finally {
+    await cluster.stop();
+  }
+}
+
+const SECTION = "Longest pause of etcd-ts's event loop, three members, worst of them";
+
+async function measureWork(work: Work, context: Context): Promise<readonly Figure[]> {
+  context.options.say(`pauses: ${work.name}`);
+  const watched = work.watched?.(context) ?? context.cluster.members;
+  await worstOf(watched);
+  const writer = new SteadyWriter(context.leader);
+  try {
+    await work.run(context);
+  } catch (error) {
+    if (!(error instanceof GrpcError) || error.code !== StatusCode.UNIMPLEMENTED) throw error;
+    context.options.say(`pauses: ${work.name}: the server does not do that`);
+    return [];
+  } finally {
+    await writer.end();
+  }
+  return [figureOf(work.name, await worstOf(watched), true)];
+}
+
+/** What a busy machine takes from the process is not its pause: judged is the time it was busy itself. */
+function figureOf(name: string, worst: Worst, judged: boolean): Figure {
+  const rest = `${worst.wallMs.toFixed(0)} by the clock, collector ${worst.collectionMs.toFixed(0)}`;
+  const target = judged ? ({ kind: "at-most", value: PAUSE_MAX_MS } as const) : null;
+  return { section: SECTION, name: `${name} (${rest})`, unit: "ms", ours: worst.busyMs, theirs: null, target };
+}
+
+interface Worst {
+  readonly wallMs: number;
+  readonly busyMs: number;
+  readonly collectionMs: number;
+}
+
+/** Since it was last asked. */
+async function worstOf(members: readonly BenchMember[]): Promise<Worst> {
+  const all = await Promise.all(members.map((member) => member.pauses()));
+  const most = (of: (pauses: Worst) => number): number => Math.max(...all.map(of));
+  return {
+    wallMs: most(({ wallMs }) => wallMs),
+    busyMs: most(({ busyMs }) => busyMs),
+    collectionMs: most(({ collectionMs }) => collectionMs),
+  };
+}
+
+async function leaderChanges(cluster: BenchCluster): Promise<number> {
+  let sum = 0;
+  for (const member of cluster.members)
+    sum += (await member.metrics())("etcd_server_leader_changes_seen_total") ?? Number.NaN;
+  return sum;
+}
+
+/** One put after the other, a pause between them, as long as something else is measured. */
+class SteadyWriter {
+  #over = false;
+  readonly #done: Promise<void>;
+
+  constructor(member: BenchMember) {
+    this.#done = this.#run(member);
+  }
+
+  async end(): Promise<void> {
+    this.#over = true;
+    await this.#done;
+  }
+
+  async #run(member: BenchMember): Promise<void> {
+    const calls = putIn(1000);
+    await withConnection(member, async (connection) => {
+      while (!this.#over) {
+        await load([connection], 1, calls, { durationMs: 60_000, callsMax: 1 });
+        await delay(WRITE_EVERY_MS);
+      }
+    });
+  }
+}
+
+async function withConnection<Result>(
+  member: BenchMember,
+  run: (connection: GrpcConnection) => Promise<Result>,
+): Promise<Result> {
+  const connection = await member.connect();
+  try {
+    return await run(connection);
+  } finally {
+    connection.close();
+  }
+}
+
+async function currentRevision(connection: GrpcConnection): Promise<number> {
+  const { header } = await call(connection, KV.Range, RangeRequest.create({ key: PREFIX }));
+  return header?.revision ?? 0;
+}
+
+async function reads(member: BenchMember, request: Partial<RangeRequest>): Promise<void> {
+  const bytes = RangeRequest.encode(RangeRequest.create({ key: PREFIX, rangeEnd: PREFIX_END, ...request }));
+  await withConnection(member, (connection) => call(connection, rawMethod(KV.Range), bytes));
+}
+
+async function pages(member: BenchMember): Promise<void> {
+  await withConnection(member, async (connection) => {
+    let key = PREFIX;
+    let revision = 0;
+    for (;;) {
+      const request = RangeRequest.create({ key, rangeEnd: PREFIX_END, limit: PAGE_KEYS, revision });
+      const { header, kvs, more } = await call(connection, KV.Range, request);
+      revision ||= header?.revision ?? 0;
+      const last = kvs.at(-1);
+      if (!more || last === undefined) return;
+      key = new Uint8Array([...last.key, 0]);
+    }
+  });
+}
+
+function rangeStream(member: BenchMember): Promise<void> {
+  const request = RangeRequest.encode(RangeRequest.create({ key: PREFIX, rangeEnd: PREFIX_END }));
+  return withConnection(
+    member,
+    (connection) =>
+      new Promise((resolve, reject) => {
+        const stream = connection.stream(
+          rawMethod(KV.RangeStream),
+          {},
+          { message: () => undefined, closed: (error) => (error === null ? resolve() : reject(error)) },
+        );
+        stream.send(request);
+        stream.end();
+      }),
+  );
+}
+
+async function hashEverywhere({ cluster }: Context): Promise<void> {
+  for (const member of cluster.members)
+    await withConnection(member, (connection) => call(connection, Maintenance.HashKV, HashKVRequest.create({})));
+}
+
+/** From the first revision to the one that is newest when it begins. */
+async function replay(member: BenchMember): Promise<void> {
+  const revision = await withConnection(member, currentRevision);
+  await withConnection(
+    member,
+    (connection) =>
+      new Promise<void>((resolve, reject) => {
+        const stream = connection.stream(
+          Watch.Watch,
+          {},
+          {
+            message: ({ events }) => {
+              if ((events.at(-1)?.kv?.modRevision ?? 0) >= revision) resolve();
+            },
+            closed: (error) => reject(error ?? new Error("the watch ended")),
+          },
+        );
+        const value = WatchCreateRequest.create({ key: PREFIX, rangeEnd: PREFIX_END, startRevision: 2 });
+        stream.send(WatchRequest.create({ requestUnion: { kind: "createRequest", value } }));
+      }),
+  );
+}
+
+async function compact({ leader, options }: Context): Promise<void> {
+  await withConnection(leader, async (connection) => {
+    // So that there is something to remove: every tenth key a second time.
+    await load([connection], 8, fillFrom(0), { durationMs: 600_000, callsMax: options.keys / 1000 });
+    const revision = await currentRevision(connection);
+    await call(connection, KV.Compact, CompactionRequest.create({ revision, physical: true }));
+  });
+}
+
+function takeSnapshot(member: BenchMember): Promise<void> {
+  return withConnection(
+    member,
+    (connection) =>
+      new Promise((resolve, reject) => {
+        const stream = connection.stream(
+          rawMethod(Maintenance.Snapshot),
+          {},
+          { message: () => undefined, closed: (error) => (error === null ? resolve() : reject(error)) },
+        );
+        stream.send(SnapshotRequest.encode(SnapshotRequest.create({})));
+        stream.end();
+      }),
+  );
+}
+
+/** The follower misses more than the leader keeps. */
+async function catchUp({ cluster, leader, follower }: Context): Promise<void> {
+  await follower.stop("SIGTERM");
+  await withConnection(leader, (connection) =>
+    load([connection], 100, putIn(1000), { durationMs: 600_000, callsMax: MISSED_PUTS }),
+  );
+  follower.start();
+  await follower.serves();
+  const untilMs = performance.now() + CATCH_UP_LIMIT_MS;
+  for (;;) {
+    const revisions = Object.values(await cluster.revisions());
+    if (revisions.every((revision) => revision !== null && revision >= (revisions[0] as number) - 100)) return;
+    if (performance.now() > untilMs) throw new Error("the follower did not catch up");
+    await delay(WRITE_EVERY_MS);
+  }
+}
