@@ -210,6 +210,21 @@ export interface WatchEventRecord {
   readonly value: string;
   readonly revision: number;
   readonly version: number;
+  /** Absent: not recorded. */
+  readonly createRevision?: number;
+  /** What the event says the key held before; null: it says nothing. Absent: that was not asked for. */
+  readonly previous?: ObservedKeyValue | null;
+  /** Counts what was sent to its watcher, a response in fragments as one: events of one number came together. Absent: not recorded. */
+  readonly response?: number;
+}
+
+/** What a watch asked for. */
+export interface WatchSelection {
+  /** The first key. */
+  readonly from: string;
+  /** The first key behind the range; null: there is none. */
+  readonly to: string | null;
+  readonly kinds: "all" | "puts" | "deletes";
 }
 
 /** The life of one watcher: opened from a revision on, and how it ended. */
@@ -222,6 +237,10 @@ export interface WatcherRecord {
   readonly what: "opened" | "progress" | "closed";
   readonly revision: number;
   readonly reason: string;
+  /** As in events; absent for what is no response. */
+  readonly response?: number;
+  /** Of `opened`; absent: every key that the history knows. */
+  readonly selects?: WatchSelection;
 }
 
 /**

@@ -1,9 +1,9 @@
 /** One watch over all keys of the history on one member: opened again behind what it has seen whenever it breaks. */
 import type { Prng } from "../base/prng.ts";
 import type { EtcdError } from "../etcd/errors.ts";
-import type { WatchEventRecord, WatcherRecord } from "../harness/model.ts";
+import type { ObservedKeyValue, WatchEventRecord, WatcherRecord } from "../harness/model.ts";
 import { WatchCreateRequest, type WatchResponse } from "../proto/gen/etcdserverpb.ts";
-import { EventType } from "../proto/gen/mvccpb.ts";
+import { type Event, EventType, type KeyValue } from "../proto/gen/mvccpb.ts";
 import { headOf } from "./answers.ts";
 import { KEY_PREFIX } from "./load.ts";
 import type { Machine, Process } from "./machine.ts";
@@ -26,6 +26,8 @@ export class Watcher {
   /** Responses on their way; above this the member is told to wait. */
   readonly #roomFor: number;
   #nextRevision = FIRST_REVISION;
+  /** Received on the open stream. */
+  #responses = 0;
   #isOpen = false;
 
   constructor(number: number, machine: Machine, world: World, twin: Twin) {
@@ -36,6 +38,10 @@ export class Watcher {
     this.#chance = world.chance(`watcher ${number}`);
     this.#roomFor = this.#chance.pick([1, 4, 1000]);
     this.#reopen();
+  }
+
+  get #asksPrevious(): boolean {
+    return this.#number % 2 === 1;
   }
 
   /** It was sent everything up to here. */
@@ -74,6 +80,7 @@ export class Watcher {
   #watch(process: Process, hub: NonNullable<Process["member"]>["watches"]): void {
     const waiting: WatchResponse[] = [];
     let readsAtUs = 0;
+    this.#responses = 0;
     const { scheduler } = this.#world;
     const stream = hub.openStream({
       send: (response) => {
@@ -94,6 +101,7 @@ export class Watcher {
         key: bytesOf(KEY_PREFIX),
         rangeEnd: bytesOf(String.fromCharCode(KEY_PREFIX.charCodeAt(0) + 1)),
         startRevision: from,
+        prevKv: this.#asksPrevious,
       }),
     );
     const askProgress = (): void => {
@@ -110,19 +118,21 @@ export class Watcher {
 
   #received(response: WatchResponse): void {
     const revision = response.header?.revision ?? 0;
+    const place = this.#responses++;
     if (response.canceled) {
       this.#world.fail("answer differs from the twin", `${this.#name()} was canceled: ${response.cancelReason}`);
     } else if (response.created) {
       this.#isOpen = true;
-      this.#record("opened", this.#nextRevision, "");
+      this.#record("opened", this.#nextRevision, "", place);
     } else if (response.events.length === 0) {
-      this.#record("progress", revision, "");
+      this.#record("progress", revision, "", place);
       this.#nextRevision = Math.max(this.#nextRevision, revision + 1);
     }
-    for (const { type, kv } of response.events) if (kv !== null) this.#event(type === EventType.DELETE, kv);
+    for (const event of response.events) if (event.kv !== null) this.#event(event, event.kv, place);
   }
 
-  #event(deletion: boolean, kv: NonNullable<WatchResponse["events"][number]["kv"]>): void {
+  #event({ type, prevKv }: Event, kv: KeyValue, response: number): void {
+    const deletion = type === EventType.DELETE;
     const key = textOf(kv.key);
     const held = this.#twin.changesAt(kv.modRevision).find((change) => change.key === key) ?? null;
     const isRight = deletion ? held?.version === 0 : isSame(kv, held);
@@ -140,6 +150,9 @@ export class Watcher {
       value: deletion ? "" : headOf(textOf(kv.value)),
       revision: kv.modRevision,
       version: kv.version,
+      createRevision: kv.createRevision,
+      response,
+      ...(this.#asksPrevious ? { previous: prevKv && observed(prevKv) } : {}),
     });
     this.#world.count("watch events");
     this.#nextRevision = Math.max(this.#nextRevision, kv.modRevision + 1);
@@ -151,13 +164,18 @@ export class Watcher {
     this.#record("closed", this.seenRevision, reason);
   }
 
-  #record(what: WatcherRecord["what"], revision: number, reason: string): void {
+  #record(what: WatcherRecord["what"], revision: number, reason: string, response?: number): void {
     const atNs = this.#world.scheduler.nowNs;
     const { name: member } = this.#machine;
-    this.records.push({ type: "watcher", watcher: this.#number, member, atNs, what, revision, reason });
+    const record: WatcherRecord = { type: "watcher", watcher: this.#number, member, atNs, what, revision, reason };
+    this.records.push(response === undefined ? record : { ...record, response });
   }
 
   #name(): string {
     return `watcher ${this.#number} on ${this.#machine.name}`;
   }
+}
+
+function observed({ value, createRevision, modRevision, version }: KeyValue): ObservedKeyValue {
+  return { value: headOf(textOf(value)), createRevision, modRevision, version };
 }

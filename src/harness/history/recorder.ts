@@ -10,6 +10,7 @@ import {
   type WatchEventRecord,
   type WatcherRecord,
 } from "../model.ts";
+import { type DeliveredEvent, EventColumns } from "./event-columns.ts";
 import { TextTable } from "./texts.ts";
 
 const CHUNK_BITS = 14;
@@ -18,7 +19,8 @@ const CHUNK_MASK: number = CHUNK_ROWS - 1;
 /** 75 bytes each: 600 MB. */
 const OPERATIONS_MAX = 8_000_000;
 const EVENTS_MAX = 8_000_000;
-const WATCHER_RECORDS_MAX = 100_000;
+/** Objects: idle watchers ask a few times a second how far they are. About 150 bytes each. */
+const WATCHER_RECORDS_MAX = 1_000_000;
 /** Objects, unlike operations: leases are asked for some thousand times a second at most. About 150 bytes each. */
 const LEASE_RECORDS_MAX = 1_000_000;
 
@@ -48,15 +50,7 @@ class OperationChunk {
   readonly outcome: Uint8Array = new Uint8Array(CHUNK_ROWS);
 }
 
-class EventChunk {
-  readonly atNs: Float64Array = new Float64Array(CHUNK_ROWS);
-  readonly revision: Float64Array = new Float64Array(CHUNK_ROWS);
-  readonly version: Float64Array = new Float64Array(CHUNK_ROWS);
-  readonly key: Int32Array = new Int32Array(CHUNK_ROWS);
-  readonly value: Int32Array = new Int32Array(CHUNK_ROWS);
-  readonly watcher: Uint16Array = new Uint16Array(CHUNK_ROWS);
-  readonly deletion: Uint8Array = new Uint8Array(CHUNK_ROWS);
-}
+export type WatcherDetail = Pick<WatcherRecord, "response" | "selects">;
 
 /** Who takes part, so that a row needs only numbers. */
 export interface RecorderNames {
@@ -78,7 +72,7 @@ export interface RecorderNames {
 export class Recorder {
   readonly #names: RecorderNames;
   readonly #operations: OperationChunk[] = [];
-  readonly #events: EventChunk[] = [];
+  readonly #events: EventColumns[] = [];
   readonly #watcherRecords: WatcherRecord[] = [];
   readonly #leaseRecords: LeaseRecord[] = [];
   readonly #reasons = new TextTable(1 << 16);
@@ -166,39 +160,33 @@ export class Recorder {
     this.#chunk(id).reason[row] = this.#reasons.code(reason);
   }
 
-  event(
-    watcher: number,
-    atNs: number,
-    kind: WatchEventRecord["kind"],
-    key: number,
-    value: number,
-    revision: number,
-    version: number,
-  ): void {
+  /** `value` and `previous.value` are codes. */
+  event(watcher: number, atNs: number, event: DeliveredEvent): void {
     if (this.#eventCount >= EVENTS_MAX) {
       this.#eventsLost++;
       return;
     }
     const row = this.#eventCount & CHUNK_MASK;
-    if (row === 0) this.#events.push(new EventChunk());
-    const chunk = this.#events[this.#eventCount >>> CHUNK_BITS] as EventChunk;
+    if (row === 0) this.#events.push(new EventColumns(CHUNK_ROWS));
+    const columns = this.#events[this.#eventCount >>> CHUNK_BITS] as EventColumns;
     this.#eventCount++;
-    chunk.watcher[row] = watcher;
-    chunk.atNs[row] = atNs;
-    chunk.deletion[row] = kind === "delete" ? 1 : 0;
-    chunk.key[row] = key;
-    chunk.value[row] = value;
-    chunk.revision[row] = revision;
-    chunk.version[row] = version;
+    columns.write(row, watcher, atNs, event);
   }
 
-  watcher(watcher: number, atNs: number, what: WatcherRecord["what"], revision: number, reason: string): void {
+  watcher(
+    watcher: number,
+    atNs: number,
+    what: WatcherRecord["what"],
+    revision: number,
+    reason: string,
+    detail: WatcherDetail = {},
+  ): void {
     if (this.#watcherRecords.length >= WATCHER_RECORDS_MAX) {
       this.#eventsLost++;
       return;
     }
     const member = this.#memberOf(this.#names.watchers, watcher);
-    this.#watcherRecords.push({ type: "watcher", watcher, member, atNs, what, revision, reason });
+    this.#watcherRecords.push({ type: "watcher", watcher, member, atNs, what, revision, reason, ...detail });
   }
 
   /** A request about a lease is over. False: there was no room for it. */
@@ -322,24 +310,24 @@ export class Recorder {
   }
 
   #eventTime(event: number): number {
-    return (this.#events[event >>> CHUNK_BITS] as EventChunk).atNs[event & CHUNK_MASK] as number;
+    return (this.#events[event >>> CHUNK_BITS] as EventColumns).atNs[event & CHUNK_MASK] as number;
   }
 
   #eventRecord(event: number): WatchEventRecord {
-    const chunk = this.#events[event >>> CHUNK_BITS] as EventChunk;
+    const columns = this.#events[event >>> CHUNK_BITS] as EventColumns;
     const row = event & CHUNK_MASK;
-    const watcher = chunk.watcher[row] as number;
-    const deletion = chunk.deletion[row] === 1;
+    const watcher = columns.watcher[row] as number;
+    const { key, value, previous, ...numbers } = columns.read(row);
+    const then = previous == null ? previous : { ...previous, value: this.#valueText(previous.value) };
     return {
       type: "event",
       watcher,
       member: this.#memberOf(this.#names.watchers, watcher),
-      atNs: chunk.atNs[row] as number,
-      kind: deletion ? "delete" : "put",
-      key: this.#keyText(chunk.key[row] as number),
-      value: deletion ? "" : this.#valueText(chunk.value[row] as number),
-      revision: chunk.revision[row] as number,
-      version: chunk.version[row] as number,
+      atNs: columns.atNs[row] as number,
+      ...numbers,
+      key: this.#keyText(key),
+      value: numbers.kind === "delete" ? "" : this.#valueText(value),
+      ...(then === undefined ? {} : { previous: then }),
     };
   }
 }

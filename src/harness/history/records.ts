@@ -9,6 +9,7 @@ import type {
   Outcome,
   WatchEventRecord,
   WatcherRecord,
+  WatchSelection,
 } from "../model.ts";
 
 /** A line is JSON but not a record: which field, and what it should be. Written by hand: these run once a record, in millions. */
@@ -137,7 +138,14 @@ function readEvent(fields: Fields): WatchEventRecord {
     value: text(fields, "value"),
     revision: integer(fields, "revision"),
     version: integer(fields, "version"),
+    ...(fields["createRevision"] === undefined ? {} : { createRevision: integer(fields, "createRevision") }),
+    ...(fields["previous"] === undefined ? {} : { previous: readPrevious(fields["previous"]) }),
+    ...(fields["response"] === undefined ? {} : { response: ordinal(fields, "response") }),
   };
+}
+
+function readPrevious(input: unknown): ObservedKeyValue | null {
+  return input === null ? null : readKeyValue(object(input, "previous"));
 }
 
 function readWatcher(fields: Fields): WatcherRecord {
@@ -152,7 +160,16 @@ function readWatcher(fields: Fields): WatcherRecord {
     what,
     revision: integer(fields, "revision"),
     reason: text(fields, "reason"),
+    ...(fields["response"] === undefined ? {} : { response: ordinal(fields, "response") }),
+    ...(fields["selects"] === undefined ? {} : { selects: readSelection(object(fields["selects"], "selects")) }),
   };
+}
+
+function readSelection(fields: Fields): WatchSelection {
+  const kinds = fields["kinds"];
+  if (kinds !== "all" && kinds !== "puts" && kinds !== "deletes")
+    throw wrong(fields, "kinds", '"all", "puts" or "deletes"');
+  return { from: text(fields, "from"), to: fields["to"] === null ? null : text(fields, "to"), kinds };
 }
 
 function readLease(fields: Fields): LeaseRecord {

@@ -293,6 +293,9 @@ export class LoadDriver {
           workload: this.#workload,
           recorder: this.recorder,
           fromRevision: this.#initialRevision + 1,
+          // On each member every second watches half the keys only, and over all members every second asks for what was before.
+          range: Math.floor(watcher / members.length) % 2 === 0 ? "all" : "half",
+          prevKv: watcher % 2 === 1,
         }),
       );
     }

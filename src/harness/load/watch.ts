@@ -2,9 +2,11 @@ import type { Clock, Timer } from "../../env/clock.ts";
 import type { ClientStream, GrpcConnection } from "../../grpc/connection.ts";
 import type { GrpcError } from "../../grpc/status.ts";
 import { WatchCreateRequest, WatchRequest, type WatchResponse } from "../../proto/gen/etcdserverpb.ts";
-import { EventType } from "../../proto/gen/mvccpb.ts";
+import { type Event, EventType, type KeyValue } from "../../proto/gen/mvccpb.ts";
 import { Watch } from "../../proto/gen/rpc.ts";
+import type { DeliveredEvent } from "../history/event-columns.ts";
 import type { Recorder } from "../history/recorder.ts";
+import type { WatchSelection } from "../model.ts";
 import type { Keys } from "./keys.ts";
 import type { KvWorkload } from "./kv.ts";
 import { Link, type LinkOptions } from "./link.ts";
@@ -12,6 +14,9 @@ import { reasonOf } from "./outcomes.ts";
 
 /** A watch that ends while its connection lives is asked for again after this. */
 const REOPEN_MS = 100;
+/** A watcher that was sent nothing for so long asks how far it is. */
+const PROGRESS_AFTER_MS = 250;
+const decoder = new TextDecoder();
 
 export interface WatcherOptions {
   readonly watcher: number;
@@ -23,17 +28,25 @@ export interface WatcherOptions {
   readonly recorder: Recorder;
   /** The first revision it wants to see. */
   readonly fromRevision: number;
+  /** All keys of the run, or only the second half of them. */
+  readonly range: "all" | "half";
+  /** Asks for what each key held before. */
+  readonly prevKv: boolean;
 }
 
 /**
- * The workload of watching: one watch over all keys on one member, on a connection of its own. After a break it goes on behind
- * the last revision it has seen: a member sends all changes of a revision in one message, so what has arrived is whole.
+ * The workload of watching: one watch on one member, on a connection of its own. After a break it goes on behind the last revision
+ * it has seen: a member sends all changes of a revision in one message, so what has arrived is whole. While nothing arrives it
+ * asks for progress: so that also the answers to that are judged, and a watcher of idle keys is known to be there.
  */
 export class Watcher {
   readonly #options: WatcherOptions;
   readonly #link: Link;
   #stream: ClientStream<WatchRequest> | null = null;
   #reopen: Timer | null = null;
+  #silence: Timer | null = null;
+  /** Responses of the open stream so far: what the history calls `response`. */
+  #responses = 0;
   #nextRevision: number;
   #open = false;
   #closed = false;
@@ -57,12 +70,13 @@ export class Watcher {
   close(): void {
     this.#closed = true;
     this.#reopen?.cancel();
+    this.#silence?.cancel();
     this.#ended("the run is over");
     this.#link.close();
   }
 
   #watch(connection: GrpcConnection): void {
-    const { keys } = this.#options;
+    const { prevKv } = this.#options;
     const stream = connection.stream(
       Watch.Watch,
       {},
@@ -74,12 +88,25 @@ export class Watcher {
       },
     );
     this.#stream = stream;
-    const value = WatchCreateRequest.create({
-      key: keys.prefixBytes,
-      rangeEnd: keys.rangeEnd(),
-      startRevision: this.#nextRevision,
-    });
+    this.#responses = 0;
+    const value = WatchCreateRequest.create({ ...this.#range(), startRevision: this.#nextRevision, prevKv });
     stream.send(WatchRequest.create({ requestUnion: { kind: "createRequest", value } }));
+    this.#askInSilence(stream, 0);
+  }
+
+  #range(): { readonly key: Uint8Array; readonly rangeEnd: Uint8Array } {
+    const { keys, range } = this.#options;
+    return { key: range === "all" ? keys.prefixBytes : keys.bytes(keys.count >> 1), rangeEnd: keys.rangeEnd() };
+  }
+
+  #askInSilence(stream: ClientStream<WatchRequest>, before: number): void {
+    this.#silence?.cancel();
+    this.#silence = this.#options.clock.after(PROGRESS_AFTER_MS, () => {
+      if (this.#stream !== stream) return;
+      if (this.#open && this.#responses === before)
+        stream.send(WatchRequest.create({ requestUnion: { kind: "progressRequest", value: {} } }));
+      this.#askInSilence(stream, this.#responses);
+    });
   }
 
   #received(stream: ClientStream<WatchRequest>, response: WatchResponse): void {
@@ -87,32 +114,48 @@ export class Watcher {
     const { recorder, watcher, nowNs } = this.#options;
     const atNs = nowNs();
     const revision = response.header?.revision ?? 0;
+    const place = { response: this.#responses++ };
     if (response.created && !response.canceled) {
       this.#open = true;
-      recorder.watcher(watcher, atNs, "opened", this.#nextRevision, "");
+      recorder.watcher(watcher, atNs, "opened", this.#nextRevision, "", { ...place, selects: this.#selects() });
     }
-    for (const event of response.events) {
-      const { kv } = event;
-      if (kv === null) continue;
-      this.#event(atNs, event.type === EventType.DELETE, kv);
-    }
+    for (const event of response.events) if (event.kv !== null) this.#event(atNs, event, event.kv, place.response);
     if (response.canceled) {
       // What is compacted cannot be seen any more: the gap shows in the history, because the next watch opens behind it.
       this.#nextRevision = Math.max(this.#nextRevision, response.compactRevision);
       this.#broken(`canceled: ${response.cancelReason}`);
       stream.cancel();
     } else if (!response.created && response.events.length === 0) {
-      recorder.watcher(watcher, atNs, "progress", revision, "");
+      recorder.watcher(watcher, atNs, "progress", revision, "", place);
       this.#nextRevision = Math.max(this.#nextRevision, revision + 1);
     }
   }
 
-  #event(atNs: number, deletion: boolean, kv: NonNullable<WatchResponse["events"][number]["kv"]>): void {
+  #event(atNs: number, { type, prevKv }: Event, kv: KeyValue, response: number): void {
     const { recorder, watcher, workload } = this.#options;
-    const key = workload.keyCode(kv.key);
-    const value = deletion ? 0 : workload.valueCode(kv.value);
-    recorder.event(watcher, atNs, deletion ? "delete" : "put", key, value, kv.modRevision, kv.version);
+    const deletion = type === EventType.DELETE;
+    const event = {
+      kind: deletion ? "delete" : "put",
+      key: workload.keyCode(kv.key),
+      value: deletion ? 0 : workload.valueCode(kv.value),
+      revision: kv.modRevision,
+      version: kv.version,
+      createRevision: kv.createRevision,
+      response,
+    } as const;
+    const { prevKv: asked } = this.#options;
+    recorder.event(watcher, atNs, asked ? { ...event, previous: prevKv && this.#previous(prevKv) } : event);
     this.#nextRevision = Math.max(this.#nextRevision, kv.modRevision + 1);
+  }
+
+  #previous({ value, createRevision, modRevision, version }: KeyValue): NonNullable<DeliveredEvent["previous"]> {
+    return { value: this.#options.workload.valueCode(value), createRevision, modRevision, version };
+  }
+
+  #selects(): WatchSelection {
+    const { key, rangeEnd } = this.#range();
+    const isOpen = rangeEnd.length === 1 && rangeEnd[0] === 0;
+    return { from: decoder.decode(key), to: isOpen ? null : decoder.decode(rangeEnd), kinds: "all" };
   }
 
   /** The stream is over; the link dials again by itself if the connection is gone, too. */

@@ -5,6 +5,7 @@ import type {
   Outcome,
   WatchEventRecord,
   WatcherRecord,
+  WatchSelection,
 } from "../../../src/harness/model.ts";
 
 /** Where and when a hand-made operation happened; times in milliseconds. */
@@ -45,26 +46,40 @@ export class HistoryBuilder {
     return this.#add(request, where, fate, (revision) => ({ kind: "ok", response: { kind: "get", revision, kv } }));
   }
 
-  opened(watcher: number, revision: number, atMs: number): this {
-    return this.#watcher(watcher, "opened", revision, atMs);
+  opened(watcher: number, revision: number, atMs: number, selects?: WatchSelection): this {
+    return this.#watcher(watcher, "opened", revision, atMs, selects === undefined ? {} : { selects });
   }
 
-  progress(watcher: number, revision: number, atMs: number): this {
-    return this.#watcher(watcher, "progress", revision, atMs);
+  progress(watcher: number, revision: number, atMs: number, response?: number): this {
+    return this.#watcher(watcher, "progress", revision, atMs, response === undefined ? {} : { response });
   }
 
   /** `value` null: a delete. */
-  event(watcher: number, key: string, value: string | null, revision: number, version: number, atMs: number): this {
+  event(
+    watcher: number,
+    key: string,
+    value: string | null,
+    revision: number,
+    version: number,
+    atMs: number,
+    detail: Pick<WatchEventRecord, "createRevision" | "previous" | "response"> = {},
+  ): this {
     const kind = value === null ? "delete" : "put";
     const member = `n${watcher}`;
     const event = { type: "event" as const, watcher, member, atNs: atMs * MS, kind, key, value: value ?? "" } as const;
-    this.watchEvents.push({ ...event, revision, version });
+    this.watchEvents.push({ ...event, revision, version, ...detail });
     return this;
   }
 
-  #watcher(watcher: number, what: WatcherRecord["what"], revision: number, atMs: number): this {
+  #watcher(
+    watcher: number,
+    what: WatcherRecord["what"],
+    revision: number,
+    atMs: number,
+    detail: Pick<WatcherRecord, "response" | "selects">,
+  ): this {
     const member = `n${watcher}`;
-    this.watchers.push({ type: "watcher", watcher, member, atNs: atMs * MS, what, revision, reason: "" });
+    this.watchers.push({ type: "watcher", watcher, member, atNs: atMs * MS, what, revision, reason: "", ...detail });
     return this;
   }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { openHistory } from "../../../src/harness/history/reader.ts";
-import { Recorder } from "../../../src/harness/history/recorder.ts";
+import { Recorder, type WatcherDetail } from "../../../src/harness/history/recorder.ts";
 import { TextTable } from "../../../src/harness/history/texts.ts";
 import { writeHistory } from "../../../src/harness/history/writer.ts";
 import {
@@ -70,6 +70,9 @@ const step = fc.oneof(
     value: name,
     revision: ordinal,
     version: ordinal,
+    createRevision: ordinal,
+    response: ordinal,
+    previous: fc.option(fc.option(kv), { nil: undefined }),
   }),
   fc.record({
     type: fc.constant("watcher" as const),
@@ -78,6 +81,20 @@ const step = fc.oneof(
     what: fc.constantFrom("opened" as const, "progress" as const, "closed" as const),
     revision: ordinal,
     reason: fc.string(),
+    detail: fc.record(
+      {
+        response: ordinal,
+        selects: fc.record(
+          {
+            from: fc.string(),
+            to: fc.option(fc.string()),
+            kinds: fc.constantFrom("all" as const, "puts" as const, "deletes" as const),
+          },
+          { noNullPrototype: true },
+        ),
+      },
+      { requiredKeys: [], noNullPrototype: true },
+    ),
   }),
 );
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
@@ -92,27 +109,21 @@ function play(steps: readonly Step[], recorder: Recorder): HistoryRecord[] {
     // Never two things at one instant: which comes first is then no question.
     now += one.gap + 1;
     if (one.type === "event") {
-      recorder.event(one.watcher, now, one.kind, code(one.key), code(one.value), one.revision, one.version);
+      const { type, gap: _, watcher, previous, ...numbers } = one;
+      const coded = previous == null ? previous : { ...previous, value: code(previous.value) };
+      const event = { ...numbers, key: code(one.key), value: code(one.value) };
+      recorder.event(watcher, now, coded === undefined ? event : { ...event, previous: coded });
+      const shown = previous == null ? previous : { ...previous, value: String(previous.value) };
       const value = one.kind === "delete" ? "" : String(one.value);
-      const { watcher, kind, revision, version } = one;
-      const member = NAMES.members[watcher] as string;
-      const record = {
-        type: "event",
-        watcher,
-        member,
-        atNs: now,
-        kind,
-        key: keyText(one.key),
-        value,
-        revision,
-        version,
-      };
-      expected.push({ atNs: now, record: record as HistoryRecord });
+      const where = { watcher, member: NAMES.members[watcher] as string, atNs: now };
+      const record = { ...numbers, type, ...where, key: keyText(one.key), value };
+      expected.push({ atNs: now, record: shown === undefined ? record : { ...record, previous: shown } });
     } else if (one.type === "watcher") {
-      recorder.watcher(one.watcher, now, one.what, one.revision, one.reason);
-      const { watcher, what, revision, reason } = one;
-      const member = NAMES.members[watcher] as string;
-      expected.push({ atNs: now, record: { type: "watcher", watcher, member, atNs: now, what, revision, reason } });
+      const { type, gap: _, watcher, what, revision, reason, detail } = one;
+      recorder.watcher(watcher, now, what, revision, reason, detail as WatcherDetail);
+      const where = { watcher, member: NAMES.members[watcher] as string, atNs: now };
+      const record = { type, ...where, what, revision, reason, ...(detail as WatcherDetail) };
+      expected.push({ atNs: now, record });
     } else expected.push({ atNs: now, record: playOperation(one, recorder, now, code(one.key), keyText(one.key)) });
   }
   return expected.sort((a, b) => a.atNs - b.atNs).map(({ record }) => record);
