@@ -32,8 +32,8 @@ import { Member } from "./member.ts";
 import type { ClusterMember, Identity } from "./model.ts";
 import { PeerTransport } from "./peer/transport.ts";
 import { Requests } from "./requests.ts";
-import { WalError } from "./wal/segment.ts";
 import { openStorage, type Storage } from "./storage.ts";
+import { WalError } from "./wal/segment.ts";
 import { takeStartNumber } from "./wal/start-number.ts";
 
 const EXIT_USAGE = 64;

@@ -5,6 +5,7 @@
 import { assert } from "../base/assert.ts";
 import type { LogIndex } from "../base/ids.ts";
 import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
+import type { MemberDecisions } from "./member-decisions.ts";
 
 /** Null: read now. */
 export type ReadTurn = (refusal: EtcdError | null) => void;
@@ -23,6 +24,7 @@ const WAITING_MAX = 50_000;
 
 export class Reads {
   readonly #timeoutMs: number;
+  readonly #decisions: MemberDecisions;
   /** In order of deadline, as everywhere here. */
   #gathering: Waiting[] = [];
   #round: { readonly id: number; reads: readonly Waiting[] } | null = null;
@@ -32,8 +34,9 @@ export class Reads {
   /** A round was dropped: the next begins with the next tick, not in a circle. */
   #resting = false;
 
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, decisions: MemberDecisions) {
     this.#timeoutMs = timeoutMs;
+    this.#decisions = decisions;
   }
 
   get size(): number {
@@ -70,7 +73,7 @@ export class Reads {
 
   /** Runs the reads whose index is applied. */
   applied(index: LogIndex): void {
-    while (this.#confirmed.length > 0 && (this.#confirmed[0] as Confirmed).index <= index)
+    while (this.#confirmed.length > 0 && this.#decisions.mayRead((this.#confirmed[0] as Confirmed).index, index))
       this.#answer((this.#confirmed.shift() as Confirmed).reads, null);
   }
 

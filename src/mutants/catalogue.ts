@@ -2,10 +2,12 @@
  * Servers broken on purpose, each by one wrong answer to one question of safety: the simulator must catch every one. None is
  * ever part of the healthy program: a mutant wraps what a member is handed at its start.
  */
+import { NO_MEMBER } from "../base/ids.ts";
 import type { Disk, DiskFile } from "../env/disk.ts";
 import type { MemberOptions } from "../etcd/member.ts";
 import { CORRECT, type RaftDecisions } from "../etcd/raft/decisions.ts";
 import type { Requests } from "../etcd/requests.ts";
+import { type MemberStorage, storageWith } from "../etcd/storage.ts";
 
 type ClientRequests = Pick<Requests, "range" | "put" | "deleteRange" | "txn">;
 
@@ -27,15 +29,12 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "lose-last-record",
     sin: "loses the last entry of its log at a restart",
-    member: (options) => ({ ...options, entries: options.entries.slice(0, -1) }),
+    member: (options) => stored(options, { entries: options.storage.entries.slice(0, -1) }),
   },
   {
     name: "forget-vote",
     sin: "forgets at a restart for whom it voted",
-    member: (options) => ({
-      ...options,
-      hardState: { ...options.hardState, vote: 0n as typeof options.identity.member },
-    }),
+    member: (options) => stored(options, { hardState: { ...options.storage.hardState, vote: NO_MEMBER } }),
   },
   {
     name: "read-locally",
@@ -59,6 +58,10 @@ export function mutantOf(name: string): Mutant | null {
 
 function decided(name: string, sin: string, decisions: Partial<RaftDecisions>): Mutant {
   return { name, sin, member: (options) => ({ ...options, decisions: { ...CORRECT, ...decisions } }) };
+}
+
+function stored(options: MemberOptions, changes: Partial<MemberStorage>): MemberOptions {
+  return { ...options, storage: storageWith(options.storage, changes) };
 }
 
 function unsynced(file: DiskFile): DiskFile {

@@ -6,12 +6,14 @@ import type { ClusterId, MemberId } from "../base/ids.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Trace } from "../env/trace.ts";
 import type { TransportHandler } from "../env/transport.ts";
+import { openMemoryBackend } from "../etcd/backend/memory.ts";
+import { foundingOf } from "../etcd/cluster/founding.ts";
 import { foundingMember } from "../etcd/cluster/members.ts";
-import { Member, type MemberLog, type MemberOptions } from "../etcd/member.ts";
+import { Member, type MemberOptions } from "../etcd/member.ts";
 import type { Identity, Message } from "../etcd/model.ts";
 import { Requests } from "../etcd/requests.ts";
+import { type MemberStorage, openStorage, storageWith } from "../etcd/storage.ts";
 import { takeStartNumber } from "../etcd/wal/start-number.ts";
-import { openWal } from "../etcd/wal/wal.ts";
 import { MachineClock } from "./clock.ts";
 import { isDiskError, MachineDisk } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
@@ -192,16 +194,28 @@ export class Machine implements NetworkPort {
     const identity: Identity = { cluster: CLUSTER, member: memberId(this.number) };
     const real = this.disk.forProcess(run);
     const disk = breakage.disk?.(real) ?? real;
-    const opened = await openWal({ disk, identity, segmentMaxBytes: world.scenario.disk.segmentMaxBytes });
+    const clock = this.clock.forProcess(run);
+    const founders = Array.from({ length: world.scenario.members }, (_, i) =>
+      foundingMember(memberId(i), [`http://${machineName(i)}:2380`]),
+    );
+    const opened = await openStorage({
+      disk,
+      identity,
+      founding: foundingOf(founders),
+      clock,
+      openBackend: (name) => openMemoryBackend(disk, name),
+      failed: (error) => process.member?.fail(error),
+      segmentMaxBytes: world.scenario.disk.segmentMaxBytes,
+    });
     const startNumber = await takeStartNumber(disk, this.clock.wallMs());
     if (opened.repaired !== null) {
       world.count("torn ends repaired");
       world.tell(this.name, () => `repairs the torn end of its log: ${opened.repaired?.droppedBytes} bytes`);
     }
     if (opened.existed) world.count("restarts");
-    const healthy = this.#options(process, identity, opened.wal, { ...opened, startNumber });
+    const healthy = this.#options(process, { identity, founders, clock, startNumber, storage: this.#storage(opened) });
     const options = breakage.member?.(healthy) ?? healthy;
-    ledger.restarted(this.number, { base: null, ...options });
+    ledger.restarted(this.number, options.storage);
     const member = new Member(options);
     const requests = new Requests(member, null);
     process.member = member;
@@ -212,28 +226,18 @@ export class Machine implements NetworkPort {
 
   #options(
     process: Process,
-    identity: Identity,
-    log: MemberLog,
-    opened: Pick<MemberOptions, "hardState" | "entries" | "startNumber">,
+    own: Pick<MemberOptions, "identity" | "founders" | "clock" | "startNumber" | "storage">,
   ): MemberOptions {
     const { world } = this.#parts;
     const { scenario, scheduler } = world;
     const run = (action: () => void): void => this.run(process, action);
     return {
-      identity,
+      ...own,
       name: this.name,
       clientUrls: [`http://${this.name}:2379`],
-      founders: Array.from({ length: scenario.members }, (_, i) =>
-        foundingMember(memberId(i), [`http://${machineName(i)}:2380`]),
-      ),
       heartbeatMs: scenario.heartbeatMs,
       electionMs: scenario.electionMs,
       requestMaxBytes: REQUEST_MAX_BYTES,
-      startNumber: opened.startNumber,
-      hardState: opened.hardState,
-      entries: opened.entries,
-      log: this.#log(log),
-      clock: this.clock.forProcess(run),
       transport: {
         send: (to, messages) => {
           if (process.alive) this.#parts.network().send(this.number, machineOf(to), messages);
@@ -261,19 +265,18 @@ export class Machine implements NetworkPort {
     };
   }
 
-  /** The member's own log, its books kept. */
-  #log(log: MemberLog): MemberLog {
+  /** The member's own storage, its books kept. */
+  #storage(storage: MemberStorage): MemberStorage {
     const { ledger, world } = this.#parts;
-    return {
+    return storageWith(storage, {
       append: (batch, done) => {
         ledger.handedOver(this.number, { snapshot: null, ...batch });
-        log.append(batch, (error) => {
+        storage.append(batch, (error) => {
           if (error === null) ledger.synced(this.number);
           world.attempt(this.name, () => this.#changes(() => done(error)));
         });
       },
-      close: () => log.close(),
-    };
+    });
   }
 
   #trace(): Trace {

@@ -23,7 +23,7 @@ import { Watcher } from "./watcher.ts";
 import { memberId, type Story, World } from "./world.ts";
 
 /** Founders' logs begin behind this entry. */
-const FOUNDING_INDEX = 0 as LogIndex;
+const FOUNDING_INDEX = 1 as LogIndex;
 /** How long the last answers, the last followers and the last watchers may take once the load has ended. */
 const SETTLE_MS = 10_000;
 /** The load ends so long before the end. */
@@ -53,7 +53,7 @@ class Simulation {
     const founders = Array.from({ length: scenario.members }, (_, number) => memberId(number));
     const founding: LogBase = {
       index: FOUNDING_INDEX,
-      term: 0 as Term,
+      term: 1 as Term,
       configuration: { voters: founders, learners: [] },
     };
     this.#ledger = new Ledger(world, this.#twin, founding, scenario.members);

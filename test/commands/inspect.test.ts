@@ -162,6 +162,7 @@ function open(folder: string): Promise<Storage> {
   return openStorage({
     disk: nodeDisk(join(folder, "member")),
     identity: IDENTITY,
+    founding: null,
     clock: nodeClock,
     openBackend: (name) => openLmdbBackend(join(folder, "member", name)),
     failed: (error) => assert.fail(error),

@@ -3,16 +3,17 @@
  * hold or fail. The members themselves are the real ones.
  */
 import assert from "node:assert/strict";
-import type { ClusterId, LogIndex, MemberId, Term } from "../../src/base/ids.ts";
-import { NO_MEMBER } from "../../src/base/ids.ts";
+import type { ClusterId, MemberId } from "../../src/base/ids.ts";
 import { Prng } from "../../src/base/prng.ts";
 import type { Clock, Timer } from "../../src/env/clock.ts";
 import { SILENT } from "../../src/env/trace.ts";
 import type { Transport, TransportHandler } from "../../src/env/transport.ts";
+import { foundingOf } from "../../src/etcd/cluster/founding.ts";
 import { foundingMember } from "../../src/etcd/cluster/members.ts";
-import { Member, type MemberLog } from "../../src/etcd/member.ts";
-import type { Entry, HardState, Message } from "../../src/etcd/model.ts";
+import { Member } from "../../src/etcd/member.ts";
+import type { ClusterMember, Message } from "../../src/etcd/model.ts";
 import { Requests } from "../../src/etcd/requests.ts";
+import { ManualStorage } from "./manual-storage.ts";
 
 export const HEARTBEAT_MS = 100;
 export const ELECTION_MS = 1000;
@@ -60,62 +61,11 @@ export class ManualClock implements Clock {
   }
 }
 
-type Done = (error: Error | null) => void;
-
-/** What a disk keeps of a log, and the syncs under way. */
-export class ManualLog implements MemberLog {
-  hardState: HardState = { term: 0 as Term, vote: NO_MEMBER, commit: 0 as LogIndex };
-  entries: Entry[] = [];
-  /** Syncs return when the test releases them. */
-  held = false;
-  error: Error | null = null;
-  closed = false;
-  readonly #soon: (action: () => void) => void;
-  #waiting: { readonly write: () => void; readonly done: Done }[] = [];
-
-  constructor(soon: (action: () => void) => void) {
-    this.#soon = soon;
-  }
-
-  append(batch: { readonly hardState: HardState | null; readonly entries: readonly Entry[] }, done: Done): void {
-    assert.ok(!this.closed, "nothing is appended to a closed log");
-    const write = (): void => {
-      if (batch.hardState !== null) this.hardState = batch.hardState;
-      const first = batch.entries[0];
-      if (first !== undefined) this.entries = [...this.entries.slice(0, first.index - 1), ...batch.entries];
-    };
-    this.#waiting.push({ write, done });
-    this.#soon(() => {
-      if (!this.held) this.release();
-    });
-  }
-
-  release(): void {
-    this.held = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { write, done } of waiting) {
-      if (this.error === null) write();
-      done(this.error);
-    }
-  }
-
-  /** Power is cut: what was not synced is gone, and nobody hears of it. */
-  crash(): void {
-    this.#waiting = [];
-  }
-
-  async close(): Promise<void> {
-    this.release();
-    this.closed = true;
-  }
-}
-
 export interface TestNode {
   readonly id: MemberId;
   member: Member;
   requests: Requests;
-  log: ManualLog;
+  log: ManualStorage;
   failure: Error | null;
   handler: TransportHandler<Message> | null;
 }
@@ -134,7 +84,7 @@ export class MemberCluster {
   constructor(size: number, options: { readonly quotaBytes?: number } = {}) {
     this.#ids = Array.from({ length: size }, (_, i) => BigInt(i + 1) as MemberId);
     this.#quotaBytes = options.quotaBytes ?? null;
-    for (const id of this.#ids) this.nodes.push(this.#boot(id, this.#emptyLog()));
+    for (const id of this.#ids) this.nodes.push(this.#boot(id, null));
   }
 
   node(index: number): TestNode {
@@ -201,10 +151,7 @@ export class MemberCluster {
     node.log.crash();
     node.log.closed = true;
     void node.member.stop().catch(() => {});
-    const log = this.#emptyLog();
-    log.hardState = node.log.hardState;
-    log.entries = node.log.entries;
-    Object.assign(node, this.#boot(node.id, log));
+    Object.assign(node, this.#boot(node.id, node.log));
   }
 
   async stop(): Promise<void> {
@@ -213,11 +160,13 @@ export class MemberCluster {
     await stopping;
   }
 
-  #emptyLog(): ManualLog {
-    return new ManualLog((action) => this.#soon.push(action));
+  get #founders(): readonly ClusterMember[] {
+    return this.#ids.map((founder) => foundingMember(founder, [`http://n${founder}:2380`]));
   }
 
-  #boot(id: MemberId, log: ManualLog): TestNode {
+  #boot(id: MemberId, before: ManualStorage | null): TestNode {
+    const soon = (action: () => void): unknown => this.#soon.push(action);
+    const log = new ManualStorage(this.clock, soon, foundingOf(this.#founders), before);
     const node = { id, log, failure: null as Error | null, handler: null } as unknown as TestNode;
     this.#lives++;
     this.clock.nowMs += 1;
@@ -225,14 +174,12 @@ export class MemberCluster {
       identity: { cluster: 0xc1n as ClusterId, member: id },
       name: `n${id}`,
       clientUrls: [`http://n${id}:2379`],
-      founders: this.#ids.map((founder) => foundingMember(founder, [`http://n${founder}:2380`])),
+      founders: this.#founders,
       heartbeatMs: HEARTBEAT_MS,
       electionMs: ELECTION_MS,
       requestMaxBytes: 1.5 * 1024 ** 2,
       startNumber: 1_700_000_000_000_000 + this.#lives * 1_000_000,
-      hardState: log.hardState,
-      entries: log.entries,
-      log,
+      storage: log,
       clock: this.clock,
       transport: this.#transport(id, node),
       trace: SILENT,

@@ -296,6 +296,7 @@ function open(disk: MemoryDisk, failed: (error: Error) => void = (error) => asse
   return openStorage({
     disk,
     identity: IDENTITY,
+    founding: null,
     clock: NO_CLOCK,
     openBackend: (name) => openMemoryBackend(disk, name),
     failed,

@@ -46,7 +46,8 @@ export class Replay {
   #takeSnapshot(snapshot: SnapshotRecord): void {
     const { index } = snapshot.base;
     this.#snapshot = snapshot;
-    if (snapshot.kind === "received") {
+    // In an empty log: what the cluster was founded with.
+    if (snapshot.kind === "received" || this.#lastIndex === 0) {
       this.#entries = [];
       this.#base = index;
       this.#lastIndex = index;

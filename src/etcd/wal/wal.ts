@@ -141,13 +141,14 @@ export class Wal {
 
   /**
    * Appends in order. `done` is never called before this returns: null when durable, else the error that ended the log. A snapshot
-   * that was made here must be durable in the store already.
+   * that was made here must be durable in the store already; in an empty log it is the state that the cluster was founded with.
    */
   append(batch: WalBatch, done: AppendDone): void {
     assert(!this.#closed, "a closed log takes nothing");
     const { snapshot = null, hardState, entries } = batch;
     assert(snapshot !== null || hardState !== null || entries.length > 0, "an append brings something");
-    if (snapshot?.kind === "received") this.#lastIndex = snapshot.base.index;
+    if (snapshot !== null && (snapshot.kind === "received" || this.#lastIndex === 0))
+      this.#lastIndex = snapshot.base.index;
     else assert((snapshot?.base.index ?? 0) <= this.#lastIndex, "what was made here comes from this log");
     for (const entry of entries) {
       assert(entry.index >= 1 && entry.index <= this.#lastIndex + 1, "an appended entry leaves no gap");
@@ -196,7 +197,8 @@ export class Wal {
     else await this.#writeIntoThisSegment(batch);
     const { snapshot = null, hardState, entries } = batch;
     this.#hardState = hardState ?? this.#hardState;
-    if (snapshot?.kind === "received") this.#durableIndex = snapshot.base.index;
+    if (snapshot !== null && (snapshot.kind === "received" || this.#durableIndex === 0))
+      this.#durableIndex = snapshot.base.index;
     this.#durableIndex = entries.at(-1)?.index ?? this.#durableIndex;
     if (snapshot === null) return;
     const { disk, directory } = this.#options;
