@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MemberId } from "../../src/base/ids.ts";
 import { hex } from "../../src/base/ids.ts";
+import type { KeyValue } from "../../src/etcd/backend/backend.ts";
 import { clusterIdOf, memberIdOf } from "../../src/etcd/cluster/ids.ts";
-import { ClusterMembers, foundingMember } from "../../src/etcd/cluster/members.ts";
+import { encodeMember } from "../../src/etcd/cluster/member-codec.ts";
+import { ClusterMembers, foundingMember, type MembersStorage } from "../../src/etcd/cluster/members.ts";
+import type { ClusterMember, Configuration } from "../../src/etcd/model.ts";
 
 test("ids are those etcd computes from the same URLs and token", () => {
   const member = memberIdOf(["http://localhost:2380"], "etcd-cluster");
@@ -44,4 +47,86 @@ test("members are listed by id and nameless until they have published themselves
   assert.equal(members.list()[1]?.name, "b");
   assert.equal(members.setAttributes(7n as MemberId, "x", []), false);
   assert.equal(members.list().length, 2);
+});
+
+/** The bucket alone. */
+class Bucket implements MembersStorage {
+  readonly values = new Map<string, KeyValue>();
+
+  put(_: "members", key: Uint8Array, value: Uint8Array): void {
+    this.values.set(Buffer.from(key).toString("hex"), { key, value });
+  }
+
+  range(): readonly KeyValue[] {
+    return [...this.values].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+  }
+}
+
+const [A, B, C] = [1n as MemberId, 2n as MemberId, (2n ** 64n - 1n) as MemberId];
+const IDENTITY = { cluster: clusterIdOf([A]), member: A };
+const NONE = new Uint8Array(0);
+
+function founded(): { members: ClusterMembers; bucket: Bucket } {
+  const members = new ClusterMembers(IDENTITY, [foundingMember(A, ["http://a:1"])]);
+  const bucket = new Bucket();
+  bucket.put("members", Buffer.from("0000000000000001", "hex"), encodeMember(foundingMember(A, ["http://a:1"])));
+  members.load(bucket);
+  return { members, bucket };
+}
+
+function reloaded(bucket: Bucket): ClusterMembers {
+  const members = new ClusterMembers(IDENTITY, []);
+  members.load(bucket);
+  return members;
+}
+
+function configuration(voters: readonly MemberId[], learners: readonly MemberId[] = []): Configuration {
+  return { voters, learners };
+}
+
+test("a config entry adds, promotes and removes one member, and what came of it is there after a restart", () => {
+  const { members, bucket } = founded();
+  const b: ClusterMember = { ...foundingMember(B, ["http://b:1", "http://b:2"]), isLearner: true };
+  assert.deepEqual(members.configured(configuration([A], [B]), encodeMember(b)), { kind: "add-learner", member: B });
+  assert.deepEqual(members.get(B), b);
+  const before = members.list();
+  assert.deepEqual(members.configured(configuration([A, B]), NONE), { kind: "promote", member: B });
+  assert.notEqual(members.list(), before, "another list");
+  assert.equal(members.get(B)?.isLearner, false);
+  const c = foundingMember(C, ["http://c:1"]);
+  assert.deepEqual(members.configured(configuration([A, B, C]), encodeMember(c)), { kind: "add-voter", member: C });
+  members.setAttributes(C, "c", ["http://c:9"]);
+  assert.equal(members.setPeerUrls(C, ["http://c:2"]), true);
+  assert.deepEqual(members.configured(configuration([A, C]), NONE), { kind: "remove", member: B });
+  assert.equal(members.configured(configuration([A, C]), NONE), null, "nothing changed");
+  for (const view of [members, reloaded(bucket)]) {
+    assert.deepEqual(
+      view.list().map(({ id, name, peerUrls, clientUrls }) => [id, name, peerUrls, clientUrls]),
+      [
+        [A, "", ["http://a:1"], []],
+        [C, "c", ["http://c:2"], ["http://c:9"]],
+      ],
+    );
+    assert.deepEqual([...view.removed], [B]);
+    assert.equal(view.setPeerUrls(B, ["http://b:3"]), false);
+    assert.throws(() => view.configured(configuration([A, B, C]), encodeMember(b)), /never comes back/);
+  }
+});
+
+test("who joins knows whom it was told of until the leader's snapshot is there", () => {
+  const bucket = new Bucket();
+  const members = new ClusterMembers({ cluster: IDENTITY.cluster, member: B }, [foundingMember(A, ["http://a:1"])]);
+  members.load(bucket);
+  assert.deepEqual(members.list(), [foundingMember(A, ["http://a:1"])]);
+  assert.equal(bucket.values.size, 0, "what it was told is not what the log says");
+  members.load(founded().bucket);
+  assert.equal(members.setAttributes(A, "a", []), true);
+  assert.equal(members.list().length, 1);
+});
+
+test("an entry that adds a member must say which, and no entry changes two", () => {
+  const { members } = founded();
+  const b = encodeMember(foundingMember(B, ["http://b:1"]));
+  assert.throws(() => members.configured(configuration([A, C]), b), /says which/);
+  assert.throws(() => founded().members.configured(configuration([B]), b), /changes one member/);
 });
