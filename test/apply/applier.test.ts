@@ -7,6 +7,7 @@ import { Applier } from "../../src/etcd/apply/applier.ts";
 import { innerHeader } from "../../src/etcd/apply/header.ts";
 import { answerRange } from "../../src/etcd/apply/range.ts";
 import { validateTxn } from "../../src/etcd/apply/validate.ts";
+import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { ETCD_ERRORS, type EtcdError, isEtcdError } from "../../src/etcd/errors.ts";
 import { Leases } from "../../src/etcd/lease/leases.ts";
 import type { StoreEvent } from "../../src/etcd/model.ts";
@@ -95,7 +96,7 @@ test("the same commands give the same store whatever the headers of the answers 
   fc.assert(
     fc.property(fc.array(command, { maxLength: 20 }), (commands) => {
       const one = makeApplier();
-      const store = new MvccStore();
+      const store = new MvccStore(new MemoryBuckets());
       const other = new Applier({
         store,
         leases: new Leases(null),
@@ -113,7 +114,7 @@ test("the same commands give the same store whatever the headers of the answers 
 
 test("a member's published attributes reach the cluster and make no revision", () => {
   const published: unknown[] = [];
-  const store = new MvccStore();
+  const store = new MvccStore(new MemoryBuckets());
   const applier = new Applier({
     store,
     leases: new Leases(null),
@@ -144,7 +145,7 @@ test("a point read finds what was there at each revision from the first to the l
 });
 
 function makeApplier(): { store: MvccStore; leases: Leases; applier: Applier } {
-  const store = new MvccStore();
+  const store = new MvccStore(new MemoryBuckets());
   const leases = new Leases(null);
   const cluster = { setAttributes() {} };
   return { store, leases, applier: new Applier({ store, leases, cluster, makeHeader: innerHeader }) };

@@ -206,6 +206,8 @@ test("a commit is due at its time, its operations or its bytes, one is under way
     },
     get: () => null,
     range: () => [],
+    sizeBytes: 0,
+    sizeInUseBytes: 0,
     commit: (changes, base) => {
       const visible = new Promise<void>((end) => commits.push({ changes, base, end })).then(() => {
         committed = base;

@@ -29,6 +29,49 @@ test("a walk over any range of the tree visits what a sorted array holds there, 
   );
 });
 
+test("whatever comes and goes, in any order, the tree holds what a sorted set does", () => {
+  const change = fc.record({ name: key, add: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 1500, size: "max" }), fc.tuple(key, fc.option(key)), (changes, range) => {
+      const tree = new TreeIndex<string>();
+      const set = new Set<string>();
+      for (const { name, add } of changes) {
+        if (add === set.has(name)) continue;
+        if (add) tree.add(name, name);
+        else tree.remove(name);
+        if (add) set.add(name);
+        else set.delete(name);
+      }
+      const sorted = [...set].sort((a, b) => (a < b ? -1 : 1));
+      const [from, to] = range;
+      assert.equal(tree.size, sorted.length);
+      assert.deepEqual(walk(tree, "", null, Number.POSITIVE_INFINITY), sorted);
+      const inRange = sorted.filter((each) => from <= each && (to === null || each < to));
+      assert.deepEqual(walk(tree, from, to, Number.POSITIVE_INFINITY), inRange);
+    }),
+  );
+});
+
+test("20,000 keys removed in any order leave a tree that still finds the others, and at last an empty one", () => {
+  const names = Array.from({ length: 20_000 }, (_, index) => String(index).padStart(5, "0"));
+  const shuffled = names.map((each, index) => [Math.imul(index, 2_654_435_761) >>> 0, each] as const);
+  shuffled.sort((a, b) => a[0] - b[0]);
+  for (const order of [names, names.toReversed(), shuffled.map(([, each]) => each)]) {
+    const tree = new TreeIndex<string>();
+    for (const each of names) tree.add(each, each);
+    for (const each of order.slice(0, 15_000)) tree.remove(each);
+    assert.deepEqual(walk(tree, "", null, Number.POSITIVE_INFINITY), order.slice(15_000).sort());
+    for (const each of order.slice(15_000)) tree.remove(each);
+    assert.deepEqual([tree.size, walk(tree, "", null, 1)], [0, []]);
+    tree.add("again", "again");
+    assert.deepEqual(walk(tree, "", null, 2), ["again"]);
+  }
+});
+
+test("a key that is not there cannot be removed", () => {
+  assert.throws(() => new TreeIndex<number>().remove("a"), /only a key that is there/);
+});
+
 test("100,000 keys stay in order whether they come ascending, descending or shuffled", () => {
   const ascending = Array.from({ length: 100_000 }, (_, index) => String(index).padStart(6, "0"));
   const shuffled = ascending.map((each, index) => [Math.imul(index, 2_654_435_761) >>> 0, each] as const);

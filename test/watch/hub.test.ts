@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Revision } from "../../src/base/ids.ts";
+import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { contains, keyName } from "../../src/etcd/mvcc/key.ts";
 import { MvccStore, type StoreView } from "../../src/etcd/mvcc/store.ts";
 import { WatchHub } from "../../src/etcd/watch/hub.ts";
@@ -16,7 +17,7 @@ const header = (revision: Revision) => ({ clusterId: 1n, memberId: 2n, revision,
 
 /** A store, its hub and streams whose sinks can be full. */
 class World {
-  readonly store = new MvccStore();
+  readonly store = new MvccStore(new MemoryBuckets());
   wakeUps = 0;
   readonly hub: WatchHub;
   readonly streams: { stream: WatchStream; received: WatchResponse[]; room: number }[] = [];
@@ -329,7 +330,7 @@ test("history is read in slices: 2,500 revisions take more than one call, and ot
 });
 
 test("a start below the compacted revision is answered, then cancelled with that revision and a header of 0", () => {
-  const store = new MvccStore();
+  const store = new MvccStore(new MemoryBuckets());
   const view: StoreView = Object.create(store, { compactedRevision: { value: 5 }, revision: { value: 9 } });
   const world = new World({ view });
   world.openStream().create(create({ key: bytes("a"), startRevision: 4 }));

@@ -10,6 +10,7 @@
 import { assert } from "../../base/assert.ts";
 import type { MemberId } from "../../base/ids.ts";
 import type {
+  CompactionResponse,
   DeleteRangeResponse,
   InternalRaftRequest,
   LeaseGrantResponse,
@@ -22,6 +23,7 @@ import type { Leases } from "../lease/leases.ts";
 import type { StoreEvent } from "../model.ts";
 import { keyName } from "../mvcc/key.ts";
 import type { MvccStore } from "../mvcc/store.ts";
+import { applyCompaction } from "./compaction.ts";
 import type { MakeHeader } from "./header.ts";
 import { applyLeaseCheckpoint, applyLeaseGrant, applyLeaseRevoke } from "./lease.ts";
 import { applyTxn } from "./txn.ts";
@@ -37,6 +39,7 @@ export type Outcome =
   | { readonly kind: "put"; readonly response: PutResponse }
   | { readonly kind: "deleteRange"; readonly response: DeleteRangeResponse }
   | { readonly kind: "txn"; readonly response: TxnResponse }
+  | { readonly kind: "compaction"; readonly response: CompactionResponse }
   | { readonly kind: "leaseGrant"; readonly response: LeaseGrantResponse }
   | { readonly kind: "leaseRevoke"; readonly response: LeaseRevokeResponse }
   | { readonly kind: "none" }
@@ -87,6 +90,10 @@ export class Applier {
     if (command.txn !== null) {
       const result = applyTxn(store, this.#hasLease, command.txn, makeHeader);
       return isEtcdError(result) ? { kind: "refused", error: result } : { kind: "txn", response: result };
+    }
+    if (command.compaction !== null) {
+      const result = applyCompaction(store, command.compaction, makeHeader);
+      return isEtcdError(result) ? { kind: "refused", error: result } : { kind: "compaction", response: result };
     }
     if (command.leaseGrant !== null) {
       const result = applyLeaseGrant(store, leases, command.leaseGrant, makeHeader);

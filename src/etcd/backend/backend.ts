@@ -32,13 +32,15 @@ export interface Range {
   /** Exclusive; absent: to the last. */
   readonly to?: Uint8Array;
   readonly limit?: number;
+  /** Ends with the entry whose key and value reach it, together with those before. */
+  readonly maxBytes?: number;
 }
 
 export interface BucketReader {
   /** Null when it is not there. The bytes stay as they are, and are not to be changed. */
   get(bucket: Bucket, key: Uint8Array): Uint8Array | null;
-  /** In ascending order of bytes. To be used up before anything is written or awaited. */
-  range(bucket: Bucket, range: Range): Iterable<KeyValue>;
+  /** In ascending order of bytes. The bytes stay as they are, and are not to be changed. */
+  range(bucket: Bucket, range: Range): readonly KeyValue[];
 }
 
 export interface Committed {
@@ -50,6 +52,10 @@ export interface Committed {
 export interface Backend extends BucketReader {
   /** Of the last commit that is visible; null before the first. */
   readonly base: LogBase | null;
+  /** Taken from the disk, or what it would be. */
+  readonly sizeBytes: number;
+  /** Of that, what is not free to be written again. */
+  readonly sizeInUseBytes: number;
   /** Later changes of one key win. The next one only after `visible`. */
   commit(changes: readonly Change[], base: LogBase): Committed;
   /** Writes one commit's state into a file beside its own that does not exist yet, not synced: which commit's. Commits may go on. */

@@ -24,11 +24,32 @@ import { decodeBase, encodeBase } from "./base-codec.ts";
 
 type Database = RootDatabase<Uint8Array, Uint8Array>;
 
+interface Size {
+  readonly all: number;
+  readonly inUse: number;
+}
+
+/** What LMDB says of one of its trees, in pages; the package does not declare it. */
+interface TreeStats {
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface Stats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  /** Of what is stored, and of the pages that are free. */
+  readonly root: TreeStats;
+  readonly free: TreeStats;
+}
+
 /** Below every bucket's number. */
 const BASE_KEY = Uint8Array.of(0);
+const NO_BYTES = new Uint8Array(0);
 
 /** Where things lie in LMDB's two meta pages, and the number they begin with. */
-const META = { bytes: 192, magic: 24, pageBytes: 48, lastPage: 144, number: 0xbeefc0de } as const;
+const META = { pages: 2, bytes: 192, magic: 24, pageBytes: 48, lastPage: 144, number: 0xbeefc0de } as const;
 
 /** Opens `path`, making it when it is not there; its directory is. Rejects with `BackendError` when it is no whole database. */
 export async function openLmdbBackend(path: string): Promise<Backend> {
@@ -60,31 +81,45 @@ class LmdbBackend implements Backend {
   readonly #database: Database;
   readonly #directory: string;
   #base: LogBase | null;
+  /** As of the last visible commit, like all that is read. */
+  #size: Size;
   #durable: Promise<void> = Promise.resolve();
 
   constructor(database: Database, path: string) {
     this.#database = database;
     this.#directory = path.slice(0, path.lastIndexOf("/") + 1);
     this.#base = readBase(database);
+    this.#size = readSize(database);
   }
 
   get base(): LogBase | null {
     return this.#base;
   }
 
+  get sizeBytes(): number {
+    return this.#size.all;
+  }
+
+  get sizeInUseBytes(): number {
+    return this.#size.inUse;
+  }
+
   get(bucket: Bucket, key: Uint8Array): Uint8Array | null {
     return this.#database.getBinary(keyOf(bucket, key)) ?? null;
   }
 
-  *range(bucket: Bucket, { from, to, limit = Number.POSITIVE_INFINITY }: Range): Generator<KeyValue> {
-    const start = keyOf(bucket, from ?? new Uint8Array(0));
+  range(bucket: Bucket, { from, to, limit, maxBytes = Number.POSITIVE_INFINITY }: Range): readonly KeyValue[] {
+    const found: KeyValue[] = [];
+    const start = keyOf(bucket, from ?? NO_BYTES);
     const end = to === undefined ? Uint8Array.of(numberOf(bucket) + 1) : keyOf(bucket, to);
-    if (Buffer.compare(start, end) >= 0) return;
-    let left = limit;
-    for (const { key, value } of this.#database.getRange({ start, end })) {
-      if (left-- <= 0) return;
-      yield { key: key.slice(1), value };
+    if (limit === 0 || Buffer.compare(start, end) >= 0) return found;
+    let bytes = 0;
+    for (const { key, value } of this.#database.getRange({ start, end, ...(limit !== undefined && { limit }) })) {
+      if (bytes >= maxBytes) break;
+      found.push({ key: key.subarray(1), value });
+      bytes += key.length - 1 + value.length;
     }
+    return found;
   }
 
   commit(changes: readonly Change[], base: LogBase): Committed {
@@ -98,6 +133,7 @@ class LmdbBackend implements Backend {
     const visible = written.then(() => {
       this.#base = base;
       this.#database.resetReadTxn();
+      this.#size = readSize(this.#database);
     });
     const { flushed } = written as typeof written & { readonly flushed: Promise<unknown> };
     const before = this.#durable;
@@ -163,6 +199,13 @@ async function whyNoDatabase(path: string): Promise<string | null> {
 function readBase(database: Database): LogBase | null {
   const bytes = database.getBinary(BASE_KEY);
   return bytes === undefined ? null : decodeBase(bytes);
+}
+
+function readSize(database: Database): Size {
+  const { pageSize, lastPageNumber, root, free } = database.getStats() as Stats;
+  const pages = [root, free].map((tree) => tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages);
+  const inUse = META.pages + pages.reduce((sum, count) => sum + count);
+  return { all: (lastPageNumber + 1) * pageSize, inUse: inUse * pageSize };
 }
 
 function numberOf(bucket: Bucket): number {

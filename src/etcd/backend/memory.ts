@@ -19,11 +19,11 @@ import {
   type Range,
 } from "./backend.ts";
 import { decodeBase, encodeBase } from "./base-codec.ts";
-import { bytesOf, SortedMap, textOf } from "./sorted.ts";
+import { MemoryBuckets } from "./buckets.ts";
 
 interface State {
   base: LogBase | null;
-  readonly buckets: ReadonlyMap<Bucket, SortedMap<Uint8Array>>;
+  readonly buckets: MemoryBuckets;
 }
 
 interface Flush {
@@ -65,25 +65,27 @@ class MemoryBackend implements Backend {
     return this.#state.base;
   }
 
-  get(bucket: Bucket, key: Uint8Array): Uint8Array | null {
-    return bucketOf(this.#state, bucket).get(textOf(key)) ?? null;
+  get sizeBytes(): number {
+    return this.#state.buckets.sizeBytes;
   }
 
-  *range(bucket: Bucket, { from, to, limit = Number.POSITIVE_INFINITY }: Range): Generator<KeyValue> {
-    let left = limit;
-    const all = bucketOf(this.#state, bucket).entries(from ? textOf(from) : "", to ? textOf(to) : null);
-    for (const [key, value] of all) {
-      if (left-- <= 0) return;
-      yield { key: bytesOf(key), value };
-    }
+  get sizeInUseBytes(): number {
+    return this.#state.buckets.sizeInUseBytes;
+  }
+
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | null {
+    return this.#state.buckets.get(bucket, key);
+  }
+
+  range(bucket: Bucket, range: Range): readonly KeyValue[] {
+    return this.#state.buckets.range(bucket, range);
   }
 
   commit(changes: readonly Change[], base: LogBase): Committed {
     for (const { bucket, key, value } of changes) {
       assert(key.length <= KEY_MAX_BYTES, "a key is no longer than any backend takes", { bytes: key.length });
-      const keys = bucketOf(this.#state, bucket);
-      if (value === null) keys.delete(textOf(key));
-      else keys.set(textOf(key), value);
+      if (value === null) this.#state.buckets.delete(bucket, key);
+      else this.#state.buckets.put(bucket, key, value);
     }
     this.#state.base = base;
     this.#next ??= makeFlush();
@@ -140,11 +142,7 @@ class MemoryBackend implements Backend {
 }
 
 function emptyState(): State {
-  return { base: null, buckets: new Map(BUCKETS.map((bucket) => [bucket, new SortedMap<Uint8Array>()])) };
-}
-
-function bucketOf({ buckets }: State, bucket: Bucket): SortedMap<Uint8Array> {
-  return buckets.get(bucket) as SortedMap<Uint8Array>;
+  return { base: null, buckets: new MemoryBuckets() };
 }
 
 function makeFlush(): Flush {
@@ -168,10 +166,9 @@ function encodeImage({ base, buckets }: State): Uint8Array {
   const part = (bytes: Uint8Array): void => void parts.push(numberBytes(bytes.length), bytes);
   part(encodeBase(base));
   for (const bucket of BUCKETS) {
-    const keys = buckets.get(bucket) as SortedMap<Uint8Array>;
-    parts.push(numberBytes(keys.size));
-    for (const [key, value] of keys.entries("", null)) {
-      part(bytesOf(key));
+    parts.push(numberBytes(buckets.count(bucket)));
+    for (const { key, value } of buckets.range(bucket, {})) {
+      part(key);
       part(value);
     }
   }
@@ -203,7 +200,7 @@ function decodeImage(image: Uint8Array, name: string): State {
   const state = emptyState();
   state.base = decodeBase(part());
   for (const bucket of BUCKETS) {
-    for (let left = number(); left > 0; left--) bucketOf(state, bucket).set(textOf(part()), part());
+    for (let left = number(); left > 0; left--) state.buckets.put(bucket, part(), part());
   }
   return state;
 }

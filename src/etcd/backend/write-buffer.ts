@@ -8,8 +8,17 @@ import { assert } from "../../base/assert.ts";
 import type { LogIndex } from "../../base/ids.ts";
 import type { Clock, Timer } from "../../env/clock.ts";
 import type { LogBase } from "../model.ts";
-import type { Backend, Bucket, BucketReader, Change, KeyValue, Range } from "./backend.ts";
-import { bytesOf, textOf } from "./sorted.ts";
+import {
+  type Backend,
+  BUCKETS,
+  type Bucket,
+  type BucketReader,
+  type Change,
+  type KeyValue,
+  type Range,
+} from "./backend.ts";
+import { LayerBucket, mergeRange } from "./layer.ts";
+import { textOf } from "./sorted.ts";
 
 export interface WriteBufferOptions {
   readonly backend: Backend;
@@ -29,7 +38,7 @@ const FULL_AT = 4;
 
 /** Changes of one commit: the last of each key. */
 class Layer {
-  readonly changes: Map<Bucket, Map<string, Change>> = new Map();
+  readonly changes: ReadonlyMap<Bucket, LayerBucket> = new Map(BUCKETS.map((bucket) => [bucket, new LayerBucket()]));
   operations = 0;
   bytes = 0;
   /** Of the last whole entry; null before the first. */
@@ -41,17 +50,15 @@ class Layer {
     this.operations++;
     this.bytes += change.key.length + (change.value?.length ?? 0);
     this.isOpen = true;
-    const keys = this.changes.get(change.bucket);
-    if (keys === undefined) this.changes.set(change.bucket, new Map([[textOf(change.key), change]]));
-    else keys.set(textOf(change.key), change);
+    this.of(change.bucket).set(textOf(change.key), change);
   }
 
-  get(bucket: Bucket, key: string): Change | undefined {
-    return this.changes.get(bucket)?.get(key);
+  of(bucket: Bucket): LayerBucket {
+    return this.changes.get(bucket) as LayerBucket;
   }
 
   all(): readonly Change[] {
-    return [...this.changes.values()].flatMap((keys) => [...keys.values()]);
+    return [...this.changes.values()].flatMap((bucket) => [...bucket.all()]);
   }
 }
 
@@ -77,8 +84,19 @@ export class WriteBuffer implements BucketReader {
 
   /** Up to here everything is applied, buffered or not; 0 at the beginning. */
   get appliedIndex(): LogIndex {
-    const base = this.#pending.base ?? this.#committing?.base ?? this.#options.backend.base;
-    return base?.index ?? (0 as LogIndex);
+    return this.#appliedBase?.index ?? (0 as LogIndex);
+  }
+
+  get #appliedBase(): LogBase | null {
+    return this.#pending.base ?? this.#committing?.base ?? this.#options.backend.base;
+  }
+
+  get sizeBytes(): number {
+    return this.#options.backend.sizeBytes;
+  }
+
+  get sizeInUseBytes(): number {
+    return this.#options.backend.sizeInUseBytes;
   }
 
   /** Whoever applies should wait for `commit`: the disk does not keep up. */
@@ -98,6 +116,21 @@ export class WriteBuffer implements BucketReader {
   /** The entry at `base.index` is applied: what was put and deleted since the one before belongs to it. */
   applied(base: LogBase): void {
     assert(base.index > this.appliedIndex, "entries are applied in order, each once", { index: base.index });
+    this.#closeEntry(base);
+  }
+
+  /**
+   * What was put and deleted since the last entry belongs to none: state that follows from what was applied, such as the removal of
+   * what nobody can read. It is committed with the state of the log as it is.
+   */
+  unlogged(): void {
+    if (!this.#pending.isOpen) return;
+    const base = this.#appliedBase;
+    assert(base !== null, "nothing follows from no entry at all");
+    this.#closeEntry(base);
+  }
+
+  #closeEntry(base: LogBase): void {
     this.#pending.base = base;
     this.#pending.isOpen = false;
     if (this.#isDue()) void this.commit();
@@ -105,19 +138,22 @@ export class WriteBuffer implements BucketReader {
   }
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | null {
-    const text = textOf(key);
-    const change = this.#pending.get(bucket, text) ?? this.#committing?.get(bucket, text);
-    return change === undefined ? this.#options.backend.get(bucket, key) : change.value;
+    const pending = this.#pending.of(bucket);
+    const committing = this.#committing?.of(bucket);
+    if (pending.size > 0 || (committing !== undefined && committing.size > 0)) {
+      const text = textOf(key);
+      const change = pending.get(text) ?? committing?.get(text);
+      if (change !== undefined) return change.value;
+    }
+    return this.#options.backend.get(bucket, key);
   }
 
-  *range(bucket: Bucket, { from, to, limit = Number.POSITIVE_INFINITY }: Range): Generator<KeyValue> {
-    const above = this.#changesIn(bucket, from ? textOf(from) : "", to ? textOf(to) : null);
-    const below = this.#options.backend.range(bucket, { ...(from && { from }), ...(to && { to }) });
-    let left = limit;
-    for (const found of merge(above, below)) {
-      if (left-- <= 0) return;
-      yield found;
-    }
+  range(bucket: Bucket, range: Range): readonly KeyValue[] {
+    const [from, to] = [range.from ? textOf(range.from) : "", range.to ? textOf(range.to) : null];
+    const layers = this.#committing === null ? [this.#pending] : [this.#committing, this.#pending];
+    const above = layers.map((layer) => layer.of(bucket).walk(from, to)).filter((walk) => walk.key !== null);
+    const { backend } = this.#options;
+    return above.length === 0 ? backend.range(bucket, range) : mergeRange(above, backend, bucket, range);
   }
 
   /** Everything applied by now is visible in the backend when this resolves. Never rejects: `failed` tells. */
@@ -185,34 +221,4 @@ export class WriteBuffer implements BucketReader {
     this.#error = error instanceof Error ? error : new Error(String(error));
     this.#options.failed(this.#error);
   }
-
-  /** The buffered changes in a range, in order, the newest of each key. */
-  #changesIn(bucket: Bucket, from: string, to: string | null): readonly (readonly [string, Change])[] {
-    const found = new Map<string, Change>();
-    for (const layer of [this.#committing, this.#pending]) {
-      for (const [key, change] of layer?.changes.get(bucket) ?? [])
-        if (key >= from && (to === null || key < to)) found.set(key, change);
-    }
-    return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
-  }
-}
-
-/** Two ordered sequences as one; where both have a key, the change from above counts. */
-function* merge(above: readonly (readonly [string, Change])[], below: Iterable<KeyValue>): Generator<KeyValue> {
-  let at = 0;
-  for (const lower of below) {
-    const text = textOf(lower.key);
-    for (let next = above[at]; next !== undefined && next[0] < text; next = above[++at]) yield* put(next);
-    const same = above[at];
-    if (same?.[0] !== text) yield lower;
-    else {
-      at++;
-      yield* put(same);
-    }
-  }
-  for (; at < above.length; at++) yield* put(above[at] as readonly [string, Change]);
-}
-
-function* put([key, { value }]: readonly [string, Change]): Generator<KeyValue> {
-  if (value !== null) yield { key: bytesOf(key), value };
 }

@@ -15,6 +15,10 @@ export class HashIndex<Item> {
   set(key: string, item: Item): void {
     (this.#shards[shardOf(key)] as Map<string, Item>).set(key, item);
   }
+
+  delete(key: string): void {
+    (this.#shards[shardOf(key)] as Map<string, Item>).delete(key);
+  }
 }
 
 /** Keys differ mostly near their ends. */

@@ -1,106 +1,130 @@
 /**
- * The life of one key: its generations, each from the put that creates the key to the tombstone that ends it, and in each the
- * revisions (main, sub) of its versions. Answers "which version was current at revision r" without touching a value.
+ * The life of one key: each change as four numbers, oldest first, the newest in fields of its own because most keys have one. A
+ * deletion is a change of version 0; what follows it begins again at version 1. Answers "which version was current at revision r"
+ * without touching a value.
+ *
+ * Compaction at revision r keeps of each key the newest change at or below r and all after it; a tombstone only if it is of r
+ * itself, so that a watcher that begins at r sees it (etcd since 3.5.16).
  */
 import { assert } from "../../base/assert.ts";
-import type { Revision } from "../../base/ids.ts";
 
-/** One version of a key: where its value lies (main, sub) and what the index alone knows of it. */
+/** One change of a key. */
 export interface KeyVersion {
-  readonly main: Revision;
+  /** Where its value lies. */
+  readonly main: number;
   readonly sub: number;
-  readonly created: Revision;
-  /** Puts since creation, from 1. */
+  /** Main revision of the put that created the key; 0 for a tombstone. */
+  readonly created: number;
+  /** Puts since creation, from 1; 0 marks a tombstone. */
   readonly version: number;
 }
 
-interface Generation {
-  readonly created: Revision;
-  /** main, sub, main, sub ... ascending: one flat array costs a third of an array of objects. */
-  readonly revisions: number[];
-  /** The last pair is a tombstone. */
-  ended: boolean;
-}
+/** Numbers a change takes among the past ones. */
+const STRIDE = 4;
 
-export class KeyIndex {
-  /** The one copy of the key's bytes that all versions share. */
-  readonly key: Uint8Array;
-  #current: Generation;
-  /** Generations before the current one, oldest first; null for a key that was never created again. */
-  #past: Generation[] | null = null;
+/** Itself the newest change: to be read at once, the next one replaces it. */
+export class KeyIndex implements KeyVersion {
+  /** One character a byte (`keyName`). */
+  readonly name: string;
+  main: number;
+  sub: number;
+  created: number;
+  version: number;
+  /** Main, sub, created, version of each change before the newest; null for none. */
+  #past: number[] | null = null;
 
-  /** Begins with the put that creates the key. */
-  constructor(key: Uint8Array, main: Revision, sub: number) {
-    this.key = key;
-    this.#current = { created: main, revisions: [main, sub], ended: false };
+  /** Begins with a put, or with what compaction has left of an earlier life. */
+  constructor(name: string, { main, sub, created, version }: KeyVersion) {
+    this.name = name;
+    this.main = main;
+    this.sub = sub;
+    this.created = created;
+    this.version = version;
   }
 
-  put(main: Revision, sub: number): void {
-    if (!this.#current.ended) {
-      append(this.#current, main, sub);
-      return;
-    }
-    this.#past ??= [];
-    this.#past.push(this.#current);
-    this.#current = { created: main, revisions: [main, sub], ended: false };
+  /** Changes that are known of the key, at least 1. */
+  get size(): number {
+    return this.#pastSize + 1;
   }
 
-  /** Ends the current generation. The key must be alive. */
-  tombstone(main: Revision, sub: number): void {
-    assert(!this.#current.ended, "only a living key can be deleted", { main, sub });
-    append(this.#current, main, sub);
-    this.#current.ended = true;
+  put(main: number, sub: number): void {
+    const isAlive = this.version > 0;
+    this.#change(main, sub, isAlive ? this.created : main, this.version + 1);
+  }
+
+  tombstone(main: number, sub: number): void {
+    assert(this.version > 0, "only a living key can be deleted", { main, sub });
+    this.#change(main, sub, 0, 0);
   }
 
   newest(): KeyVersion | null {
-    const generation = this.#current;
-    return generation.ended ? null : versionAt(generation, generation.revisions.length / 2 - 1);
+    return this.version > 0 ? this : null;
   }
 
   /** The version current at `revision`; null when the key was absent then. */
   at(revision: number): KeyVersion | null {
-    const generation = this.#generationAt(revision);
-    if (generation === null) return null;
-    const position = lastNotAbove(generation.revisions, revision);
-    if (generation.ended && position === generation.revisions.length / 2 - 1) return null;
-    return versionAt(generation, position);
+    const change = this.changeAt(revision);
+    return change === null || change.version === 0 ? null : change;
   }
 
-  /** The newest generation created at or before `revision`. */
-  #generationAt(revision: number): Generation | null {
-    if (this.#current.created <= revision) return this.#current;
-    return this.#past?.findLast(({ created }) => created <= revision) ?? null;
+  /** The last change at or before `revision`, a tombstone too; null when there was none. */
+  changeAt(revision: number): KeyVersion | null {
+    if (this.main <= revision) return this;
+    const at = this.#lastNotAbove(revision);
+    return at === -1 ? null : this.#changeOf(at);
   }
-}
 
-function append(generation: Generation, main: Revision, sub: number): void {
-  const { revisions } = generation;
-  const last = revisions[revisions.length - 2] ?? 0;
-  assert(main > last || (main === last && sub > (revisions.at(-1) as number)), "revisions of a key ascend", {
-    main,
-    sub,
-    last,
-  });
-  revisions.push(main, sub);
-}
-
-function versionAt(generation: Generation, position: number): KeyVersion {
-  return {
-    main: generation.revisions[position * 2] as Revision,
-    sub: generation.revisions[position * 2 + 1] as number,
-    created: generation.created,
-    version: position + 1,
-  };
-}
-
-/** Position of the last pair whose main revision is at most `revision`; the first one always is. */
-function lastNotAbove(revisions: readonly number[], revision: number): number {
-  let low = 0;
-  let high = revisions.length / 2 - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if ((revisions[middle * 2] as number) <= revision) low = middle;
-    else high = middle - 1;
+  /** How many of the oldest changes nobody may ask for once everything below `revision` is compacted. */
+  obsoleteAt(revision: number): number {
+    const last = this.main <= revision ? this.#pastSize : this.#lastNotAbove(revision);
+    if (last === -1) return 0;
+    const { main, version } = last === this.#pastSize ? this : this.#changeOf(last);
+    return version === 0 && main < revision ? last + 1 : last;
   }
-  return low;
+
+  /** Forgets the oldest `count` changes but never the newest, telling each. */
+  dropOldest(count: number, told: (change: KeyVersion) => void): void {
+    const dropped = Math.min(count, this.#pastSize);
+    for (let at = 0; at < dropped; at++) told(this.#changeOf(at));
+    if (dropped === this.#pastSize) this.#past = null;
+    else this.#past?.splice(0, dropped * STRIDE);
+  }
+
+  get #pastSize(): number {
+    return this.#past === null ? 0 : this.#past.length / STRIDE;
+  }
+
+  #change(main: number, sub: number, created: number, version: number): void {
+    assert(main > this.main || (main === this.main && sub > this.sub), "revisions of a key ascend", { main, sub });
+    if (this.#past === null) this.#past = [this.main, this.sub, this.created, this.version];
+    else this.#past.push(this.main, this.sub, this.created, this.version);
+    this.main = main;
+    this.sub = sub;
+    this.created = created;
+    this.version = version;
+  }
+
+  #changeOf(position: number): KeyVersion {
+    const past = this.#past as number[];
+    const at = position * STRIDE;
+    return {
+      main: past[at] as number,
+      sub: past[at + 1] as number,
+      created: past[at + 2] as number,
+      version: past[at + 3] as number,
+    };
+  }
+
+  /** Position among the past ones of the last whose main revision is at most `revision`; -1: none. */
+  #lastNotAbove(revision: number): number {
+    const past = this.#past;
+    let low = -1;
+    let high = this.#pastSize - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (((past as number[])[middle * STRIDE] as number) <= revision) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
 }

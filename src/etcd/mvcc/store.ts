@@ -1,23 +1,28 @@
 /**
- * The multi-version store: every version of every key since the beginning, readable at any revision. In memory, rebuilt from
- * the log at start.
+ * The multi-version store: the versions of every key since the last compaction, readable at any revision. Values lie in the storage,
+ * by revision; the index of keys lies in memory, rebuilt from there by `load`.
  *
  *   store.put(key, value, lease)        one change of the revision being written
  *   store.deleteRange(range)            one change a deleted key
  *   store.commit()                      closes that revision, returns its events; a revision without change does not exist
+ *   store.compact(revision)             at once for readers; then `compactStep` again and again until it returns false
  *
  * All else is in `StoreView`: what readers (ranges, watches, status) may do. Reads between a change and its commit see the
  * change: that is how a transaction reads its own writes. Keys and values handed in are copied.
  */
 import { assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
+import type { EtcdError } from "../errors.ts";
 import type { StoredKeyValue, StoreEvent } from "../model.ts";
-import { HashIndex } from "./hash-index.ts";
+import { Compaction } from "./compaction.ts";
 import type { KeyRange } from "./key.ts";
-import { keyName } from "./key.ts";
+import { keyBytes, keyName } from "./key.ts";
 import type { KeyVersion } from "./key-index.ts";
 import { KeyIndex } from "./key-index.ts";
-import { TreeIndex } from "./tree-index.ts";
+import { type LoadOptions, loadNames } from "./load.ts";
+import { Names } from "./names.ts";
+import { after, mainOf, revisionKey } from "./revision-key.ts";
+import { KEY_BUCKET, readChange, readVersion, type StoreStorage, writeChange } from "./storage.ts";
 
 /** Reads a revision this high or higher as the newest. */
 export const NEWEST = Number.MAX_SAFE_INTEGER as Revision;
@@ -37,6 +42,19 @@ export interface RangeResult {
   readonly count: number;
 }
 
+/** Changes of whole revisions, in order. */
+export interface ChangeSpan {
+  readonly changes: readonly StoredKeyValue[];
+  /** Everything below it that was asked for is there. */
+  readonly next: Revision;
+}
+
+export interface SpanLimit {
+  /** Roughly: the span ends with the revision that reaches one of them, and holds one revision at least. */
+  readonly changes: number;
+  readonly bytes: number;
+}
+
 export interface StoreView {
   /** The last committed revision; 1 before the first write. */
   readonly revision: Revision;
@@ -44,64 +62,96 @@ export interface StoreView {
   readonly writeRevision: Revision;
   /** Revisions below this one cannot be read; -1: nothing was ever compacted. */
   readonly compactedRevision: Revision;
-  /** What the store's contents take, roughly, in bytes: for the quota, never for a decision in apply. */
+  /** What the store takes from the disk: for the quota, never for a decision in apply. */
   readonly sizeBytes: number;
+  /** Of that, what is not free to be written again. */
+  readonly sizeInUseBytes: number;
   get(key: Uint8Array, at: Revision): StoredKeyValue | null;
   range(range: KeyRange, options: RangeOptions): RangeResult;
   count(range: KeyRange, at: Revision): number;
   /** What changed at one committed revision above 1, in order of sub revision; tombstones have version 0. */
   changesAt(revision: Revision): readonly StoredKeyValue[];
-  /** What a change replaced; null when the key was absent before. */
+  /** What changed from a revision on, the compacted one or a later one, up to the newest; by one scan of the storage. */
+  changesFrom(revision: Revision, limit: SpanLimit): ChangeSpan;
+  /** What a change replaced; null when the key was absent before, or the version before it may not be read any more. */
   previousOf(change: StoredKeyValue): StoredKeyValue | null;
+  /** Until the returned function is called everything that may be read now stays. Not for longer than a request of bounded time. */
+  pin(): () => void;
+}
+
+export interface StoreOptions {
+  /** There is something to remove where there was nothing: call `compactStep` soon, and again as long as it returns true. */
+  readonly onCompaction?: () => void;
 }
 
 const FIRST_REVISION = 1 as Revision;
-const NEVER_COMPACTED = -1 as Revision;
-const NO_REVISION = 0 as Revision;
 const NO_BYTES = new Uint8Array(0);
-/** Objects and array slots that one version costs beside its bytes, measured. */
-const VERSION_OVERHEAD_BYTES = 350;
-/** And a key beside its name: index entries, once in the tree and once by hash. */
-const KEY_OVERHEAD_BYTES = 250;
 
 export class MvccStore implements StoreView {
-  readonly compactedRevision: Revision = NEVER_COMPACTED;
-  /** Every key that ever was, twice: by hash for single keys, in order for ranges. */
-  readonly #byName = new HashIndex<KeyIndex>();
-  readonly #inOrder = new TreeIndex<KeyIndex>();
-  /** By main revision, from FIRST_REVISION + 1; within one by sub revision. */
-  readonly #changes: (readonly StoredKeyValue[])[] = [];
-  #open: StoredKeyValue[] = [];
+  #storage: StoreStorage;
+  #names = new Names();
+  readonly #compaction: Compaction;
   #openEvents: StoreEvent[] = [];
   #revision: Revision = FIRST_REVISION;
-  #sizeBytes = 0;
+  #isLoading = false;
+
+  /** Over an empty storage; over any other one only after `load`. */
+  constructor(storage: StoreStorage, options: StoreOptions = {}) {
+    this.#storage = storage;
+    this.#compaction = new Compaction(storage, this.#names, () => options.onCompaction?.());
+  }
+
+  /**
+   * Forgets everything and begins anew with what `storage` holds. Until it resolves nothing may be read or written but
+   * `revision` and the sizes. Removal that was not finished there goes on by itself.
+   */
+  async load(storage: StoreStorage, options: LoadOptions): Promise<void> {
+    assert(!this.#isLoading && this.#openEvents.length === 0, "nothing is under way when the store is loaded");
+    this.#isLoading = true;
+    this.#storage = storage;
+    this.#names = new Names();
+    this.#compaction.moveTo(storage, this.#names);
+    const last = await loadNames(storage, this.#names, options);
+    // What the newest revisions changed may be compacted away, tombstones: they were there all the same.
+    this.#revision = Math.max(FIRST_REVISION, last, this.#compaction.revision) as Revision;
+    this.#isLoading = false;
+    this.#compaction.resume();
+  }
 
   get revision(): Revision {
     return this.#revision;
   }
 
   get writeRevision(): Revision {
-    return this.#open.length === 0 ? this.#revision : this.#nextRevision();
+    return this.#openEvents.length === 0 ? this.#revision : this.#nextRevision();
+  }
+
+  get compactedRevision(): Revision {
+    return this.#compaction.revision;
   }
 
   get sizeBytes(): number {
-    return this.#sizeBytes;
+    return this.#storage.sizeBytes;
   }
 
+  get sizeInUseBytes(): number {
+    return this.#storage.sizeInUseBytes;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- reading
+
   get(key: Uint8Array, at: Revision): StoredKeyValue | null {
-    const index = this.#byName.get(keyName(key));
-    if (index === undefined) return null;
-    const version = at === NEWEST ? index.newest() : index.at(at);
-    return version === null ? null : this.#load(version);
+    const version = this.#namesNow().get(keyName(key))?.at(at);
+    return version === undefined || version === null ? null : this.#load(version);
   }
 
   range(range: KeyRange, options: RangeOptions): RangeResult {
     const kvs: StoredKeyValue[] = [];
     const limit = options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY;
     let count = 0;
-    this.#eachLiving(range, options.at, (index, version) => {
+    this.#eachLiving(range, options.at, ({ name }, version) => {
       if (count++ >= limit) return;
-      kvs.push(options.keysOnly === true ? withoutValue(index.key, version) : this.#load(version));
+      kvs.push(options.keysOnly === true ? withoutValue(name, version) : this.#load(version));
     });
     return { kvs, count };
   }
@@ -116,40 +166,57 @@ export class MvccStore implements StoreView {
 
   changesAt(revision: Revision): readonly StoredKeyValue[] {
     assert(revision > FIRST_REVISION && revision <= this.#revision, "history holds committed revisions", { revision });
-    return this.#changes[revision - FIRST_REVISION - 1] as readonly StoredKeyValue[];
+    return this.changesFrom(revision, { changes: 1, bytes: 1 }).changes.filter((kv) => kv.modRevision === revision);
+  }
+
+  changesFrom(revision: Revision, limit: SpanLimit): ChangeSpan {
+    assert(revision >= this.compactedRevision, "history goes back to the compacted revision", { revision });
+    assert(!this.#isLoading, "what is being loaded is not read");
+    const end = (this.#revision + 1) as Revision;
+    const bounds = { limit: limit.changes, maxBytes: limit.bytes };
+    const to = revisionKey(end, 0, false);
+    const found = this.#storage.range(KEY_BUCKET, { from: revisionKey(revision, 0, false), to, ...bounds });
+    const last = found.at(-1);
+    const changes = found.map(readChange);
+    if (last === undefined) return { changes, next: Math.max(revision, end) as Revision };
+    // The last revision may have been cut, however large it is it stays whole.
+    const next = (mainOf(last.key) + 1) as Revision;
+    const rest = this.#storage.range(KEY_BUCKET, { from: after(last.key), to: revisionKey(next, 0, false) });
+    for (const each of rest) changes.push(readChange(each));
+    return { changes, next };
   }
 
   previousOf(change: StoredKeyValue): StoredKeyValue | null {
-    if (change.version === 1) return null;
-    return this.get(change.key, (change.modRevision - 1) as Revision);
+    const at = (change.modRevision - 1) as Revision;
+    if (change.version === 1 || at < this.compactedRevision) return null;
+    return this.get(change.key, at);
   }
+
+  pin(): () => void {
+    return this.#compaction.pin();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- writing
 
   /** Writes one key in the open revision; returns the version before. */
   put(key: Uint8Array, value: Uint8Array, lease: bigint): StoredKeyValue | null {
     assert(key.length > 0, "a key has at least one byte");
     const name = keyName(key);
     const main = this.#nextRevision();
-    const sub = this.#open.length;
-    let index = this.#byName.get(name);
+    const sub = this.#openEvents.length;
+    let index = this.#namesNow().get(name);
     let previous: StoredKeyValue | null = null;
     if (index === undefined) {
-      index = new KeyIndex(copy(key), main, sub);
-      this.#byName.set(name, index);
-      this.#inOrder.add(name, index);
-      this.#sizeBytes += key.length + name.length + KEY_OVERHEAD_BYTES;
+      index = new KeyIndex(name, { main, sub, created: main, version: 1 });
+      this.#names.add(index);
     } else {
       const newest = index.newest();
       if (newest !== null) previous = this.#load(newest);
       index.put(main, sub);
     }
-    this.#record("put", previous, {
-      key: index.key,
-      createRevision: previous?.createRevision ?? main,
-      modRevision: main,
-      version: (previous?.version ?? 0) + 1,
-      value: copy(value),
-      lease,
-    });
+    const createRevision = index.created as Revision;
+    const change = { key, createRevision, modRevision: main, version: index.version, value, lease };
+    this.#openEvents.push({ kind: "put", kv: writeChange(this.#storage, main, sub, change), previous });
     return previous;
   }
 
@@ -160,10 +227,12 @@ export class MvccStore implements StoreView {
       doomed.push(index);
     });
     return doomed.map((index) => {
-      const previous = this.#load(index.newest() as KeyVersion);
+      const previous = this.#load(index);
       const main = this.#nextRevision();
-      index.tombstone(main, this.#open.length);
-      this.#record("delete", previous, tombstone(index.key, main));
+      const sub = this.#openEvents.length;
+      index.tombstone(main, sub);
+      const kv = writeChange(this.#storage, main, sub, tombstone(previous.key));
+      this.#openEvents.push({ kind: "delete", kv, previous });
       return previous;
     });
   }
@@ -172,57 +241,64 @@ export class MvccStore implements StoreView {
   commit(): readonly StoreEvent[] {
     const events = this.#openEvents;
     if (events.length === 0) return events;
-    // A copy has no spare slots: an array that grew by `push` has sixteen.
-    this.#changes.push(this.#open.slice());
     this.#revision = this.#nextRevision();
-    this.#open = [];
     this.#openEvents = [];
-    assert(this.#changes.length === this.#revision - FIRST_REVISION, "history has no gap");
     return events;
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- compaction
+
+  /** Part of an entry: from now on nothing below `revision` may be read. Null, or why not. Makes no revision. */
+  compact(revision: number): EtcdError | null {
+    assert(this.#openEvents.length === 0 && !this.#isLoading, "a compaction is an entry of its own", { revision });
+    return this.#compaction.schedule(revision as Revision, this.#revision);
+  }
+
+  /** Between entries: removes a bounded slice of what nobody may read any more. True: call again soon. */
+  compactStep(): boolean {
+    return !this.#isLoading && this.#compaction.step();
+  }
+
+  /** Calls `done`, at once or from a `compactStep`, when what is compacted at `revision` is removed; then a `commit` of the buffer shows it. */
+  whenCompacted(revision: number, done: () => void): void {
+    this.#compaction.whenFinished(revision as Revision, done);
   }
 
   #nextRevision(): Revision {
     return (this.#revision + 1) as Revision;
   }
 
-  #record(kind: StoreEvent["kind"], previous: StoredKeyValue | null, kv: StoredKeyValue): void {
-    this.#open.push(kv);
-    this.#openEvents.push({ kind, kv, previous });
-    this.#sizeBytes += kv.value.length + VERSION_OVERHEAD_BYTES;
+  #namesNow(): Names {
+    assert(!this.#isLoading, "what is being loaded is not read");
+    return this.#names;
   }
 
-  #load(version: KeyVersion): StoredKeyValue {
-    const changes = version.main > this.#revision ? this.#open : this.#changes[version.main - FIRST_REVISION - 1];
-    const kv = changes?.[version.sub];
-    assert(kv !== undefined && kv.version === version.version, "the index and the values agree");
-    return kv;
+  #load({ main, sub }: KeyVersion): StoredKeyValue {
+    return readVersion(this.#storage, main, sub);
   }
 
   #eachLiving(range: KeyRange, at: Revision, visit: (index: KeyIndex, version: KeyVersion) => void): void {
-    this.#inOrder.ascend(range.from, range.to, (index) => {
-      const version = at === NEWEST ? index.newest() : index.at(at);
+    this.#namesNow().ascend(range.from, range.to, (index) => {
+      const version = index.at(at);
       if (version !== null) visit(index, version);
       return true;
     });
   }
 }
 
-function withoutValue(key: Uint8Array, version: KeyVersion): StoredKeyValue {
+function withoutValue(name: string, version: KeyVersion): StoredKeyValue {
   return {
-    key,
-    createRevision: version.created,
-    modRevision: version.main,
+    key: keyBytes(name),
+    createRevision: version.created as Revision,
+    modRevision: version.main as Revision,
     version: version.version,
     value: NO_BYTES,
     lease: 0n,
   };
 }
 
-function tombstone(key: Uint8Array, main: Revision): StoredKeyValue {
-  return { key, createRevision: NO_REVISION, modRevision: main, version: 0, value: NO_BYTES, lease: 0n };
-}
-
-/** So that no request's buffer is kept alive; small ones share a slab, a view of which costs half of a buffer of its own. */
-function copy(bytes: Uint8Array): Uint8Array {
-  return bytes.length === 0 ? NO_BYTES : Buffer.from(bytes);
+/** As etcd writes it: the key alone. */
+function tombstone(key: Uint8Array): StoredKeyValue {
+  const none = 0 as Revision;
+  return { key, createRevision: none, modRevision: none, version: 0, value: NO_BYTES, lease: 0n };
 }

@@ -1,7 +1,4 @@
-/**
- * An ordered map from key names to items: a B+tree whose leaves are chained, so that a range is one descent and a walk.
- * Nothing is ever removed here: a deleted key keeps its history.
- */
+/** An ordered map from key names to items: a B+tree whose leaves are chained, so that a range is one descent and a walk. */
 import { assert } from "../../base/assert.ts";
 
 interface Leaf<Item> {
@@ -27,6 +24,8 @@ interface Split<Item> {
 }
 
 const NODE_KEYS_MAX = 64;
+/** A node that removals leave with less takes its neighbour's keys in, or shares them with it. */
+const NODE_KEYS_MIN = 16;
 
 export class TreeIndex<Item> {
   #root: Node<Item> = leafOf<Item>([], [], null);
@@ -49,7 +48,15 @@ export class TreeIndex<Item> {
     if (split !== null) this.#root = innerOf([split.separator], [this.#root, split.right]);
   }
 
-  /** Visits from <= key < to (null: no end) in order until `visit` returns false. The tree must not grow meanwhile. */
+  /** Removes a key that is there. */
+  remove(key: string): void {
+    remove(this.#root, key);
+    this.#size--;
+    // An inner root of one child is no more than that child.
+    if (this.#root.children?.length === 1) this.#root = this.#root.children[0] as Node<Item>;
+  }
+
+  /** Visits from <= key < to (null: no end) in order until `visit` returns false. The tree must not change meanwhile. */
   ascend(from: string, to: string | null, visit: (item: Item, key: string) => boolean): void {
     let leaf: Leaf<Item> | null = this.#leafFor(from);
     let at = lowerBound(leaf.keys, from);
@@ -89,11 +96,7 @@ function insert<Item>(node: Node<Item>, key: string, item: Item): Split<Item> | 
   node.keys.splice(at, 0, split.separator);
   node.children.splice(at + 1, 0, split.right);
   if (node.keys.length <= NODE_KEYS_MAX) return null;
-  const middle = splitPoint(at, node.keys.length);
-  const separator = node.keys[middle] as string;
-  const right = innerOf(node.keys.splice(middle + 1), node.children.splice(middle + 1));
-  node.keys.pop();
-  return { separator, right };
+  return splitAt(node, splitPoint(at, node.keys.length));
 }
 
 function insertIntoLeaf<Item>(leaf: Leaf<Item>, key: string, item: Item): Split<Item> | null {
@@ -102,10 +105,56 @@ function insertIntoLeaf<Item>(leaf: Leaf<Item>, key: string, item: Item): Split<
   leaf.keys.splice(at, 0, key);
   leaf.items.splice(at, 0, item);
   if (leaf.keys.length <= NODE_KEYS_MAX) return null;
-  const middle = splitPoint(at, leaf.keys.length);
-  const right = leafOf(leaf.keys.splice(middle), leaf.items.splice(middle), leaf.next);
-  leaf.next = right;
-  return { separator: right.keys[0] as string, right };
+  return splitAt(leaf, splitPoint(at, leaf.keys.length));
+}
+
+function remove<Item>(node: Node<Item>, key: string): void {
+  if (node.children === null) {
+    const at = lowerBound(node.keys, key);
+    assert(node.keys[at] === key, "only a key that is there is removed");
+    node.keys.splice(at, 1);
+    node.items.splice(at, 1);
+    return;
+  }
+  const at = upperBound(node.keys, key);
+  const child = node.children[at] as Node<Item>;
+  remove(child, key);
+  if (child.keys.length < NODE_KEYS_MIN && node.children.length > 1) mergeOrShare(node, Math.max(0, at - 1));
+}
+
+/** Makes one node of the neighbours at `at` and behind it, or two of equal size. */
+function mergeOrShare<Item>(parent: Inner<Item>, at: number): void {
+  const [left, right] = [parent.children[at] as Node<Item>, parent.children[at + 1] as Node<Item>];
+  if (left.children === null) {
+    assert(right.children === null, "neighbours are alike");
+    left.keys.push(...right.keys);
+    left.items.push(...right.items);
+    left.next = right.next;
+  } else {
+    assert(right.children !== null, "neighbours are alike");
+    left.keys.push(parent.keys[at] as string, ...right.keys);
+    left.children.push(...right.children);
+  }
+  const split = left.keys.length <= NODE_KEYS_MAX ? null : splitAt(left, left.keys.length >> 1);
+  if (split === null) {
+    parent.keys.splice(at, 1);
+    parent.children.splice(at + 1, 1);
+  } else {
+    parent.keys[at] = split.separator;
+    parent.children[at + 1] = split.right;
+  }
+}
+
+function splitAt<Item>(node: Node<Item>, middle: number): Split<Item> {
+  if (node.children === null) {
+    const right = leafOf(node.keys.splice(middle), node.items.splice(middle), node.next);
+    node.next = right;
+    return { separator: right.keys[0] as string, right };
+  }
+  const separator = node.keys[middle] as string;
+  const right = innerOf(node.keys.splice(middle + 1), node.children.splice(middle + 1));
+  node.keys.pop();
+  return { separator, right };
 }
 
 /** In the middle; but keys that arrive in order leave full nodes behind them. */

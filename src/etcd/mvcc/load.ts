@@ -1,0 +1,51 @@
+/** The index anew out of what the storage holds: one scan, in slices. */
+import { assert } from "../../base/assert.ts";
+import type { Revision } from "../../base/ids.ts";
+import type { StoredKeyValue } from "../model.ts";
+import { keyName } from "./key.ts";
+import { KeyIndex } from "./key-index.ts";
+import type { Names } from "./names.ts";
+import { after, mainOf, subOf } from "./revision-key.ts";
+import { KEY_BUCKET, readChange, type StoreStorage } from "./storage.ts";
+
+export interface LoadOptions {
+  /** Awaited between slices: others go on meanwhile. */
+  readonly pause: () => Promise<void>;
+  /** Told every change in order of revision; lease 0 for a tombstone. */
+  readonly changed?: (key: Uint8Array, lease: bigint) => void;
+}
+
+const SLICE = { limit: 1000, maxBytes: 1024 * 1024 } as const;
+
+/** Fills `names`, which is empty; the last revision that has a change, 0 when none has. */
+export async function loadNames(storage: StoreStorage, names: Names, options: LoadOptions): Promise<Revision> {
+  let from: Uint8Array = new Uint8Array(0);
+  let revision = 0 as Revision;
+  for (;;) {
+    const slice = storage.range(KEY_BUCKET, { from, ...SLICE });
+    const last = slice.at(-1);
+    if (last === undefined) return revision;
+    for (const found of slice) {
+      const change = readChange(found);
+      addChange(names, change, subOf(found.key));
+      options.changed?.(change.key, change.lease);
+    }
+    revision = mainOf(last.key) as Revision;
+    from = after(last.key);
+    await options.pause();
+  }
+}
+
+/** The first that is known of a key may be any put or tombstone of its life: compaction took what was before. */
+function addChange(names: Names, change: StoredKeyValue, sub: number): void {
+  const { modRevision: main, createRevision: created, version } = change;
+  const name = keyName(change.key);
+  const index = names.get(name);
+  if (index === undefined) {
+    names.add(new KeyIndex(name, { main, sub, created, version }));
+    return;
+  }
+  if (version === 0) index.tombstone(main, sub);
+  else index.put(main, sub);
+  assert(index.version === version && index.created === created, "a key's changes follow from each other", { main });
+}

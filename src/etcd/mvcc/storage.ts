@@ -1,0 +1,48 @@
+/** Where the store keeps its changes, and how one is written and read: key = revision, value = mvccpb.KeyValue, as in etcd. */
+import { assert } from "../../base/assert.ts";
+import type { Revision } from "../../base/ids.ts";
+import { KeyValue } from "../../proto/gen/mvccpb.ts";
+import type { Bucket, BucketReader } from "../backend/backend.ts";
+import type { StoredKeyValue } from "../model.ts";
+import { isTombstoneKey, mainOf, revisionKey } from "./revision-key.ts";
+
+/** `WriteBuffer` is one; what is written is read at once. */
+export interface StoreStorage extends BucketReader {
+  put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
+  delete(bucket: Bucket, key: Uint8Array): void;
+  /** What was put and deleted since the last entry belongs to none: it may become durable with the state after that entry. */
+  unlogged(): void;
+  /** Taken from the disk; for the quota. */
+  readonly sizeBytes: number;
+  /** Of that, what is not free to be written again. */
+  readonly sizeInUseBytes: number;
+}
+
+export const KEY_BUCKET = "key";
+
+export function writeChange(storage: StoreStorage, main: Revision, sub: number, change: KeyValue): StoredKeyValue {
+  const encoded = KeyValue.encode(change);
+  storage.put(KEY_BUCKET, revisionKey(main, sub, change.version === 0), encoded);
+  // Decoded again: no request's buffer is kept alive by it.
+  return decodeChange(main, encoded);
+}
+
+export function readVersion(storage: BucketReader, main: number, sub: number): StoredKeyValue {
+  const bytes = storage.get(KEY_BUCKET, revisionKey(main, sub, false));
+  assert(bytes !== null, "the index and the values agree", { main, sub });
+  const kv = KeyValue.decode(bytes) as StoredKeyValue;
+  assert(kv.modRevision === main && kv.version > 0, "a value is of its revision", { main, sub });
+  return kv;
+}
+
+export function readChange({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): StoredKeyValue {
+  const kv = decodeChange(mainOf(key) as Revision, value);
+  assert((kv.version === 0) === isTombstoneKey(key), "a tombstone is marked in its key");
+  return kv;
+}
+
+/** A tombstone's value is its key alone; its revision stands in front of it. */
+function decodeChange(main: Revision, bytes: Uint8Array): StoredKeyValue {
+  const kv = KeyValue.decode(bytes) as StoredKeyValue;
+  return kv.version === 0 ? { ...kv, modRevision: main } : kv;
+}
