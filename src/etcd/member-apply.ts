@@ -7,6 +7,7 @@ import type { LogIndex } from "../base/ids.ts";
 import { InternalRaftRequest } from "../proto/gen/etcdserverpb.ts";
 import { Applier, type Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
+import { MemoryBuckets } from "./backend/buckets.ts";
 import { ClusterMembers } from "./cluster/members.ts";
 import { Leases } from "./lease/leases.ts";
 import type { MemberDecisions } from "./member-decisions.ts";
@@ -39,7 +40,7 @@ const SLICE_ENTRIES = 1000;
 
 export class Applying {
   /** Nobody but apply writes it: reads that may see a revision being written have no other. */
-  readonly store: MvccStore = new MvccStore();
+  readonly store: MvccStore = new MvccStore(new MemoryBuckets());
   readonly members: ClusterMembers;
   readonly leases: Leases;
   readonly #options: ApplyingOptions;

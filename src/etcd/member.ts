@@ -7,28 +7,27 @@
  * The world is handed in (clock, log, transport, trace, chance): the simulator runs this very file. Every request gets exactly
  * one answer: a response, or the error that etcd's clients know.
  */
-import { assert } from "../base/assert.ts";
 import { hex, type LogIndex, type MemberId, NO_MEMBER, type Term } from "../base/ids.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Clock, Timer } from "../env/clock.ts";
 import type { Trace } from "../env/trace.ts";
 import type { Transport } from "../env/transport.ts";
-import { InternalRaftRequest } from "../proto/gen/etcdserverpb.ts";
-import { Applier, type Outcome } from "./apply/applier.ts";
+import type { Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
-import { MemoryBuckets } from "./backend/buckets.ts";
-import { ClusterMembers, type MembersView } from "./cluster/members.ts";
+import type { MembersView } from "./cluster/members.ts";
 import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
-import { Leases } from "./lease/leases.ts";
+import { Applying } from "./member-apply.ts";
+import { CAREFUL, type MemberDecisions } from "./member-decisions.ts";
+import { MemberDisk } from "./member-disk.ts";
+import { Gate } from "./member-gate.ts";
 import { Handovers } from "./member-handover.ts";
 import { type Command, Proposals } from "./member-proposals.ts";
 import { Reads } from "./member-reads.ts";
 import type {
   ClusterMember,
-  Entry,
-  HardState,
   Identity,
   Leadership,
+  LogBase,
   MemberStatus,
   Message,
   PromiseMessage,
@@ -36,21 +35,12 @@ import type {
   RaftInput,
   Ready,
 } from "./model.ts";
-import { MvccStore } from "./mvcc/store.ts";
+import type { MvccStore } from "./mvcc/store.ts";
 import { RaftCore } from "./raft/core.ts";
 import { CORRECT, type RaftDecisions } from "./raft/decisions.ts";
 import type { RaftLimits } from "./raft/state.ts";
+import type { MemberStorage } from "./storage.ts";
 import { WatchHub } from "./watch/hub.ts";
-
-/** The write-ahead log as the member needs it; `wal/` is the real one. */
-export interface MemberLog {
-  /** `done` comes after this has returned, in order; an error ends the log. */
-  append(
-    batch: { readonly hardState: HardState | null; readonly entries: readonly Entry[] },
-    done: (error: Error | null) => void,
-  ): void;
-  close(): Promise<void>;
-}
 
 export interface MemberOptions {
   readonly identity: Identity;
@@ -63,10 +53,8 @@ export interface MemberOptions {
   readonly requestMaxBytes: number;
   /** Above all that an earlier start may have counted up to from its own, by one a microsecond at most: `wal/start-number`. */
   readonly startNumber: number;
-  /** As restored from the log. */
-  readonly hardState: HardState;
-  readonly entries: readonly Entry[];
-  readonly log: MemberLog;
+  /** Its failures come to `fail`. */
+  readonly storage: MemberStorage;
   readonly clock: Clock;
   readonly transport: Transport<Message>;
   readonly trace: Trace;
@@ -75,6 +63,7 @@ export interface MemberOptions {
   readonly raftLimits?: Partial<RaftLimits>;
   /** Default: the correct ones. A server that is broken on purpose brings others. */
   readonly decisions?: RaftDecisions;
+  readonly memberDecisions?: MemberDecisions;
   /** Runs a turn soon: after what has already arrived, before any timer. */
   readonly soon: (turn: () => void) => void;
   /** No promise can be kept any more (D3): end this member. Called at most once; nothing is acknowledged afterwards. */
@@ -88,16 +77,12 @@ export type Reading<Response> = () => Answer<Response>;
 
 /** etcd's: what a request may take, elections aside. */
 const REQUEST_TIMEOUT_MS = 5_000;
-const GATE_MAX = 50_000;
 /** etcd's default for idle watchers that asked to be told how far they are. */
 const PROGRESS_NOTIFY_MS = 600_000;
+/** A member that is to join. */
+const NOTHING: LogBase = { index: 0 as LogIndex, term: 0 as Term, configuration: { voters: [], learners: [] } };
 /** What one peer may be sent without an answer stays below what its connection queues. */
 const RAFT_LIMITS = { appendBytes: 512 * 1024, windowAppends: 64, uncommittedBytes: 64 * 1024 ** 2, waitingReads: 16 };
-
-interface Gated {
-  readonly deadlineMs: number;
-  readonly open: (refusal: EtcdError | null) => void;
-}
 
 export class Member {
   /** What watch streams attach to. */
@@ -106,12 +91,9 @@ export class Member {
   readonly serving: Promise<void>;
   readonly #options: MemberOptions;
   readonly #core: RaftCore;
-  readonly #store: MvccStore = new MvccStore(new MemoryBuckets(), {
-    onCompaction: () => this.#options.soon(() => this.#removeCompacted()),
-  });
-  readonly #leases = new Leases(null);
-  readonly #members: ClusterMembers;
-  readonly #applier: Applier;
+  readonly #applying: Applying;
+  readonly #disk: MemberDisk;
+  readonly #gate = new Gate();
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #handovers = new Handovers();
@@ -123,15 +105,6 @@ export class Member {
   #nextTickMs = 0;
   #nextProgressMs: number;
   #leadership: Leadership;
-  #applied = 0 as LogIndex;
-  #unsavedHardState: HardState | null = null;
-  /** Number of the last Ready handed to the log, and of the last that is durable. */
-  #handedOut = 0;
-  #durable = 0;
-  /** Promises that wait for the sync they rest on (D3), oldest first. */
-  #promises: { readonly number: number; readonly messages: readonly PromiseMessage[] }[] = [];
-  #isServing = false;
-  #gate: Gated[] = [];
   #resolveServing: () => void = () => {};
   #ended = false;
   #leaderChangedMs = Number.NEGATIVE_INFINITY;
@@ -140,52 +113,62 @@ export class Member {
 
   constructor(options: MemberOptions) {
     this.#options = options;
-    const { identity, clock, founders, hardState } = options;
+    const { identity, clock, storage } = options;
     this.serving = new Promise((resolve) => {
       this.#resolveServing = resolve;
     });
-    this.#members = new ClusterMembers(identity, founders);
     this.#makeHeader = (revision) => ({
       clusterId: identity.cluster,
       memberId: identity.member,
       revision,
       raftTerm: this.#leadership.term,
     });
+    const decisions = options.memberDecisions ?? CAREFUL;
+    this.#applying = this.#makeApplying(decisions);
+    this.#disk = new MemberDisk(storage, (number, error) => this.#persisted(number, error));
     this.watches = new WatchHub({
-      view: this.#store,
+      view: this.store,
       makeHeader: this.#makeHeader,
       onWork: () => options.soon(() => this.#catchUp()),
-    });
-    this.#applier = new Applier({
-      store: this.#store,
-      leases: this.#leases,
-      cluster: this.#members,
-      makeHeader: this.#makeHeader,
     });
     this.#timeoutMs = REQUEST_TIMEOUT_MS + 2 * options.electionMs;
     this.#proposals = new Proposals(identity.member, options.startNumber / 1000, {
       requestMaxBytes: options.requestMaxBytes,
       timeoutMs: this.#timeoutMs,
     });
-    this.#reads = new Reads(this.#timeoutMs);
+    this.#reads = new Reads(this.#timeoutMs, decisions);
     this.#nextProgressMs = clock.monotonicMs() + PROGRESS_NOTIFY_MS;
-    this.#leadership = { role: "follower", term: hardState.term, leader: NO_MEMBER };
-    this.#core = new RaftCore({
-      id: identity.member,
-      base: {
-        index: 0 as LogIndex,
-        term: 0 as Term,
-        configuration: { voters: founders.map((member) => member.id), learners: [] },
+    this.#leadership = { role: "follower", term: storage.hardState.term, leader: NO_MEMBER };
+    this.#core = this.#makeCore();
+  }
+
+  #makeApplying(decisions: MemberDecisions): Applying {
+    return new Applying({
+      ...this.#options,
+      makeHeader: this.#makeHeader,
+      decisions,
+      listener: {
+        published: (events) => this.watches.publish(events, this.store.revision),
+        outcome: (id, data, outcome) => this.#proposals.applied(id, data, outcome),
+        progressed: () => this.#reads.applied(this.#applying.applied),
       },
-      electionTicks: Math.ceil(options.electionMs / options.heartbeatMs),
+    });
+  }
+
+  #makeCore(): RaftCore {
+    const { identity, storage, electionMs, heartbeatMs, prng, startNumber, raftLimits, decisions } = this.#options;
+    return new RaftCore({
+      id: identity.member,
+      base: storage.base ?? NOTHING,
+      electionTicks: Math.ceil(electionMs / heartbeatMs),
       heartbeatTicks: 1,
-      prng: options.prng,
-      hardState,
-      entries: options.entries,
-      appliedIndex: 0 as LogIndex,
-      firstSequence: options.startNumber,
-      limits: { ...RAFT_LIMITS, ...options.raftLimits },
-      decisions: options.decisions ?? CORRECT,
+      prng,
+      hardState: storage.hardState,
+      entries: storage.entries,
+      appliedIndex: this.#applying.applied,
+      firstSequence: startNumber,
+      limits: { ...RAFT_LIMITS, ...raftLimits },
+      decisions: decisions ?? CORRECT,
     });
   }
 
@@ -210,39 +193,42 @@ export class Member {
     this.#wake();
   }
 
-  /** Answers what waits with "server stopped", and closes log and transport. */
+  /** Answers what waits with "server stopped", and closes storage and transport. */
   async stop(): Promise<void> {
     if (!this.#end()) return;
-    if (this.#unsavedHardState !== null)
-      this.#options.log.append({ hardState: this.#unsavedHardState, entries: [] }, () => {});
     await this.#options.transport.close();
-    await this.#options.log.close();
+    await this.#disk.close();
+  }
+
+  /** The storage failed: what was promised may be lost, so nothing more is. */
+  fail(error: Error): void {
+    if (!this.#end()) return;
+    this.#options.trace.error("the storage failed", { error: error.message });
+    this.#options.failed(error);
   }
 
   // ----------------------------------------------------------------------------------------------------------- requests
 
   /** Whether a serializable read may run at once on `store`. */
   get isServing(): boolean {
-    return this.#isServing;
+    return this.#gate.isOpen;
   }
 
-  /** The store as it is now. Nobody but apply writes it: reads that may see a revision being written have no other. */
+  /** The store as it is now. */
   get store(): MvccStore {
-    return this.#store;
+    return this.#applying.store;
   }
 
   /** The cluster as it is now. */
   get members(): MembersView {
-    return this.#members;
+    return this.#applying.members;
   }
 
   /** Null when this member serves; waits for it, but not for ever. */
   whenServing(): EtcdError | null | Promise<EtcdError | null> {
-    if (this.#isServing) return null;
+    if (this.#gate.isOpen) return null;
     if (this.#ended) return ETCD_ERRORS.stopped;
-    if (this.#gate.length >= GATE_MAX) return ETCD_ERRORS.tooManyRequests;
-    const deadlineMs = this.#options.clock.monotonicMs() + this.#timeoutMs;
-    return new Promise((open) => this.#gate.push({ deadlineMs, open }));
+    return this.#gate.wait(this.#options.clock.monotonicMs() + this.#timeoutMs);
   }
 
   get status(): MemberStatus {
@@ -253,10 +239,10 @@ export class Member {
       term,
       leader,
       commitIndex: this.#core.status.committed,
-      appliedIndex: this.#applied,
-      revision: this.#store.revision,
-      compactedRevision: this.#store.compactedRevision,
-      sizeBytes: this.#store.sizeBytes,
+      appliedIndex: this.#applying.applied,
+      revision: this.store.revision,
+      compactedRevision: this.store.compactedRevision,
+      sizeBytes: this.store.sizeBytes,
       leaderChangesTotal: this.#leaderChangesTotal,
       proposalsPending: this.#proposals.size,
       proposalsFailedTotal: this.#proposals.failedTotal,
@@ -294,7 +280,7 @@ export class Member {
     if (this.#ended) return ETCD_ERRORS.stopped;
     const { role, leader } = this.#leadership;
     if (role !== "leader") return ETCD_ERRORS.notLeader;
-    if (this.#members.get(target)?.isLearner !== false) return ETCD_ERRORS.badTransferee;
+    if (this.members.get(target)?.isLearner !== false) return ETCD_ERRORS.badTransferee;
     return target === leader ? null : this.#handOver(target, this.#timeoutMs, false);
   }
 
@@ -340,15 +326,8 @@ export class Member {
       name,
       "client-urls": clientUrls,
     });
-    this.#isServing = true;
     this.#resolveServing();
-    this.#openGate(null);
-  }
-
-  #openGate(refusal: EtcdError | null): void {
-    const waiting = this.#gate;
-    this.#gate = [];
-    for (const { open } of waiting) open(refusal);
+    this.#gate.open();
   }
 
   // --------------------------------------------------------------------------------------------------------------- loop
@@ -368,8 +347,7 @@ export class Member {
       leaderChangedMs: this.#leaderChangedMs,
       connectionLostMs: this.#connectionLostMs,
     });
-    while (this.#gate.length > 0 && (this.#gate[0] as Gated).deadlineMs <= nowMs)
-      (this.#gate.shift() as Gated).open(ETCD_ERRORS.noLeader);
+    this.#gate.expire(nowMs);
     this.#repropose();
     if (nowMs >= this.#nextProgressMs) {
       this.#nextProgressMs = nowMs + PROGRESS_NOTIFY_MS;
@@ -400,15 +378,12 @@ export class Member {
 
   /** In the order of Ready's fields. */
   #obey(ready: Ready): void {
-    assert(ready.snapshot === null && ready.snapshotsToSend.length === 0, "no log is cut yet");
-    this.#persist(ready);
-    if (ready.messagesAfterPersist.length > 0)
-      this.#promises.push({ number: this.#handedOut, messages: ready.messagesAfterPersist });
-    this.#send(ready.messages, this.#takeKeptPromises());
+    this.#disk.persist(ready, null);
+    this.#send(ready.messages, this.#disk.takeKept());
     if (ready.leadership !== null) this.#follow(ready.leadership);
-    for (const entry of ready.entriesToApply) this.#apply(entry);
+    this.#applying.take(ready.entriesToApply);
     for (const { id, index } of ready.readStates) this.#reads.confirmed(id, index);
-    this.#reads.applied(this.#applied);
+    this.#reads.applied(this.#applying.applied);
     // A leader that hands over is not full: what it drops waits for the next.
     const isFull = this.#leadership.role === "leader" && this.#core.transferee === NO_MEMBER;
     for (const id of ready.droppedProposals) this.#proposals.dropped(id, isFull);
@@ -417,44 +392,17 @@ export class Member {
     if (ready.readStates.length > 0 && this.#reads.size > 0) this.#wake();
   }
 
-  #persist(ready: Ready): void {
-    const hardState = ready.hardState ?? this.#unsavedHardState;
-    // A commit index alone is only a hint: it goes with the next batch that must be synced.
-    if (!ready.mustSync) {
-      this.#unsavedHardState = hardState;
-      return;
-    }
-    this.#unsavedHardState = null;
-    this.#handedOut = ready.number;
-    const { number } = ready;
-    this.#options.log.append({ hardState, entries: ready.entriesToPersist }, (error) => this.#persisted(number, error));
-  }
-
   #persisted(number: number, error: Error | null): void {
     if (this.#ended) return;
     if (error !== null) {
-      this.#options.trace.error("failed to save raft hard state and entries", { error: error.message });
-      this.#end();
-      this.#options.failed(error);
+      this.fail(error);
       return;
     }
-    this.#durable = number;
     this.#inputs.push({ kind: "persisted", number });
-    this.#sendKeptPromises();
-    this.#wake();
-  }
-
-  /** At once: an acknowledgement that waits for a turn keeps a client waiting. */
-  #sendKeptPromises(): void {
-    const promises = this.#takeKeptPromises();
+    // At once: an acknowledgement that waits for a turn keeps a client waiting.
+    const promises = this.#disk.takeKept();
     if (promises.length > 0) this.#send([], promises);
-  }
-
-  #takeKeptPromises(): readonly PromiseMessage[] {
-    const kept: PromiseMessage[] = [];
-    while (this.#promises.length > 0 && (this.#promises[0]?.number as number) <= this.#durable)
-      kept.push(...(this.#promises.shift()?.messages ?? []));
-    return kept;
+    this.#wake();
   }
 
   /** One batch for each peer. */
@@ -496,35 +444,17 @@ export class Member {
     for (const { id, data } of this.#proposals.takeWaiting()) this.#inputs.push({ kind: "propose", id, data });
   }
 
-  #apply(entry: Entry): void {
-    assert(entry.index === this.#applied + 1, "entries are applied in order, each once", { index: entry.index });
-    assert(entry.kind === "normal", "membership does not change through the log yet", { index: entry.index });
-    this.#applied = entry.index;
-    // A new leader's first entry.
-    if (entry.data.length === 0) return;
-    const command = InternalRaftRequest.decode(entry.data);
-    const { outcome, events } = this.#applier.apply(command);
-    if (events.length > 0) this.watches.publish(events, this.#store.revision);
-    if (command.header !== null) this.#proposals.applied(command.header.id, entry.data, outcome);
-  }
-
   /** Watchers that read history, a slice at a time: requests go on in between. */
   #catchUp(): void {
     if (!this.#ended && this.watches.work()) this.#options.soon(() => this.#catchUp());
-  }
-
-  /** What the store has compacted, a slice at a time. */
-  #removeCompacted(): void {
-    if (!this.#ended && this.#store.compactStep()) this.#options.soon(() => this.#removeCompacted());
   }
 
   /** False when it had ended before. */
   #end(): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    this.#isServing = false;
     this.#tickTimer?.cancel();
-    this.#openGate(ETCD_ERRORS.stopped);
+    this.#gate.stop();
     this.#reads.stop();
     this.#proposals.stop();
     this.#handovers.stop();
