@@ -19,6 +19,11 @@ export class FloodGuard {
     this.#countedAtMs = clock.monotonicMs();
   }
 
+  /** So many frames that were worth their work: they pay for as many that are not. */
+  earn(frames: number): void {
+    this.#left = Math.min(this.#burst, this.#left + frames);
+  }
+
   /** False: one too many. */
   allow(): boolean {
     if (this.#left < 1) {

@@ -252,6 +252,7 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
       if (start === end) this.#countControl();
       this.#windows.credit(stream, size);
     }
+    if (start !== end) this.#control.earn(1);
     this.#owner.data(stream, bytes, start, end);
     this.streams.detachIfDone(stream);
   }
@@ -338,7 +339,9 @@ export class Http2Connection<S extends Http2Stream, Head> implements FrameSink, 
     if (!this.sender.growStream(stream, increment)) this.streams.broken(stream, ErrorCode.FLOW_CONTROL_ERROR);
   }
 
+  /** Go's grpc sends a PING for about every frame of data in either direction, to learn the connection's bandwidth: those are none too many. */
   #countControl(): void {
+    this.#control.earn(this.output.takeDataFrames());
     if (!this.#control.allow()) throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, "too many control frames");
   }
 }

@@ -25,6 +25,7 @@ export class Output {
   #corked = false;
   #scheduled = false;
   #closed = false;
+  #dataFrames = 0;
 
   constructor(stream: ByteStream, source: OutputSource) {
     this.#stream = stream;
@@ -75,12 +76,21 @@ export class Output {
     }
   }
 
+  /** How many DATA frames were written since it was last asked. */
+  takeDataFrames(): number {
+    const count = this.#dataFrames;
+    this.#dataFrames = 0;
+    return count;
+  }
+
   data(streamId: number, bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+    this.#dataFrames++;
     this.#frame(FrameType.DATA, endStream ? Flag.END_STREAM : Flag.NONE, streamId, bytes, start, end);
   }
 
   /** One DATA frame that starts with a whole message prefix and holds the first `length` bytes of that message. */
   message(streamId: number, message: Uint8Array, length: number, endStream: boolean): void {
+    this.#dataFrames++;
     const payloadBytes = MESSAGE_PREFIX_BYTES + length;
     this.#reserve(FRAME_HEADER_BYTES + payloadBytes);
     const slab = this.#slab;

@@ -66,13 +66,15 @@ export class Twin {
   }
 
   put(request: PutRequest): unknown {
-    const refusal = this.#refusesPut(request, this.#open);
-    if (refusal !== null) return refusal;
+    return this.#refusesPut(request, this.#open) ?? this.#runPut(request);
+  }
+
+  #runPut(request: PutRequest): unknown {
     const key = text(request.key);
     const previous = this.#open.get(key) ?? null;
-    const value = request.ignoreValue ? (previous as TwinKeyValue).value : text(request.value);
+    const value = request.ignoreValue ? (previous?.value ?? "") : text(request.value);
     const mod = this.revision + 1;
-    const lease = request.ignoreLease ? (previous as TwinKeyValue).lease : request.lease;
+    const lease = request.ignoreLease ? (previous?.lease ?? 0n) : request.lease;
     const version = (previous?.version ?? 0) + 1;
     this.#open.set(key, { key, value, create: previous?.create ?? mod, mod, version, lease });
     this.#openEvents.push({ kind: "put", key, value, mod, previous });
@@ -118,7 +120,7 @@ export class Twin {
     const mod = this.revision + 1;
     for (const previous of doomed) {
       this.#open.delete(previous.key);
-      this.#openEvents.push({ kind: "delete", key: previous.key, value: "", mod, previous });
+      this.#openEvents.push({ kind: "delete", key: previous.key, value: "", mod, previous: this.#before(previous.key) });
     }
   }
 
@@ -154,6 +156,11 @@ export class Twin {
     return { revision: this.#seen(), kvs: answered, more, count: found.length };
   }
 
+  /** What a change of this revision replaced, as watchers are told: of the revision before, not of this transaction. */
+  #before(key: string): TwinKeyValue | null {
+    return this.states.at(-1)?.get(key) ?? null;
+  }
+
   #seen(): number {
     return this.revision + (this.#openEvents.length > 0 ? 1 : 0);
   }
@@ -183,7 +190,7 @@ export class Twin {
 
   #runTxn(request: TxnRequest, before: State): object {
     const responses = this.#chosen(request, before).map(({ request: operation }) => {
-      if (operation?.kind === "requestPut") return this.put(operation.value);
+      if (operation?.kind === "requestPut") return this.#runPut(operation.value);
       if (operation?.kind === "requestDeleteRange") return this.deleteRange(operation.value);
       if (operation?.kind === "requestRange") return this.range(operation.value);
       if (operation?.kind === "requestTxn") return { revision: 0, ...this.#runTxn(operation.value, before) };

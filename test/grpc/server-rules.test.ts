@@ -429,6 +429,19 @@ describe("a connection ends with GOAWAY when the client", () => {
       "ENHANCE_YOUR_CALM",
     ],
   ];
+  it("takes a PING with every frame of data, however many, as Go's clients send them", async () => {
+    const { peer, events } = rig();
+    peer.headers(1, to(CHAT.path), false);
+    for (let i = 0; i < 3_000; i++) {
+      peer.send(FrameType.DATA, 0, 1, message("m"));
+      peer.send(FrameType.PING, 0, 0, "0000000000000000");
+    }
+    peer.send(FrameType.PING, 0, 0, "00000000000000ff");
+    await peer.frame((one) => one.type === FrameType.PING && one.payload[7] === 0xff);
+    assert.equal(events.length, 3_000);
+    await peer.end();
+  });
+
   for (const [what, act, code] of broken) {
     it(what, async () => {
       const { peer } = rig();

@@ -36,6 +36,10 @@ export interface ServerOptions {
   readonly advertisePeerUrl?: string;
   readonly advertiseClientUrl?: string;
   readonly flags?: readonly string[];
+  /** Of Go etcd; default: the one on the PATH. */
+  readonly binary?: string;
+  /** Where the data directory is made; default: the system's folder for temporary files. */
+  readonly folder?: string;
 }
 
 /** One member; may be killed and started again on the same data. */
@@ -46,10 +50,10 @@ export class ServerProcess {
   #child: ChildProcess | null = null;
   #log = "";
 
-  constructor(context: TestContext, options: ServerOptions) {
+  constructor(context: Pick<TestContext, "after">, options: ServerOptions) {
     this.#options = options;
     this.clientUrl = `http://127.0.0.1:${options.clientPort}`;
-    this.#directory = mkdtempSync(join(tmpdir(), "faultline-server-"));
+    this.#directory = mkdtempSync(join(options.folder ?? tmpdir(), "faultline-server-"));
     context.after(async () => {
       await this.kill("SIGKILL");
       rmSync(this.#directory, { recursive: true, force: true });
@@ -68,7 +72,9 @@ export class ServerProcess {
   start(): void {
     assert.equal(this.#child, null, "the server is not running");
     const [command, ...first] =
-      this.#options.kind === "etcd" ? ["etcd"] : [process.execPath, "--enable-source-maps", MAIN];
+      this.#options.kind === "etcd"
+        ? [this.#options.binary ?? "etcd"]
+        : [process.execPath, "--enable-source-maps", MAIN];
     const child = spawn(command as string, [...first, ...this.#flags()], { stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;
     child.stderr?.on("data", (bytes: Buffer) => {

@@ -12,8 +12,6 @@ import {
   type Compare,
   CompareResult,
   CompareTarget,
-  type DeleteRangeResponse,
-  type PutResponse,
   type RangeResponse,
   type RequestOp,
   type ResponseOp,
@@ -26,7 +24,7 @@ import { keyName, keyRange } from "../mvcc/key.ts";
 import { type MvccStore, NEWEST, type StoreView } from "../mvcc/store.ts";
 import { innerHeader, type MakeHeader } from "./header.ts";
 import { answerRange } from "./range.ts";
-import { applyDeleteRange, applyPut, checkPut, type HasLease } from "./write.ts";
+import { applyDeleteRange, checkPut, type HasLease, runPut } from "./write.ts";
 
 /** The operations that will run, and under each nested transaction those of its own path. */
 interface Path {
@@ -45,7 +43,7 @@ export function applyTxn(
   const path = choosePath(store, request);
   const refusal = checkPath(store, hasLease, path);
   if (refusal !== null) return refusal;
-  const responses = runPath(store, hasLease, path);
+  const responses = runPath(store, path);
   return { header: makeHeader(store.writeRevision), succeeded: path.succeeded, responses };
 }
 
@@ -97,23 +95,21 @@ function checkRangeInTxn(view: StoreView, revision: number): EtcdError | null {
   return revision < view.compactedRevision ? ETCD_ERRORS.compacted : null;
 }
 
-function runPath(store: MvccStore, hasLease: HasLease, path: Path): readonly ResponseOp[] {
+function runPath(store: MvccStore, path: Path): readonly ResponseOp[] {
   let nested = 0;
   return path.operations.map(({ request }): ResponseOp => {
     switch (request?.kind) {
       case "requestRange":
         return { response: { kind: "responseRange", value: checked(answerRange(store, request.value, innerHeader)) } };
-      case "requestPut": {
-        const value = checked(applyPut(store, hasLease, request.value, innerHeader));
-        return { response: { kind: "responsePut", value } };
-      }
+      case "requestPut":
+        return { response: { kind: "responsePut", value: runPut(store, request.value, innerHeader) } };
       case "requestDeleteRange": {
         const value = applyDeleteRange(store, request.value, innerHeader);
         return { response: { kind: "responseDeleteRange", value } };
       }
       case "requestTxn": {
         const inner = path.nested[nested++] as Path;
-        const value = { header: EMPTY_HEADER, succeeded: inner.succeeded, responses: runPath(store, hasLease, inner) };
+        const value = { header: EMPTY_HEADER, succeeded: inner.succeeded, responses: runPath(store, inner) };
         return { response: { kind: "responseTxn", value } };
       }
       default:
@@ -125,9 +121,7 @@ function runPath(store: MvccStore, hasLease: HasLease, path: Path): readonly Res
 /** A nested transaction's own header is there but empty. */
 const EMPTY_HEADER = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
-function checked<Response extends RangeResponse | PutResponse | DeleteRangeResponse>(
-  result: Response | EtcdError,
-): Response {
+function checked(result: RangeResponse | EtcdError): RangeResponse {
   assert(!isEtcdError(result), "an operation of a checked path does not fail", { result });
   return result;
 }

@@ -85,21 +85,31 @@ interface Footprint {
   readonly deletions: readonly Deletion[];
 }
 
+/** The list's own operations, beside those of its nested transactions, which are numbered in order. */
+const OWN_DELETION = -1;
+const OWN_PUT = Number.POSITIVE_INFINITY;
+
 /**
  * Null when two operations of the list write one key and one of them is a put; two deletions may overlap. The branches of a
  * nested transaction exclude each other, so they may share keys, but each conflicts with the operations beside it.
+ *
+ * Two of etcd's ways are kept, as clients can see them: a deletion in a nested transaction does not conflict with the puts of nested
+ * transactions before it, and a deletion of everything from a key on (range end "\0") conflicts with nothing.
  */
 function footprint(operations: readonly RequestOp[]): Footprint | null {
   const owners = new Map<string, number>();
   const deletions: (Deletion & { readonly owner: number })[] = [];
-  for (const [owner, operation] of operations.entries()) {
+  let nested = 0;
+  for (const operation of operations) {
     const own = footprintOf(operation);
     if (own === null) return null;
+    const isNested = operation.request?.kind === "requestTxn";
     for (const key of own.puts) {
       if (owners.has(key)) return null;
-      owners.set(key, owner);
+      owners.set(key, isNested ? nested : OWN_PUT);
     }
-    for (const deletion of own.deletions) deletions.push({ ...deletion, owner });
+    for (const deletion of own.deletions) deletions.push({ ...deletion, owner: isNested ? nested : OWN_DELETION });
+    if (isNested) nested++;
   }
   if (deletions.length > 0 && owners.size > 0 && isPutUnderDeletion(owners, deletions)) return null;
   return { puts: new Set(owners.keys()), deletions };
@@ -109,8 +119,11 @@ function footprintOf({ request }: RequestOp): Footprint | null {
   switch (request?.kind) {
     case "requestPut":
       return { puts: new Set([keyName(request.value.key)]), deletions: [] };
-    case "requestDeleteRange":
-      return { puts: new Set(), deletions: [keyRange(request.value.key, request.value.rangeEnd)] };
+    case "requestDeleteRange": {
+      const { key, rangeEnd } = request.value;
+      const range = keyRange(key, rangeEnd);
+      return { puts: new Set(), deletions: range.to === null || range.to <= range.from ? [] : [range] };
+    }
     case "requestTxn": {
       const success = footprint(request.value.success);
       const failure = footprint(request.value.failure);
@@ -125,35 +138,30 @@ function footprintOf({ request }: RequestOp): Footprint | null {
   }
 }
 
-/**
- * Sweeps puts and deletions in key order. Of the deletions begun, the one that reaches furthest and the one of another owner
- * that reaches furthest are all that can matter to a put.
- */
+/** Whether a put lies in a deletion of an owner before its own. Sweeps both in key order. */
 function isPutUnderDeletion(
   owners: ReadonlyMap<string, number>,
   deletions: readonly (Deletion & { readonly owner: number })[],
 ): boolean {
   const puts = [...owners].sort(([a], [b]) => (a < b ? -1 : 1));
   const begun = deletions.toSorted((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
-  let furthest: { owner: number; to: string | null } | null = null;
-  let other: { owner: number; to: string | null } | null = null;
+  // Of the deletions begun, those that matter: a later owner's only if it reaches further. Ascending in both.
+  const open: { readonly owner: number; readonly to: string }[] = [];
   let next = 0;
   for (const [key, owner] of puts) {
     for (; next < begun.length && (begun[next] as Deletion).from <= key; next++) {
-      const deletion = begun[next] as Deletion & { owner: number };
-      if (furthest === null || reachesFurther(deletion.to, furthest.to)) {
-        if (furthest !== null && furthest.owner !== deletion.owner) other = furthest;
-        furthest = deletion;
-      } else if (deletion.owner !== furthest.owner && (other === null || reachesFurther(deletion.to, other.to))) {
-        other = deletion;
-      }
+      const deletion = begun[next] as { owner: number; to: string };
+      let at = open.findIndex((other) => other.owner >= deletion.owner);
+      if (at === -1) at = open.length;
+      if (at > 0 && (open[at - 1] as { to: string }).to >= deletion.to) continue;
+      let end = at;
+      while (end < open.length && (open[end] as { to: string }).to <= deletion.to) end++;
+      // One of the same owner may reach further.
+      if (end < open.length && open[end]?.owner === deletion.owner) continue;
+      open.splice(at, end - at, deletion);
     }
-    const candidate: { to: string | null } | null = furthest?.owner === owner ? other : furthest;
-    if (candidate !== null && (candidate.to === null || key < candidate.to)) return true;
+    while (open.length > 0 && (open[0] as { to: string }).to <= key) open.shift();
+    if (open.length > 0 && (open[0] as { owner: number }).owner < owner) return true;
   }
   return false;
-}
-
-function reachesFurther(to: string | null, than: string | null): boolean {
-  return than !== null && (to === null || to > than);
 }

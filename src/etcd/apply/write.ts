@@ -22,8 +22,14 @@ export function applyPut(
   request: PutRequest,
   makeHeader: MakeHeader,
 ): PutResponse | EtcdError {
-  const refusal = checkPut(store, hasLease, request);
-  if (refusal !== null) return refusal;
+  return checkPut(store, hasLease, request) ?? runPut(store, request, makeHeader);
+}
+
+/**
+ * A put that was checked before. Its transaction may have deleted the key since: then there is nothing to keep, and it is as if that
+ * were empty (Go etcd ends itself over such a transaction).
+ */
+export function runPut(store: MvccStore, request: PutRequest, makeHeader: MakeHeader): PutResponse {
   let { value, lease } = request;
   if (request.ignoreValue || request.ignoreLease) {
     const kept = store.get(request.key, NEWEST);

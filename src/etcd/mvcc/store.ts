@@ -232,7 +232,9 @@ export class MvccStore implements StoreView {
       const sub = this.#openEvents.length;
       index.tombstone(main, sub);
       const kv = writeChange(this.#storage, main, sub, tombstone(previous.key));
-      this.#openEvents.push({ kind: "delete", kv, previous });
+      // Watchers are told of revisions: what this one put and deletes again was never there.
+      const replaced = previous.modRevision === main ? this.get(previous.key, this.#revision) : previous;
+      this.#openEvents.push({ kind: "delete", kv, previous: replaced });
       return previous;
     });
   }

@@ -1,0 +1,66 @@
+/**
+ * Where etcd 3.4.23 differs from the newest release, which etcd-ts follows: all of it, each with its reason. Such answers are made
+ * alike by `blind`, which is put to both; a request whose effect differs is not sent to 3.4.23 at all.
+ */
+import type { RangeRequest, TxnRequest } from "../../src/proto/gen/etcdserverpb.ts";
+import { SortOrder, SortTarget } from "../../src/proto/gen/etcdserverpb.ts";
+import type { Answer } from "./answer.ts";
+import type { Step } from "./step.ts";
+
+export interface KnownDifference {
+  readonly title: string;
+  readonly reason: string;
+  /** Nothing is sent to 3.4.23 then. */
+  readonly skips?: (step: Step) => boolean;
+  /** The answer without what differs. */
+  readonly blind?: (step: Step, answer: Answer) => Answer;
+}
+
+export const DIFFERENCES_TO_3_4: readonly KnownDifference[] = [
+  {
+    title: "unknown sort orders and targets are carried out",
+    reason: "they are refused since 3.5; the effect of a transaction around such a range would differ",
+    skips: (step) => rangesOf(step).some(hasUnknownSort),
+  },
+  {
+    title: "of two operations of a transaction that cannot run, another is named",
+    reason: "the puts of the chosen path were checked before its ranges; since 3.5 all are checked in their order",
+    blind: (step, answer) => (step.kind === "txn" && isPathRefusal(answer) ? PATH_REFUSED : answer),
+  },
+  {
+    title: "RangeStream is not there",
+    reason: "new in 3.7",
+    skips: ({ kind }) => kind === "rangeStream",
+  },
+];
+
+const PATH_REFUSED: Answer = { error: { code: 0, message: "the chosen path cannot run" }, response: null };
+const PATH_REFUSALS: ReadonlySet<string> = new Set([
+  "etcdserver: requested lease not found",
+  "etcdserver: key not found",
+  "etcdserver: mvcc: required revision has been compacted",
+  "etcdserver: mvcc: required revision is a future revision",
+]);
+
+function isPathRefusal({ error }: Answer): boolean {
+  return error !== null && PATH_REFUSALS.has(error.message);
+}
+
+function hasUnknownSort({ sortOrder, sortTarget }: RangeRequest): boolean {
+  const orders: readonly number[] = Object.values(SortOrder);
+  const targets: readonly number[] = Object.values(SortTarget);
+  return !orders.includes(sortOrder) || !targets.includes(sortTarget);
+}
+
+/** Every range of a step, those inside of transactions too. */
+function rangesOf(step: Step): readonly RangeRequest[] {
+  if (step.kind === "range") return [step.request];
+  return step.kind === "txn" ? rangesIn(step.request) : [];
+}
+
+function rangesIn({ success, failure }: TxnRequest): readonly RangeRequest[] {
+  return [...success, ...failure].flatMap(({ request }) => {
+    if (request?.kind === "requestRange") return [request.value];
+    return request?.kind === "requestTxn" ? rangesIn(request.value) : [];
+  });
+}
