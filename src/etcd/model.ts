@@ -41,9 +41,12 @@ export interface LogBase {
   readonly configuration: Configuration;
 }
 
-/** One step from one configuration to the next. A change of at most one voter at a time needs no joint phase. */
+/**
+ * One step from one configuration to the next. A change of at most one voter at a time needs no joint phase. "update" leaves the
+ * configuration as it is: what is new of the member is in the entry's context.
+ */
 export interface Change {
-  readonly kind: "add-voter" | "add-learner" | "promote" | "remove";
+  readonly kind: "add-voter" | "add-learner" | "promote" | "remove" | "update";
   readonly member: MemberId;
 }
 
@@ -142,7 +145,13 @@ export type RaftInput =
   | { readonly kind: "tick" }
   | { readonly kind: "message"; readonly message: Message }
   /** `id` comes back in `Ready.droppedProposals` when it is known that nobody takes it; what is appended stays silent, and what is lost. */
-  | { readonly kind: "propose"; readonly id: number; readonly data: Uint8Array }
+  | {
+      readonly kind: "propose";
+      readonly id: number;
+      readonly data: Uint8Array;
+      /** Into this member's own log, as leader of this very term, or nowhere; absent: into the leader's, whoever leads. */
+      readonly term?: Term | null;
+    }
   /** `id` comes back in `Ready.readStates` or `Ready.droppedReads`. */
   | { readonly kind: "read-index"; readonly id: number }
   /** The sync of everything handed out up to the Ready of this number has returned. In order; numbers may be left out. */
@@ -160,7 +169,7 @@ export type RaftInput =
   | { readonly kind: "compact"; readonly index: LogIndex }
   /**
    * The file of a leader's snapshot has arrived and is synced. It comes back in the next Ready's `snapshot` if it is to be installed;
-   * otherwise this member is as far already and the file is of no use.
+   * otherwise this member is as far already, says so to its leader, and the file is of no use.
    */
   | { readonly kind: "snapshot-received"; readonly snapshot: LogBase }
   /** What came of a request in `Ready.snapshotsToSend`, exactly once each: the index of the file that the peer has taken, or null. */

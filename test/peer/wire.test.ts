@@ -21,7 +21,7 @@ const entry: fc.Arbitrary<Entry> = record({ term, index, kind: fc.constantFrom("
 const address = { from: fc.constant(FROM), to: fc.constant(TO), term };
 const last = { lastIndex: index, lastTerm: term, transfer: fc.boolean() };
 const change: fc.Arbitrary<Change> = record({
-  kind: fc.constantFrom("add-voter", "add-learner", "promote", "remove"),
+  kind: fc.constantFrom("add-voter", "add-learner", "promote", "remove", "update"),
   member: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }) as fc.Arbitrary<MemberId>,
 });
 const reason: fc.Arbitrary<ChangeRefusal> = fc.constantFrom(

@@ -207,7 +207,7 @@ export class RandomCluster {
 
   /** A member that was removed never comes back: its id is used up. */
   #drawChange(): Change {
-    const kind = this.#prng.pick(["add-voter", "add-learner", "promote", "promote", "remove"] as const);
+    const kind = this.#prng.pick(["add-voter", "add-learner", "promote", "promote", "remove", "update"] as const);
     if (kind === "promote" || kind === "remove") return { kind, member: this.#prng.pick(this.members).id };
     const unused = this.members.filter(({ id }) => !this.#founders.includes(id) && !this.#wasNamed(id));
     if (unused.length > 0) return { kind, member: this.#prng.pick(unused).id };

@@ -72,6 +72,18 @@ describe("logs that are cut (P 7, D 5.1)", () => {
     }
   });
 
+  test("a snapshot that a member does not need is answered with what it holds: its leader had not heard", () => {
+    const bench = new Bench({ log: [1, 1, 1], commit: 3 });
+    bench.append(2, 1, [3, 1], []);
+    bench.settle();
+    bench.core.step({ kind: "snapshot-received", snapshot: base(2, 1, configuration([1, 2, 3])) });
+    const ready = bench.take();
+    assert.equal(ready.snapshot, null);
+    const [answer] = ready.messagesAfterPersist;
+    assert.ok(answer?.kind === "append-response" && answer.rejected === null);
+    assert.deepEqual([answer.to, answer.index], [2n, 3]);
+  });
+
   test("a follower whose entries are gone is sent a snapshot, and no append until that has ended", () => {
     const bench = new Bench({ base: base(5, 1, configuration([1, 2, 3])) });
     bench.lead();
@@ -368,6 +380,18 @@ describe("members that come and go (D 4)", () => {
     assert.equal(bench.core.status.committed, 1);
     bench.change("remove", 2);
     assert.equal(bench.core.status.committed, 2);
+  });
+
+  test("a change that only brings news of a member is an entry, and leaves everybody's part as it is", () => {
+    const bench = leading({ learners: 1 });
+    const before = bench.core.status.configuration;
+    bench.change("update", 4);
+    const [entry] = bench.take().entriesToPersist;
+    assert.ok(entry?.kind === "config");
+    assert.deepEqual(decodeConfigEntry(entry).configuration, before);
+    assert.deepEqual(bench.core.status.configuration, before);
+    bench.change("update", 9);
+    assert.deepEqual(refusals(bench.take()), ["change-pending"], "one at a time");
   });
 
   test("a new voter has an election time to answer before its silence counts", () => {

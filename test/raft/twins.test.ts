@@ -226,7 +226,7 @@ const someMembers: fc.Arbitrary<Configuration> = fc
     ),
   );
 const someChange: fc.Arbitrary<Change> = fc.record({
-  kind: fc.constantFrom("add-voter", "add-learner", "promote", "remove"),
+  kind: fc.constantFrom("add-voter", "add-learner", "promote", "remove", "update"),
   member: fc.constantFrom(...ids(6)),
 });
 
@@ -256,6 +256,11 @@ test("a change does to the sets of voters and learners what it says, or is refus
       const voters = new Set(before.voters);
       const learners = new Set(before.learners);
       const named = voters.has(member) || learners.has(member);
+      if (kind === "update") {
+        if (named) assert.deepEqual(after, before);
+        else assert.equal(after, "member-unknown");
+        return;
+      }
       learners.delete(member);
       if (kind === "remove") voters.delete(member);
       else if (kind === "add-learner") learners.add(member);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LogIndex } from "../../src/base/ids.ts";
+import type { LogIndex, Term } from "../../src/base/ids.ts";
 import type { Change } from "../../src/etcd/model.ts";
 import { formatConfiguration, formatEntry } from "../../src/etcd/raft/format.ts";
 import { ROOMY, type TestMember } from "../raft/test-member.ts";
@@ -101,11 +101,13 @@ const hold: Handler = ({ world }, { words }) => {
 
 const heal: Handler = ({ world }) => world.heal();
 
-/** `propose n1 a b`: proposals with this text, handed over in one turn. */
-const propose: Handler = (story, { words }) => {
+/** `propose n1 [term=1] a b`: proposals with this text, handed over in one turn; with a term, to its leader alone. */
+const propose: Handler = (story, { words, options }) => {
   const [name = "", ...texts] = words;
   const member = story.world.member(name);
-  for (const text of texts) member.step({ kind: "propose", id: story.nextProposal(), data: Buffer.from(text) });
+  const number = numberOf(options, "term", 0);
+  const term = number === 0 ? null : (number as Term);
+  for (const text of texts) member.step({ kind: "propose", id: story.nextProposal(), data: Buffer.from(text), term });
   story.world.settle();
 };
 
@@ -117,12 +119,20 @@ const readIndex: Handler = ({ world }, { words, options }) => {
   world.settle();
 };
 
-/** `change n1 add-voter|add-learner|promote|remove n4`: numbered from 1. */
+const CHANGES: readonly string[] = [
+  "add-voter",
+  "add-learner",
+  "promote",
+  "remove",
+  "update",
+] satisfies Change["kind"][];
+
+/** `change n1 add-voter|add-learner|promote|remove|update n4`: numbered from 1. */
 const change: Handler = (story, { words }) => {
   const [name = "", kind, target = ""] = words;
-  assert.ok(kind === "add-voter" || kind === "add-learner" || kind === "promote" || kind === "remove", "a change");
+  assert.ok(kind !== undefined && CHANGES.includes(kind), "a change");
   const { world } = story;
-  const wanted: Change = { kind, member: world.member(target).id };
+  const wanted: Change = { kind: kind as Change["kind"], member: world.member(target).id };
   world.step(world.member(name), {
     kind: "change",
     id: story.nextChange(),

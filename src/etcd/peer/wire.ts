@@ -13,6 +13,7 @@ const CHANGE_KINDS: Readonly<Record<Change["kind"], ChangeKind>> = {
   "add-learner": ChangeKind.ADD_LEARNER,
   promote: ChangeKind.PROMOTE,
   remove: ChangeKind.REMOVE,
+  update: ChangeKind.UPDATE,
 };
 
 const REFUSALS: Readonly<Record<Refusal, ChangeRefusal>> = {

@@ -48,6 +48,7 @@ export function changed(configuration: Configuration, { kind, member }: Change):
       : makeConfiguration(voters, [...learners, member]);
   }
   if (!isMember(configuration, member)) return "member-unknown";
+  if (kind === "update") return makeConfiguration(voters, learners);
   if (kind === "promote") {
     if (!learners.includes(member)) return "not-a-learner";
     return makeConfiguration([...voters, member], others(learners));

@@ -2,7 +2,7 @@ import { assert, unreachable } from "../../base/assert.ts";
 import { type LogIndex, type MemberId, NO_MEMBER, type Term } from "../../base/ids.ts";
 import type { Change, ChangeRefusal, HardState, Leadership, LogBase, Message, RaftInput, Ready } from "../model.ts";
 import { Election, type VoteRequest, type VoteResponse } from "./election.ts";
-import { refuseLeader, takeAppend, takeHeartbeat, takeSnapshot } from "./following.ts";
+import { acknowledgeCommitted, refuseLeader, takeAppend, takeHeartbeat, takeSnapshot } from "./following.ts";
 import { ForwardedProposals } from "./proposals.ts";
 import type { VoteResult } from "./quorum.ts";
 import { ReadIndex } from "./read-index.ts";
@@ -54,6 +54,11 @@ export class RaftCore {
     return this.#transfer.target;
   }
 
+  /** As in `status`, at no cost. */
+  get committed(): LogIndex {
+    return this.#state.log.committed;
+  }
+
   get status(): RaftStatus {
     return statusOf(this.#state, this.#replication.progress, this.#transfer.target);
   }
@@ -73,7 +78,7 @@ export class RaftCore {
         this.#receive(input.message);
         break;
       case "propose":
-        this.#propose(input.id, input.data);
+        this.#propose(input);
         break;
       case "read-index":
         this.#reads.read(input.id);
@@ -161,9 +166,10 @@ export class RaftCore {
     this.#replication.beat();
   }
 
-  #propose(id: number, data: Uint8Array): void {
+  #propose({ id, data, term = null }: Extract<RaftInput, { readonly kind: "propose" }>): void {
     const { role, leader, outbox } = this.#state;
-    if (role === "leader") {
+    if (term !== null && (role !== "leader" || term !== this.#state.term)) outbox.droppedProposals.push(id);
+    else if (role === "leader") {
       if (!this.#take(data)) outbox.droppedProposals.push(id);
     } else if (leader === NO_MEMBER) outbox.droppedProposals.push(id);
     else this.#proposals.gather(id, data);
@@ -211,10 +217,13 @@ export class RaftCore {
     outbox.messages.push({ kind: "change-refused", ...address, sequence: message.sequence, reason });
   }
 
-  /** Ignored when this member is as far already. A leader has all that is committed anyway. */
+  /** Of no use when this member is as far already: then its leader does not know it. A leader has all that is committed anyway. */
   #snapshotReceived(snapshot: LogBase): void {
     const { log, role, term } = this.#state;
-    if (snapshot.index <= log.committed) return;
+    if (snapshot.index <= log.committed) {
+      acknowledgeCommitted(this.#state);
+      return;
+    }
     if (snapshot.term > term) this.#becomeFollower(snapshot.term, NO_MEMBER);
     else if (role === "leader") return;
     else if (role !== "follower") this.#becomeFollower(term, NO_MEMBER);

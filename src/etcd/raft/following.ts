@@ -48,6 +48,13 @@ export function refuseLeader(state: RaftState, message: Kind<"append" | "heartbe
   state.outbox.promises.push({ kind: "append-response", ...address, index: message.previousIndex, rejected });
 }
 
+/** A leader that sends a snapshot in vain has not heard how far this member is: everything committed here is in its log, too. */
+export function acknowledgeCommitted(state: RaftState): void {
+  const { log, leader, role, outbox } = state;
+  if (role !== "follower" || leader === NO_MEMBER) return;
+  outbox.promises.push({ kind: "append-response", ...state.address(leader), index: log.committed, rejected: null });
+}
+
 /**
  * A snapshot that lies beyond what is committed here (Raft, section 7). A log that holds its place already only learns that everything
  * up to it is committed; any other begins anew behind it. True when it does: the snapshot is to be installed.

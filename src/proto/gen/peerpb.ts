@@ -3,12 +3,13 @@ import { EMPTY_BYTES, type Reader } from "../reader.ts";
 import { type MessageCodec, messageCodec } from "../wire.ts";
 import type { Writer } from "../writer.ts";
 import { Member, readMember, writeMember } from "./membershippb.ts";
-export const ChangeKind: { readonly ADD_VOTER: 0; readonly ADD_LEARNER: 1; readonly PROMOTE: 2; readonly REMOVE: 3 } = {
-  ADD_VOTER: 0,
-  ADD_LEARNER: 1,
-  PROMOTE: 2,
-  REMOVE: 3,
-};
+export const ChangeKind: {
+  readonly ADD_VOTER: 0;
+  readonly ADD_LEARNER: 1;
+  readonly PROMOTE: 2;
+  readonly REMOVE: 3;
+  readonly UPDATE: 4;
+} = { ADD_VOTER: 0, ADD_LEARNER: 1, PROMOTE: 2, REMOVE: 3, UPDATE: 4 };
 export type ChangeKind = (typeof ChangeKind)[keyof typeof ChangeKind];
 
 export const ChangeRefusal: {
