@@ -42,7 +42,7 @@ export function applyEdit(scenario: Scenario, edit: Edit): Scenario {
       .map((fault): PlannedFault => ({ ...fault, durationMs: Math.min(fault.durationMs, healMs - fault.atMs) })),
     clockRates: edit.steady ? scenario.clockRates.map(() => 1) : scenario.clockRates,
     network: edit.calm
-      ? { ...scenario.network, lateChance: 0, dropChance: 0, duplicateChance: 0, splitChance: 0 }
+      ? { ...scenario.network, lateChance: 0, dropChance: 0, duplicateChance: 0, splitChance: 0, breakChance: 0 }
       : scenario.network,
     load: {
       ...scenario.load,

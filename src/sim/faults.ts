@@ -1,10 +1,11 @@
 /** Carries out the faults of a scenario: each begins at its time and is undone at its end, or at the healing. */
 import { unreachable } from "../base/assert.ts";
+import type { EtcdError } from "../etcd/errors.ts";
 import { Hunt, type Undo } from "./hunt.ts";
 import type { Machine } from "./machine.ts";
 import type { PlannedFault, SimFault, Target } from "./model.ts";
 import type { Network } from "./network.ts";
-import { machineName, type World } from "./world.ts";
+import { machineName, memberId, type World } from "./world.ts";
 
 export class Faults {
   readonly #world: World;
@@ -57,6 +58,7 @@ export class Faults {
     if (fault.kind === "cut") return fault.links.length === 0 ? null : () => this.#cut(fault);
     if (fault.kind === "isolate-leader") return this.#isolateLeader(fault);
     if (fault.kind === "hunt-leaders") return () => this.#hunt(number);
+    if (fault.kind === "transfer") return this.#transfer(fault.target);
     if (fault.kind === "blackout") return () => this.#blackout();
     if (fault.kind === "picky-loss") return () => this.#network.lose(fault.lost, fault.chance);
     if (fault.kind === "storm") {
@@ -69,7 +71,10 @@ export class Faults {
     return machine === null ? null : this.#injectInto(machine, fault);
   }
 
-  #injectInto(machine: Machine, fault: Extract<SimFault, { readonly target: Target }>): (() => Undo) | null {
+  #injectInto(
+    machine: Machine,
+    fault: Exclude<Extract<SimFault, { readonly target: Target }>, { readonly kind: "transfer" }>,
+  ): (() => Undo) | null {
     const { disk } = machine;
     switch (fault.kind) {
       case "crash":
@@ -155,6 +160,21 @@ export class Faults {
     return () => hunt.end();
   }
 
+  #transfer(target: number): (() => Undo) | null {
+    const leader = this.#find("leader");
+    const process = leader?.process;
+    const member = leader?.member;
+    if (leader === null || process == null || member == null || leader.number === target) return null;
+    const ended = (refusal: EtcdError | null): void => {
+      this.#world.count(refusal === null ? "transfers done" : "transfers failed");
+      this.#world.tell("faults", () => `transfer to ${machineName(target)}: ${refusal?.message ?? "done"}`);
+    };
+    return () => {
+      leader.run(process, () => void member.moveLeader(memberId(target)).then(ended));
+      return () => {};
+    };
+  }
+
   #blackout(): Undo {
     for (const machine of this.#machines) if (machine.process !== null) machine.crash("power");
     return () => {
@@ -205,6 +225,8 @@ function describe(fault: SimFault): string {
       const flaps = fault.flapMs > 0 ? `, on and off every ${fault.flapMs} ms` : "";
       return `cut (${fault.shape}) ${links}${flaps}${fault.holds ? ", held back" : ""}`;
     }
+    case "transfer":
+      return `transfer leadership to ${machineName(fault.target)}`;
     case "isolate-leader":
       return `isolate the leader (${fault.direction})${fault.holds ? ", held back" : ""}`;
     case "crash":

@@ -5,7 +5,7 @@
 import type { ClusterId, MemberId } from "../base/ids.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Trace } from "../env/trace.ts";
-import type { TransportHandler } from "../env/transport.ts";
+import type { ClusterTransport, ClusterTransportHandler } from "../env/transport.ts";
 import { openMemoryBackend } from "../etcd/backend/memory.ts";
 import { foundingOf } from "../etcd/cluster/founding.ts";
 import { foundingMember } from "../etcd/cluster/members.ts";
@@ -18,7 +18,8 @@ import { MachineClock } from "./clock.ts";
 import { isDiskError, MachineDisk } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Breakage, ClientRequests } from "./model.ts";
-import type { Network, NetworkPort } from "./network.ts";
+import type { Network } from "./network.ts";
+import type { NetworkPort, NetworkProcess } from "./streams.ts";
 import { machineName, machineOf, memberId, type World } from "./world.ts";
 
 const CLUSTER = 0xfa017n as ClusterId;
@@ -36,14 +37,16 @@ export interface MachineParts {
 }
 
 /** One life of the process. */
-export class Process {
+export class Process implements NetworkProcess {
   alive = true;
   paused = false;
   /** What came due while it was paused. */
   readonly deferred: (() => void)[] = [];
   /** Told when the process is gone. */
   readonly onEnd: Set<() => void> = new Set();
-  handler: TransportHandler<Message> | null = null;
+  handler: ClusterTransportHandler<Message> | null = null;
+  peers: ReadonlyMap<MemberId, readonly string[]> | null = null;
+  removed: ReadonlySet<MemberId> = new Set();
   /** Null until the log is open. */
   member: Member | null = null;
   requests: ClientRequests | null = null;
@@ -54,6 +57,7 @@ export class Machine implements NetworkPort {
   readonly number: number;
   readonly disk: MachineDisk;
   readonly clock: MachineClock;
+  readonly addresses: ReadonlySet<string>;
   readonly #parts: MachineParts;
   readonly #chance: Prng;
   #process: Process | null = null;
@@ -66,6 +70,7 @@ export class Machine implements NetworkPort {
     const { scenario, scheduler } = world;
     this.number = number;
     this.name = machineName(number);
+    this.addresses = new Set([`http://${this.name}:2380`]);
     this.#parts = parts;
     this.#chance = world.chance(`machine ${number}`);
     this.disk = new MachineDisk(scenario.disk, scheduler, world.chance(`disk ${number}`));
@@ -238,17 +243,7 @@ export class Machine implements NetworkPort {
       heartbeatMs: scenario.heartbeatMs,
       electionMs: scenario.electionMs,
       requestMaxBytes: REQUEST_MAX_BYTES,
-      transport: {
-        send: (to, messages) => {
-          if (process.alive) this.#parts.network().send(this.number, machineOf(to), messages);
-        },
-        receive: (handler) => {
-          process.handler = handler;
-        },
-        close: async () => {
-          process.handler = null;
-        },
-      },
+      transport: this.#transport(process),
       trace: this.#trace(),
       prng: this.#chance.fork(),
       raftLimits: scenario.limits,
@@ -261,6 +256,27 @@ export class Machine implements NetworkPort {
         // After a failed sync nobody knows what the disk holds, so power goes as well.
         if (error.message.startsWith("EIO")) this.disk.powerCut();
         this.#ends(error.message);
+      },
+    };
+  }
+
+  #transport(process: Process): ClusterTransport<Message> {
+    const network = this.#parts.network();
+    return {
+      send: (to, messages) => {
+        if (process.alive) network.send(this.number, machineOf(to), messages);
+      },
+      receive: (handler) => {
+        process.handler = handler;
+      },
+      setPeers: (peers, removed) => {
+        process.peers = peers;
+        process.removed = removed;
+      },
+      sendSnapshot: (to, source) => network.sendSnapshot(this.number, machineOf(to), source),
+      request: (to, request, timeoutMs) => network.request(this.number, machineOf(to), request, timeoutMs),
+      close: async () => {
+        process.handler = null;
       },
     };
   }
@@ -286,17 +302,5 @@ export class Machine implements NetworkPort {
       world.tell(this.name, () => `says: ${message} ${JSON.stringify(fields)}`);
     };
     return { debug: () => {}, info: tell, warn: tell, error: tell };
-  }
-
-  // ------------------------------------------------------------------------------------------------------------ network
-
-  deliver(from: MemberId, messages: readonly Message[]): void {
-    const process = this.#process;
-    if (process !== null) this.run(process, () => process.handler?.messages(from, messages));
-  }
-
-  unreachable(peer: MemberId): void {
-    const process = this.#process;
-    if (process !== null) this.run(process, () => process.handler?.unreachable(peer));
   }
 }

@@ -29,6 +29,8 @@ export type SimFault =
       readonly flapMs: number;
       readonly holds: boolean;
     }
+  /** The leader of the moment is asked to hand over to this one. */
+  | { readonly kind: "transfer"; readonly target: number }
   /** The leader of the moment is cut off: in both directions, or it is only not heard, or hears nothing. */
   | { readonly kind: "isolate-leader"; readonly direction: "both" | "in" | "out"; readonly holds: boolean }
   /** Whoever comes to lead loses its peers or its process soon after: logs that disagree, terms that fly by. */
@@ -59,6 +61,7 @@ export type FaultKind = SimFault["kind"];
 export const FAULT_KINDS: readonly FaultKind[] = [
   "cut",
   "isolate-leader",
+  "transfer",
   "hunt-leaders",
   "crash",
   "blackout",
@@ -89,6 +92,8 @@ export interface NetworkPlan {
   readonly duplicateChance: number;
   /** A batch of messages arrives one by one, each with a delay of its own. */
   readonly splitChance: number;
+  /** A connection breaks under a piece of a snapshot, or a question. */
+  readonly breakChance: number;
 }
 
 /** Of the raft core: small ones split what would travel together. */
@@ -138,6 +143,8 @@ export interface Scenario {
   readonly network: NetworkPlan;
   readonly disk: DiskPlan;
   readonly limits: LimitsPlan;
+  /** In so many pieces a snapshot travels. */
+  readonly snapshotPieces: number;
   readonly load: LoadPlan;
   readonly faults: readonly PlannedFault[];
   /** All faults end here, and the network is quiet from here on. */

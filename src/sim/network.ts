@@ -1,10 +1,11 @@
 /** The network between machines: packets are late, out of order, doubled or lost, links are cut in one direction or both. */
-import type { MemberId } from "../base/ids.ts";
 import type { Prng } from "../base/prng.ts";
+import type { SnapshotSource } from "../env/transport.ts";
 import type { Message } from "../etcd/model.ts";
 import { formatMessage } from "../etcd/raft/format.ts";
 import type { LostKind, NetworkPlan } from "./model.ts";
-import { machineName, machineOf, nameOf, type World } from "./world.ts";
+import { type NetworkPort, type NetworkProcess, Streams } from "./streams.ts";
+import { machineName, machineOf, memberId, nameOf, type World } from "./world.ts";
 
 /** What a cut link holds back, as connections do that outlive it. */
 const HELD_MAX = 64;
@@ -15,13 +16,8 @@ const QUIET: NetworkPlan = {
   dropChance: 0,
   duplicateChance: 0,
   splitChance: 0,
+  breakChance: 0,
 };
-
-/** Where packets arrive: at whatever process the machine runs by then. */
-export interface NetworkPort {
-  deliver(from: MemberId, messages: readonly Message[]): void;
-  unreachable(peer: MemberId): void;
-}
 
 /** Hears of every message, lost ones included. */
 export interface NetworkListener {
@@ -42,6 +38,7 @@ export class Network {
   readonly #chance: Prng;
   readonly #ports: readonly NetworkPort[];
   readonly #links: readonly (readonly Link[])[];
+  readonly #streams: Streams;
   #plan: NetworkPlan;
   #stormDropChance = 0;
   readonly #listeners = new Set<NetworkListener>();
@@ -53,12 +50,43 @@ export class Network {
     this.#ports = ports;
     this.#plan = world.scenario.network;
     this.#links = ports.map(() => ports.map(() => ({ blocks: 0, holds: 0, held: [] })));
+    const streamChance = world.chance("streams");
+    this.#streams = new Streams(world, ports, {
+      isOpen: (from, to) => this.#link(from, to).blocks === 0,
+      delayUs: () => 50 + streamChance.exponential(this.#plan.delayMs * 1000),
+      breaks: () => streamChance.float() < this.#plan.breakChance + this.#stormDropChance,
+    });
   }
 
   send(from: number, to: number, messages: readonly Message[]): void {
+    if (!this.#isKnown(from, to)) {
+      this.#world.count("messages to an old address", messages.length);
+      return;
+    }
     for (const { sent } of this.#listeners) messages.forEach(sent);
     const split = messages.length > 1 && this.#chance.float() < this.#plan.splitChance;
     for (const packet of split ? messages.map((message) => [message]) : [messages]) this.#sendPacket(from, to, packet);
+  }
+
+  /** Whether the process there took it, as far as the sender hears. */
+  async sendSnapshot(from: number, to: number, source: SnapshotSource): Promise<boolean> {
+    if (this.#isKnown(from, to))
+      return this.#streams.sendSnapshot(from, to, source, this.#world.scenario.snapshotPieces);
+    await source.close();
+    return false;
+  }
+
+  /** Null when there is no answer in time. */
+  async request(from: number, to: number, request: Uint8Array, timeoutMs: number): Promise<Uint8Array | null> {
+    return this.#isKnown(from, to) ? this.#streams.request(from, to, request, timeoutMs) : null;
+  }
+
+  /** Whether the sender would find the machine under an address that it knows. */
+  #isKnown(from: number, to: number): boolean {
+    const peers = this.#ports[from]?.process?.peers ?? null;
+    if (peers === null) return true;
+    const { addresses } = this.#ports[to] as NetworkPort;
+    return peers.get(memberId(to))?.some((url) => addresses.has(url)) === true;
   }
 
   block(from: number, to: number, holds: boolean): void {
@@ -109,7 +137,7 @@ export class Network {
 
   #breakConnection(from: number, to: number): void {
     this.#world.scheduler.after(this.#chance.exponential(200_000), () =>
-      this.#ports[from]?.unreachable(BigInt(to + 1) as MemberId),
+      this.#at(from, ({ handler }) => handler?.unreachable(memberId(to))),
     );
   }
 
@@ -156,10 +184,22 @@ export class Network {
       else this.#world.count("messages cut off", packet.length);
       return;
     }
+    if (this.#ports[to]?.process?.removed.has(memberId(from)) === true) {
+      this.#world.count("messages of removed members", packet.length);
+      this.#world.scheduler.after(this.#plan.delayMs * 1000, () => this.#at(from, ({ handler }) => handler?.removed()));
+      return;
+    }
     if (this.#world.tells) this.#tell(packet, "");
     for (const message of packet) this.#look(message);
     for (const { arrived } of this.#listeners) packet.forEach(arrived);
-    this.#ports[to]?.deliver(BigInt(from + 1) as MemberId, packet);
+    this.#at(to, ({ handler }) => handler?.messages(memberId(from), packet));
+  }
+
+  /** As a step of whatever process the machine runs now. */
+  #at(machine: number, action: (process: NetworkProcess) => void): void {
+    const port = this.#ports[machine];
+    const process = port?.process ?? null;
+    if (process !== null) port?.run(process, () => action(process));
   }
 
   #look(message: Message): void {

@@ -68,6 +68,7 @@ export function scenarioOf(seed: number): Scenario {
       appendBytes: chance.pick([1, 200, 4 * 1024, 512 * 1024]),
       windowAppends: chance.pick([1, 4, 64]),
     },
+    snapshotPieces: chance.pick([1, 3, 20]),
     load: loadOf(chance, members),
     faults: faultsOf(chance, members),
     healMs: HEAL_MS,
@@ -85,6 +86,7 @@ function networkOf(chance: Prng, isOn: () => boolean): NetworkPlan {
     dropChance: some(0.1),
     duplicateChance: some(0.1),
     splitChance: some(1),
+    breakChance: some(0.1),
   };
 }
 
@@ -139,6 +141,8 @@ function faultOf(kind: FaultKind, chance: Prng, members: number): SimFault {
       return cutOf(chance, members, holds);
     case "isolate-leader":
       return { kind, direction: chance.pick(["both", "both", "in", "out"]), holds };
+    case "transfer":
+      return { kind, target: chance.below(members) };
     case "crash":
       return { kind, target, how: chance.pick(["kill", "power", "mid-sync", "mid-sync", "stop"]) };
     case "slow-disk":

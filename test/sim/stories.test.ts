@@ -12,8 +12,17 @@ function quiet(faults: readonly PlannedFault[]): Scenario {
     heartbeatMs: 100,
     electionMs: 1000,
     clockRates: [1, 1, 1],
-    network: { delayMs: 1, lateChance: 0, lateMs: 0, dropChance: 0, duplicateChance: 0, splitChance: 0 },
+    network: {
+      delayMs: 1,
+      lateChance: 0,
+      lateMs: 0,
+      dropChance: 0,
+      duplicateChance: 0,
+      splitChance: 0,
+      breakChance: 0,
+    },
     disk: { writeMs: 0.1, syncMs: 2, segmentMaxBytes: 64 * 1024 * 1024 },
+    snapshotPieces: 3,
     limits: { appendBytes: 512 * 1024, windowAppends: 64 },
     load: {
       clients: 3,
