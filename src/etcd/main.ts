@@ -1,12 +1,10 @@
 #!/usr/bin/env node
 /** etcd-ts: flags -> data directory -> log -> listeners -> member -> services, and an orderly end. */
 import { randomInt } from "node:crypto";
-import { join } from "node:path";
 import { hex } from "../base/ids.ts";
 import { Prng } from "../base/prng.ts";
-import type { Disk, DiskFile } from "../env/disk.ts";
 import { nodeClock } from "../env/node/clock.ts";
-import { DirectoryInUse, type DirectoryLock, lockDirectory, nodeDisk } from "../env/node/disk.ts";
+import type { DirectoryLock } from "../env/node/disk.ts";
 import { nodeStreams } from "../env/node/streams.ts";
 import { nodeTrace } from "../env/node/trace.ts";
 import type { StreamListener } from "../env/streams.ts";
@@ -20,21 +18,16 @@ import { serveMaintenance } from "./api/maintenance.ts";
 import { Metrics } from "./api/metrics.ts";
 import { CLUSTER_VERSION, SERVER_VERSION } from "./api/version.ts";
 import { WatchService } from "./api/watch.ts";
-import { BackendError } from "./backend/backend.ts";
-import { openLmdbBackend } from "./backend/lmdb.ts";
-import { foundingOf } from "./cluster/founding.ts";
-import { clusterIdOf, memberIdOf } from "./cluster/ids.ts";
-import { foundingMember } from "./cluster/members.ts";
+import { lockDataDirectory, openData } from "./boot/data-directory.ts";
+import { codeOf, EnvironmentError, messageOf } from "./boot/environment.ts";
 import { type Config, type LogLevel, parseConfig } from "./config/config.ts";
 import { addressesOf } from "./config/dialling.ts";
 import type { Url } from "./config/url.ts";
 import { Member } from "./member.ts";
 import type { ClusterMember, Identity } from "./model.ts";
+import { serveDescription } from "./peer/describe.ts";
 import { PeerTransport } from "./peer/transport.ts";
 import { Requests } from "./requests.ts";
-import { openStorage, type Storage } from "./storage.ts";
-import { WalError } from "./wal/segment.ts";
-import { takeStartNumber } from "./wal/start-number.ts";
 
 const EXIT_USAGE = 64;
 const EXIT_ENVIRONMENT = 69;
@@ -47,11 +40,6 @@ const STOP_GRACE_MS = 500;
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
 /** Appends and forwarded proposals of a member. */
 const PEER_FRAME_MAX_BYTES = 256 * 1024 * 1024;
-
-/** The surroundings do not let the server run: one line, exit code 69. */
-class EnvironmentError extends Error {
-  override readonly name = "EnvironmentError";
-}
 
 /** Everything that must be ended, in the order of its end. */
 interface Running {
@@ -94,13 +82,12 @@ function levelOf(level: LogLevel): Parameters<typeof nodeTrace>[0] {
 }
 
 async function run(config: Config, trace: Trace): Promise<void> {
-  const identity = identityOf(config);
+  const { name, dataDir, initialClusterState } = config;
   trace.info("starting etcd-ts", {
-    name: config.name,
+    name,
     "etcd-version": SERVER_VERSION,
-    "local-member-id": hex(identity.member),
-    "cluster-id": hex(identity.cluster),
-    "data-dir": config.dataDir,
+    "data-dir": dataDir,
+    "initial-cluster-state": initialClusterState,
     pid: process.pid,
   });
   let running: Running | null = null;
@@ -114,27 +101,22 @@ async function run(config: Config, trace: Trace): Promise<void> {
       void running.stop().then(() => process.exit(0));
     });
   }
-  running = await startServer(config, identity, trace);
+  running = await startServer(config, trace);
 }
 
-function identityOf(config: Config): Identity {
-  const token = config.initialClusterToken;
-  const ids = [...config.initialCluster.values()].map((urls) => memberIdOf(textsOf(urls), token));
-  return { cluster: clusterIdOf(ids), member: memberIdOf(config.advertisePeerUrls, token) };
-}
-
-async function startServer(config: Config, identity: Identity, trace: Trace): Promise<Running> {
-  const lock = await openDataDirectory(config);
-  const syncs: { observe: (seconds: number) => void } = { observe: () => {} };
-  const disk = timedDisk(nodeDisk(join(config.dataDir, "member")), (seconds) => syncs.observe(seconds));
+async function startServer(config: Config, trace: Trace): Promise<Running> {
+  const lock = await lockDataDirectory(config);
+  let synced: (seconds: number) => void = () => {};
   let failed = (error: Error): void => endForStorage(config, error);
-  const { storage, startNumber } = await openData(config, identity, { disk, failed: (error) => failed(error) }, trace);
-  const { transport, peerServer } = makePeers(config, identity, trace);
+  const events = { synced: (seconds: number) => synced(seconds), failed: (error: Error) => failed(error) };
+  const { identity, members, storage, startNumber } = await openData(config, events, trace);
+  trace.info("local member", { "local-member-id": hex(identity.member), "cluster-id": hex(identity.cluster) });
+  const transport = makeTransport(config, identity, members, trace);
   const member = new Member({
     identity,
     name: config.name,
     clientUrls: config.advertiseClientUrls,
-    founders: foundersOf(config),
+    founders: members,
     heartbeatMs: config.heartbeatMs,
     electionMs: config.electionMs,
     requestMaxBytes: config.requestMaxBytes,
@@ -148,8 +130,9 @@ async function startServer(config: Config, identity: Identity, trace: Trace): Pr
     failed: (error) => endForStorage(config, error),
   });
   failed = (error) => member.fail(error);
+  const peerServer = makePeerServer(transport, member, trace);
   const { clientServer, watchService, metrics } = makeServices(config, member, trace);
-  syncs.observe = (seconds) => metrics.walSynced(seconds);
+  synced = (seconds) => metrics.walSynced(seconds);
   const listeners = [
     ...(await listenAll("listen-peer-urls", config.listenPeerUrls, peerServer)),
     ...(await listenAll("listen-client-urls", config.listenClientUrls, clientServer)),
@@ -185,61 +168,16 @@ async function stopServer(parts: Parts): Promise<void> {
 
 // --------------------------------------------------------------------------------------------------------------- start
 
-async function openDataDirectory(config: Config): Promise<DirectoryLock> {
-  try {
-    return await lockDirectory(config.dataDir);
-  } catch (error) {
-    if (error instanceof DirectoryInUse)
-      throw new EnvironmentError(`${error.message}: stop it, or choose another --data-dir`);
-    throw new EnvironmentError(`--data-dir ${config.dataDir} cannot be used: ${messageOf(error)}`);
-  }
-}
-
-async function openData(
-  config: Config,
-  identity: Identity,
-  { disk, failed }: { readonly disk: Disk; readonly failed: (error: Error) => void },
-  trace: Trace,
-): Promise<{ readonly storage: Storage; readonly startNumber: number }> {
-  const folder = join(config.dataDir, "member");
-  try {
-    if (config.initialClusterState === "existing" && (await disk.list("wal")).length === 0)
-      throw new EnvironmentError(
-        `--initial-cluster-state existing, but ${config.dataDir} holds no member: a running cluster cannot be joined yet`,
-      );
-    const storage = await openStorage({
-      disk,
-      identity,
-      founding: foundingOf(foundersOf(config)),
-      clock: nodeClock,
-      openBackend: (name) => openLmdbBackend(join(folder, name)),
-      failed,
-    });
-    if (storage.repaired !== null) trace.warn("repaired the torn end of the log", { ...storage.repaired });
-    if (storage.existed)
-      trace.info("restarting local member", {
-        "commit-index": storage.hardState.commit,
-        term: storage.hardState.term,
-        entries: storage.entries.length,
-      });
-    return { storage, startNumber: await takeStartNumber(disk, nodeClock.wallMs()) };
-  } catch (error) {
-    if (error instanceof EnvironmentError) throw error;
-    if (error instanceof WalError || error instanceof BackendError || isSystemError(error))
-      throw new EnvironmentError(`the log in ${config.dataDir} cannot be used: ${messageOf(error)}`);
-    throw error;
-  }
-}
-
 function endForStorage(config: Config, error: Error): never {
   return end(EXIT_ENVIRONMENT, `the log in ${config.dataDir} failed, and no promise can be kept: ${error.message}`);
 }
 
-function makePeers(
+function makeTransport(
   config: Config,
   identity: Identity,
+  members: readonly ClusterMember[],
   trace: Trace,
-): { transport: PeerTransport; peerServer: GrpcServer } {
+): PeerTransport {
   const { heartbeatMs, electionMs } = config;
   const transport = new PeerTransport({
     identity,
@@ -251,11 +189,15 @@ function makePeers(
     trace,
     prng: makePrng(),
   });
-  const peers = foundersOf(config).filter(({ id }) => id !== identity.member);
-  transport.setPeers(new Map(peers.map(({ id, peerUrls }) => [id, peerUrls])), new Set());
-  const peerServer = new GrpcServer({ trace, clock: nodeClock, maxRequestBytes: PEER_FRAME_MAX_BYTES });
-  transport.serve(peerServer);
-  return { transport, peerServer };
+  transport.setPeers(new Map(members.map(({ id, peerUrls }) => [id, peerUrls])), new Set());
+  return transport;
+}
+
+function makePeerServer(transport: PeerTransport, member: Member, trace: Trace): GrpcServer {
+  const server = new GrpcServer({ trace, clock: nodeClock, maxRequestBytes: PEER_FRAME_MAX_BYTES });
+  transport.serve(server);
+  serveDescription(server, () => ({ cluster: member.members.identity.cluster, members: member.members.list() }));
+  return server;
 }
 
 interface Services {
@@ -294,50 +236,11 @@ async function listenAll(flag: string, urls: readonly Url[], server: GrpcServer)
   );
 }
 
-function foundersOf(config: Config): readonly ClusterMember[] {
-  return [...config.initialCluster.values()].map((urls) =>
-    foundingMember(memberIdOf(textsOf(urls), config.initialClusterToken), textsOf(urls)),
-  );
-}
-
-/** Tells how long each sync of a file took. */
-function timedDisk(disk: Disk, observe: (seconds: number) => void): Disk {
-  const timed = (file: DiskFile): DiskFile => ({
-    size: () => file.size(),
-    read: (offset, length) => file.read(offset, length),
-    write: (bytes, offset) => file.write(bytes, offset),
-    truncate: (size) => file.truncate(size),
-    close: () => file.close(),
-    async sync() {
-      const startedMs = nodeClock.monotonicMs();
-      await file.sync();
-      observe((nodeClock.monotonicMs() - startedMs) / 1000);
-    },
-  });
-  return { ...disk, open: async (name, options) => timed(await disk.open(name, options)) };
-}
-
 // --------------------------------------------------------------------------------------------------------------- small
 
 /** Members must differ: equal chances would let them campaign at the same moment again and again. */
 function makePrng(): Prng {
   return new Prng(randomInt(2 ** 48 - 1));
-}
-
-function textsOf(urls: readonly Url[]): readonly string[] {
-  return urls.map((url) => url.text);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
-}
-
-function isSystemError(error: unknown): boolean {
-  return typeof codeOf(error) === "string" && error instanceof Error && "syscall" in error;
 }
 
 main();

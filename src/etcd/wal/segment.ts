@@ -63,6 +63,8 @@ export interface LogVisitor {
 
 const FIRST_SEQUENCE = 1;
 const FIRST_BATCH = 1;
+/** No head is longer. */
+const HEAD_READ_BYTES = 4096;
 const UNFINISHED_SEGMENT = "next.tmp";
 const SEGMENT_NAME = /^([0-9a-f]{16})-([0-9a-f]{16})\.wal$/;
 
@@ -131,6 +133,21 @@ export async function removeSegments(
 }
 
 // ---------------------------------------------------------------------------------------------------------------- read
+
+/** Whose log it is, as its first segment says; null when there is none. Rejects with `WalError`. */
+export async function readIdentity(disk: Disk, directory: string): Promise<Identity | null> {
+  const name = (await disk.list(directory)).find((candidate) => SEGMENT_NAME.test(candidate));
+  if (name === undefined) return null;
+  const path = `${directory}/${name}`;
+  const file = await disk.open(path, { create: false });
+  try {
+    const head = readHead(await file.read(0, HEAD_READ_BYTES));
+    if ("broken" in head) throw corruption(path, head, "a segment gets its name with its head durable");
+    return head.identity;
+  } finally {
+    await file.close();
+  }
+}
 
 /** Reads every segment in order and changes nothing. Rejects with `WalError`. `identity` null: whoever's log it is. */
 export async function readLog(
