@@ -96,7 +96,8 @@ test("a config entry adds, promotes and removes one member, and what came of it 
   const c = foundingMember(C, ["http://c:1"]);
   assert.deepEqual(members.configured(configuration([A, B, C]), encodeMember(c)), { kind: "add-voter", member: C });
   members.setAttributes(C, "c", ["http://c:9"]);
-  assert.equal(members.setPeerUrls(C, ["http://c:2"]), true);
+  const moved = encodeMember({ ...c, peerUrls: ["http://c:2"], name: "nobody" });
+  assert.deepEqual(members.configured(configuration([A, B, C]), moved), { kind: "update", member: C });
   assert.deepEqual(members.configured(configuration([A, C]), NONE), { kind: "remove", member: B });
   assert.equal(members.configured(configuration([A, C]), NONE), null, "nothing changed");
   for (const view of [members, reloaded(bucket)]) {
@@ -108,7 +109,7 @@ test("a config entry adds, promotes and removes one member, and what came of it 
       ],
     );
     assert.deepEqual([...view.removed], [B]);
-    assert.equal(view.setPeerUrls(B, ["http://b:3"]), false);
+    assert.equal(view.configured(configuration([A, C]), encodeMember(b)), null, "news of one who is gone");
     assert.throws(() => view.configured(configuration([A, B, C]), encodeMember(b)), /never comes back/);
   }
 });

@@ -78,7 +78,7 @@ export class ClusterMembers implements MembersView {
 
   /**
    * A config entry is applied: what it changed, null when nothing. `context` is the encoded membershippb.Member of the one that
-   * it adds, and of no meaning otherwise.
+   * it adds, or, when it leaves the configuration as it is, whose peer URLs it updates; otherwise of no meaning.
    */
   configured({ voters, learners }: Configuration, context: Uint8Array): Change | null {
     const changes: Change[] = [];
@@ -101,7 +101,7 @@ export class ClusterMembers implements MembersView {
       changes.push({ kind: "remove", member: id });
     }
     assert(changes.length <= 1, "an entry changes one member", { changes: changes.length });
-    return changes[0] ?? null;
+    return changes[0] ?? this.#updated(context);
   }
 
   /** What a member said of itself through the log. False, and no change: there is no such member. */
@@ -111,11 +111,13 @@ export class ClusterMembers implements MembersView {
     return member !== undefined;
   }
 
-  /** False, and no change: there is no such member. */
-  setPeerUrls(id: MemberId, peerUrls: readonly string[]): boolean {
+  #updated(context: Uint8Array): Change | null {
+    if (context.length === 0) return null;
+    const { id, peerUrls } = decodeMember(context);
     const member = this.#members.get(id);
-    if (member !== undefined) this.#put({ ...member, peerUrls });
-    return member !== undefined;
+    if (member === undefined) return null;
+    this.#put({ ...member, peerUrls });
+    return { kind: "update", member: id };
   }
 
   #put(member: ClusterMember): void {
