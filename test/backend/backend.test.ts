@@ -71,7 +71,10 @@ const value = fc.oneof(
   { weight: 1, arbitrary: fc.nat(9000).map((size) => new Uint8Array(size).fill(size)) },
 );
 const change: fc.Arbitrary<Change> = fc.record({ bucket, key, value: fc.oneof(value, value, fc.constant(null)) });
-const range: fc.Arbitrary<Range> = fc.record({ from: key, to: key, limit: fc.nat(5) }, { requiredKeys: [] });
+const range: fc.Arbitrary<Range> = fc.record(
+  { from: key, to: key, limit: fc.nat(5), maxBytes: fc.nat(40) },
+  { requiredKeys: [] },
+);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
@@ -361,13 +364,18 @@ function sorted(twin: Twin): Twin {
   return BUCKETS.flatMap((bucket) => rangeOf(twin, bucket, {}).map(([key, value]) => ({ bucket, key, value })));
 }
 
-function rangeOf(twin: Twin, bucket: Bucket, { from, to, limit }: Range): readonly (readonly [string, string])[] {
+function rangeOf(
+  twin: Twin,
+  bucket: Bucket,
+  { from, to, limit, maxBytes }: Range,
+): readonly (readonly [string, string])[] {
   return twin
     .filter((one) => one.bucket === bucket)
     .filter(({ key }) => (from === undefined || key >= hexOf(from)) && (to === undefined || key < hexOf(to)))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .slice(0, limit)
-    .map(({ key, value }) => [key, value] as const);
+    .map(({ key, value }) => [key, value] as const)
+    .filter((_, at, all) => all.slice(0, at).join("").replaceAll(",", "").length / 2 < (maxBytes ?? Infinity));
 }
 
 function readRange(reader: BucketReader, bucket: Bucket, range: Range): readonly (readonly [string, string])[] {

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Revision } from "../../src/base/ids.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
+import { ETCD_ERRORS } from "../../src/etcd/errors.ts";
 import { HashIndex } from "../../src/etcd/mvcc/hash-index.ts";
 import { contains, isEmptyRange, keyName, keyRange } from "../../src/etcd/mvcc/key.ts";
 import { MvccStore, NEWEST } from "../../src/etcd/mvcc/store.ts";
@@ -83,6 +84,65 @@ test("a key deleted and put again begins a new generation, and every earlier one
     .map((kv) => kv && [keyName(kv.value), kv.createRevision, kv.version]);
   const generation = (round: number, created: number) => [[`${round}.0`, created, 1], [`${round}.1`, created, 2], null];
   assert.deepEqual(seen, [null, ...generation(0, 2), ...generation(1, 5), ...generation(2, 8)]);
+});
+
+test("the hash of an empty store is the one that etcd gives", async () => {
+  const result = await storeOf().hashByRevision(0, async () => {});
+  assert.deepEqual(result, { hash: 1_084_519_789, compactedRevision: -1, hashRevision: 1 });
+});
+
+test("the hash is of the moment it was asked, whatever is written and compacted meanwhile", async () => {
+  const store = storeOf("a", "b", "c");
+  const before = await store.hashByRevision(0, async () => {});
+  const during = await store.hashByRevision(0, async () => {
+    store.put(bytes("a"), bytes("x"), 0n);
+    store.commit();
+    store.compact(store.revision);
+    assert.equal(store.compactStep(), false, "nothing is removed that is being read");
+  });
+  assert.deepEqual(during, before);
+  assert.equal(store.compactStep(), false);
+  assert.deepEqual(await store.hashByRevision(3, async () => {}), ETCD_ERRORS.compacted);
+});
+
+test("what a revision replaced of itself is never told, neither before nor after it is removed", () => {
+  const store = new MvccStore(new MemoryBuckets());
+  store.put(bytes("a"), bytes("x"), 0n);
+  store.deleteRange(ALL);
+  store.commit();
+  store.compact(2);
+  const told = (): unknown => store.changesAt(2 as Revision).map(({ version }) => version);
+  assert.deepEqual(told(), [0]);
+  while (store.compactStep()) {}
+  assert.deepEqual(told(), [0]);
+});
+
+test("a pin holds the removal off, and its end tells that there is work", () => {
+  let works = 0;
+  const store = new MvccStore(new MemoryBuckets(), { onCompaction: () => works++ });
+  for (let n = 0; n < 3; n++) {
+    store.put(bytes("a"), bytes(String(n)), 0n);
+    store.commit();
+  }
+  const unpin = store.pin();
+  assert.equal(store.compact(4), null);
+  assert.deepEqual([works, store.compactStep()], [0, false]);
+  unpin();
+  unpin();
+  let isDone = false;
+  store.whenCompacted(4, () => (isDone = true));
+  assert.deepEqual([works, isDone], [1, false]);
+  assert.deepEqual([store.compactStep(), isDone], [false, true]);
+});
+
+test("between two storages nothing can be read", async () => {
+  const store = storeOf("a");
+  store.detach();
+  assert.throws(() => store.get(bytes("a"), NEWEST), /before it is loaded/);
+  assert.throws(() => store.put(bytes("a"), bytes("x"), 0n), /before it is loaded/);
+  assert.deepEqual([store.revision, store.compactStep()], [2, false]);
+  await store.load(new MemoryBuckets(), { pause: async () => {} });
+  assert.deepEqual([store.revision, store.get(bytes("a"), NEWEST)], [1, null]);
 });
 
 test("the hash index holds every key, also where all keys share a shard's worth of ending", () => {

@@ -18,9 +18,15 @@ import { KEY_BUCKET, type StoreStorage } from "./storage.ts";
 
 export const NEVER_COMPACTED = -1 as Revision;
 
-/** Of one step: keys looked at, and changes removed. */
-const STEP_KEYS = 2000;
-const STEP_CHANGES = 500;
+/** Of one step. */
+export interface StepLimits {
+  /** Looked at. */
+  readonly keys: number;
+  /** Removed. */
+  readonly changes: number;
+}
+
+const STEP_LIMITS: StepLimits = { keys: 2000, changes: 500 };
 const SCHEDULED = Buffer.from("scheduledCompactRev");
 const FINISHED = Buffer.from("finishedCompactRev");
 
@@ -72,11 +78,11 @@ export class Compaction {
   }
 
   /** One bounded slice of removal. True: call again soon. */
-  step(): boolean {
+  step(limits: StepLimits = STEP_LIMITS): boolean {
     this.#isAwaited = false;
     if (!this.hasWork) return false;
     this.#walk ??= { revision: this.#scheduled, from: "" };
-    if (!this.#advance(this.#walk)) {
+    if (!this.#advance(this.#walk, limits)) {
       this.#finished = this.#walk.revision;
       this.#walk = null;
       this.#storage.put("meta", FINISHED, revisionKey(this.#finished, 0, false));
@@ -105,17 +111,14 @@ export class Compaction {
     };
   }
 
-  /** Goes on with another storage and its names; what is scheduled and finished is read from there. Pins and waiters stay. */
+  /** Goes on with another storage and the names in it: pins and waiters stay. */
   moveTo(storage: StoreStorage, names: Names): void {
     this.#storage = storage;
     this.#names = names;
     this.#walk = null;
     this.#scheduled = readRevision(storage, SCHEDULED);
     this.#finished = readRevision(storage, FINISHED);
-  }
-
-  /** `moveTo` was followed by a rebuilt index: the removal may go on. */
-  resume(): void {
+    this.#isAwaited = false;
     this.#tellFinished();
     this.#announce();
   }
@@ -127,10 +130,9 @@ export class Compaction {
   }
 
   /** False when the walk is at its end. */
-  #advance(walk: { readonly revision: Revision; from: string }): boolean {
+  #advance(walk: { readonly revision: Revision; from: string }, limits: StepLimits): boolean {
     const lean: { readonly index: KeyIndex; readonly count: number }[] = [];
-    let keysLeft = STEP_KEYS;
-    let changesLeft = STEP_CHANGES;
+    let { keys: keysLeft, changes: changesLeft } = limits;
     let last: string | null = null;
     this.#names.ascend(walk.from, null, (index) => {
       if (keysLeft === 0 || changesLeft === 0) {

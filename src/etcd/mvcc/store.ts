@@ -10,18 +10,20 @@
  * All else is in `StoreView`: what readers (ranges, watches, status) may do. Reads between a change and its commit see the
  * change: that is how a transaction reads its own writes. Keys and values handed in are copied.
  */
-import { assert } from "../../base/assert.ts";
+import { AssertionError, assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
-import type { EtcdError } from "../errors.ts";
+import type { KeyValue } from "../backend/backend.ts";
+import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
 import type { StoredKeyValue, StoreEvent } from "../model.ts";
-import { Compaction } from "./compaction.ts";
+import { Compaction, type StepLimits } from "./compaction.ts";
+import { hashOf, type RevisionHash } from "./hash.ts";
 import type { KeyRange } from "./key.ts";
 import { keyBytes, keyName } from "./key.ts";
 import type { KeyVersion } from "./key-index.ts";
 import { KeyIndex } from "./key-index.ts";
 import { type LoadOptions, loadNames } from "./load.ts";
 import { Names } from "./names.ts";
-import { after, mainOf, revisionKey } from "./revision-key.ts";
+import { after, mainOf, revisionKey, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readChange, readVersion, type StoreStorage, writeChange } from "./storage.ts";
 
 /** Reads a revision this high or higher as the newest. */
@@ -75,6 +77,11 @@ export interface StoreView {
   changesFrom(revision: Revision, limit: SpanLimit): ChangeSpan;
   /** What a change replaced; null when the key was absent before, or the version before it may not be read any more. */
   previousOf(change: StoredKeyValue): StoredKeyValue | null;
+  /**
+   * etcd's HashKV of everything up to a revision (0: the newest), in slices with `pause` between, while requests go on; or that the
+   * revision is compacted or in the future.
+   */
+  hashByRevision(revision: number, pause: () => Promise<void>): Promise<RevisionHash | EtcdError>;
   /** Until the returned function is called everything that may be read now stays. Not for longer than a request of bounded time. */
   pin(): () => void;
 }
@@ -86,6 +93,7 @@ export interface StoreOptions {
 
 const FIRST_REVISION = 1 as Revision;
 const NO_BYTES = new Uint8Array(0);
+const NO_STORAGE = { get: detached, range: detached, put: detached, delete: detached, unlogged: detached } as const;
 
 export class MvccStore implements StoreView {
   #storage: StoreStorage;
@@ -93,7 +101,8 @@ export class MvccStore implements StoreView {
   readonly #compaction: Compaction;
   #openEvents: StoreEvent[] = [];
   #revision: Revision = FIRST_REVISION;
-  #isLoading = false;
+  /** Between two storages. */
+  #isDetached = false;
 
   /** Over an empty storage; over any other one only after `load`. */
   constructor(storage: StoreStorage, options: StoreOptions = {}) {
@@ -102,20 +111,29 @@ export class MvccStore implements StoreView {
   }
 
   /**
-   * Forgets everything and begins anew with what `storage` holds. Until it resolves nothing may be read or written but
-   * `revision` and the sizes. Removal that was not finished there goes on by itself.
+   * Before the storage is closed and another opened: lets go of it and forgets the index. Until the `load` that follows has resolved
+   * nothing may be read or written but the revisions and the sizes, which stay as they were.
+   */
+  detach(): void {
+    assert(this.#openEvents.length === 0, "nothing is being written when the storage changes");
+    this.#isDetached = true;
+    this.#names = new Names();
+    const { sizeBytes, sizeInUseBytes } = this.#storage;
+    this.#storage = { ...NO_STORAGE, sizeBytes, sizeInUseBytes };
+  }
+
+  /**
+   * Begins anew with what `storage` holds, forgetting everything: at the start, and after another's state took the place of this
+   * one's. Removal that was not finished there goes on by itself.
    */
   async load(storage: StoreStorage, options: LoadOptions): Promise<void> {
-    assert(!this.#isLoading && this.#openEvents.length === 0, "nothing is under way when the store is loaded");
-    this.#isLoading = true;
-    this.#storage = storage;
-    this.#names = new Names();
-    this.#compaction.moveTo(storage, this.#names);
+    this.detach();
     const last = await loadNames(storage, this.#names, options);
+    this.#storage = storage;
+    this.#isDetached = false;
+    this.#compaction.moveTo(storage, this.#names);
     // What the newest revisions changed may be compacted away, tombstones: they were there all the same.
     this.#revision = Math.max(FIRST_REVISION, last, this.#compaction.revision) as Revision;
-    this.#isLoading = false;
-    this.#compaction.resume();
   }
 
   get revision(): Revision {
@@ -171,25 +189,41 @@ export class MvccStore implements StoreView {
 
   changesFrom(revision: Revision, limit: SpanLimit): ChangeSpan {
     assert(revision >= this.compactedRevision, "history goes back to the compacted revision", { revision });
-    assert(!this.#isLoading, "what is being loaded is not read");
+    assert(!this.#isDetached, "nothing is read or written before it is loaded");
     const end = (this.#revision + 1) as Revision;
     const bounds = { limit: limit.changes, maxBytes: limit.bytes };
     const to = revisionKey(end, 0, false);
     const found = this.#storage.range(KEY_BUCKET, { from: revisionKey(revision, 0, false), to, ...bounds });
     const last = found.at(-1);
-    const changes = found.map(readChange);
-    if (last === undefined) return { changes, next: Math.max(revision, end) as Revision };
-    // The last revision may have been cut, however large it is it stays whole.
+    if (last === undefined) return { changes: [], next: Math.max(revision, end) as Revision };
+    // The last revision may have been cut: however large it is, it stays whole.
     const next = (mainOf(last.key) + 1) as Revision;
     const rest = this.#storage.range(KEY_BUCKET, { from: after(last.key), to: revisionKey(next, 0, false) });
-    for (const each of rest) changes.push(readChange(each));
-    return { changes, next };
+    const whole = rest.length === 0 ? found : [...found, ...rest];
+    return { changes: whole.filter((each) => !this.#isRemovable(each)).map(readChange), next };
   }
 
   previousOf(change: StoredKeyValue): StoredKeyValue | null {
     const at = (change.modRevision - 1) as Revision;
     if (change.version === 1 || at < this.compactedRevision) return null;
     return this.get(change.key, at);
+  }
+
+  async hashByRevision(asked: number, pause: () => Promise<void>): Promise<RevisionHash | EtcdError> {
+    for (;;) {
+      while (this.#isDetached) await pause();
+      if (asked > 0 && asked < this.compactedRevision) return ETCD_ERRORS.compacted;
+      if (asked > this.#revision) return ETCD_ERRORS.futureRevision;
+      const [names, revision] = [this.#names, (asked > 0 ? asked : this.#revision) as Revision];
+      const state = { storage: this.#storage, names, revision, compactedRevision: this.compactedRevision };
+      const unpin = this.pin();
+      const found = await hashOf(state, async () => {
+        await pause();
+        return this.#names === names;
+      }).finally(unpin);
+      // Null: the store was loaded anew meanwhile, and what is hashed is what it holds now.
+      if (found !== null) return found;
+    }
   }
 
   pin(): () => void {
@@ -252,13 +286,13 @@ export class MvccStore implements StoreView {
 
   /** Part of an entry: from now on nothing below `revision` may be read. Null, or why not. Makes no revision. */
   compact(revision: number): EtcdError | null {
-    assert(this.#openEvents.length === 0 && !this.#isLoading, "a compaction is an entry of its own", { revision });
+    assert(this.#openEvents.length === 0 && !this.#isDetached, "a compaction is an entry of its own", { revision });
     return this.#compaction.schedule(revision as Revision, this.#revision);
   }
 
   /** Between entries: removes a bounded slice of what nobody may read any more. True: call again soon. */
-  compactStep(): boolean {
-    return !this.#isLoading && this.#compaction.step();
+  compactStep(limits?: StepLimits): boolean {
+    return !this.#isDetached && this.#compaction.step(limits);
   }
 
   /** Calls `done`, at once or from a `compactStep`, when what is compacted at `revision` is removed; then a `commit` of the buffer shows it. */
@@ -271,12 +305,19 @@ export class MvccStore implements StoreView {
   }
 
   #namesNow(): Names {
-    assert(!this.#isLoading, "what is being loaded is not read");
+    assert(!this.#isDetached, "nothing is read or written before it is loaded");
     return this.#names;
   }
 
   #load({ main, sub }: KeyVersion): StoredKeyValue {
     return readVersion(this.#storage, main, sub);
+  }
+
+  /** Replaced within the compacted revision itself: gone already, or soon. */
+  #isRemovable(change: KeyValue): boolean {
+    if (mainOf(change.key) !== this.compactedRevision) return false;
+    const last = this.#names.get(keyName(readChange(change).key))?.changeAt(this.compactedRevision);
+    return last?.sub !== subOf(change.key);
   }
 
   #eachLiving(range: KeyRange, at: Revision, visit: (index: KeyIndex, version: KeyVersion) => void): void {
@@ -286,6 +327,10 @@ export class MvccStore implements StoreView {
       return true;
     });
   }
+}
+
+function detached(): never {
+  throw new AssertionError("nothing is read or written between two storages", {});
 }
 
 function withoutValue(name: string, version: KeyVersion): StoredKeyValue {
