@@ -5,6 +5,7 @@ import { Balancer } from "./balancer.ts";
 import { ClusterClient } from "./cluster.ts";
 import { type Endpoint, EndpointError, parseEndpoint } from "./endpoints.ts";
 import { KvClient } from "./kv.ts";
+import { LeaseClient } from "./lease.ts";
 import { MaintenanceClient } from "./maintenance.ts";
 import { ATTEMPTS_MAX, Caller } from "./retry.ts";
 import { WatchClient } from "./watch.ts";
@@ -29,6 +30,7 @@ export interface ClientOptions {
 export class EtcdClient {
   readonly kv: KvClient;
   readonly watch: WatchClient;
+  readonly lease: LeaseClient;
   readonly cluster: ClusterClient;
   readonly maintenance: MaintenanceClient;
   readonly #balancer: Balancer;
@@ -48,12 +50,14 @@ export class EtcdClient {
     this.#balancer = balancer;
     this.kv = new KvClient(caller);
     this.watch = new WatchClient({ balancer, clock, prng });
+    this.lease = new LeaseClient({ caller, balancer, clock, timeoutMs });
     this.cluster = new ClusterClient(caller);
     this.maintenance = new MaintenanceClient(caller);
   }
 
   close(): void {
     this.watch.close();
+    this.lease.close();
     this.#balancer.close();
   }
 }
