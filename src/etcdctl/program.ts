@@ -6,6 +6,18 @@ import { del, delCommand } from "./del.ts";
 import { endpointHealth, endpointHealthCommand, endpointStatus, endpointStatusCommand } from "./endpoint.ts";
 import { badArguments, CommandError, ExitCode } from "./errors.ts";
 import { get, getCommand } from "./get.ts";
+import {
+  leaseGrant,
+  leaseGrantCommand,
+  leaseKeepAlive,
+  leaseKeepAliveCommand,
+  leaseList,
+  leaseListCommand,
+  leaseRevoke,
+  leaseRevokeCommand,
+  leaseTimeToLive,
+  leaseTimeToLiveCommand,
+} from "./lease.ts";
 import { memberList, memberListCommand } from "./member.ts";
 import { put, putCommand } from "./put.ts";
 import { parseDurationMs } from "./text.ts";
@@ -54,12 +66,18 @@ function buildProgram(world: World): Command {
   add(program, txnCommand(), txn);
   add(program, watchCommand(), watch);
   add(program, versionCommand(), version);
+  const lease = new Command("lease").description("Lease related commands");
+  add(lease, leaseGrantCommand(), leaseGrant);
+  add(lease, leaseRevokeCommand(), leaseRevoke);
+  add(lease, leaseTimeToLiveCommand(), leaseTimeToLive);
+  add(lease, leaseListCommand(), leaseList);
+  add(lease, leaseKeepAliveCommand(), leaseKeepAlive);
   const member = new Command("member").description("Membership related commands");
   add(member, memberListCommand(), memberList);
   const endpoint = new Command("endpoint").description("Endpoint related commands");
   add(endpoint, endpointHealthCommand(), endpointHealth);
   add(endpoint, endpointStatusCommand(), endpointStatus);
-  program.addCommand(member).addCommand(endpoint);
+  program.addCommand(lease).addCommand(member).addCommand(endpoint);
   for (const option of GLOBAL_OPTIONS) program.addOption(option);
   overrideExit(program, world);
   return program;

@@ -39,7 +39,7 @@ export async function putRequest(
   if (ignoreValue && args.length > 1)
     throw badArguments("put command needs only 1 argument when 'ignore-value' is set");
   if (args.length > 2) throw badArguments("put command needs 1 argument and input from stdin or 2 arguments");
-  const lease = parseLease(options.lease);
+  const lease = parseLease(options.lease, "lease ID");
   const given = value === undefined && !ignoreValue ? await missingValue() : bytesOf(value ?? "");
   return PutRequest.create({
     key: bytesOf(key),

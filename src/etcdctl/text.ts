@@ -68,9 +68,31 @@ export function parseInteger(text: string, what: string): number {
   return value;
 }
 
-/** A lease id in hex; its 64 bits are signed. */
-export function parseLease(text: string): bigint {
-  if (!/^[0-9a-f]{1,16}$/i.test(text) || BigInt(`0x${text}`) >= 2n ** 63n)
-    throw badArguments(`bad lease ID (strconv.ParseInt: parsing "${text}": invalid syntax), expecting ID in Hex`);
-  return BigInt(`0x${text}`);
+/** A signed number of 64 bits, read as Go's strconv.ParseInt does; its words when it is none. */
+export function parseInt64(text: string, base: 10 | 16): bigint | string {
+  const [, sign, digits] = (base === 10 ? /^([+-]?)(\d+)$/ : /^([+-]?)([\da-f]+)$/i).exec(text) ?? [];
+  const problem = (what: string): string => `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${what}`;
+  if (digits === undefined) return problem("invalid syntax");
+  const magnitude = BigInt(base === 10 ? digits : `0x${digits}`);
+  const value = sign === "-" ? -magnitude : magnitude;
+  return BigInt.asIntN(64, value) === value ? value : problem("value out of range");
+}
+
+/** A lease id in hex; `what` names the argument in the message. */
+export function parseLease(text: string, what: string): bigint {
+  const id = parseInt64(text, 16);
+  if (typeof id === "string") throw badArguments(`bad ${what} (${id}), expecting ID in Hex`);
+  return id;
+}
+
+/** A lease id as Go's %016x has it. */
+export function leaseName(id: bigint): string {
+  return id < 0n ? `-${(-id).toString(16).padStart(15, "0")}` : id.toString(16).padStart(16, "0");
+}
+
+/** A member's id in hexadecimal; text that is none comes back as Go's complaint about it. */
+export function parseMemberId(text: string): bigint | string {
+  if (!/^[0-9a-fA-F]+$/.test(text)) return `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+  const id = BigInt(`0x${text}`);
+  return id < 2n ** 64n ? id : `strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range`;
 }

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { goString } from "../../src/etcdctl/json.ts";
-import { bytesOf, formatDuration, formatSize, parseDurationMs, parseLease, prefixEnd } from "../../src/etcdctl/text.ts";
+import {
+  bytesOf,
+  formatDuration,
+  formatSize,
+  leaseName,
+  parseDurationMs,
+  parseLease,
+  prefixEnd,
+} from "../../src/etcdctl/text.ts";
 import { parseCompare, parseOperation, splitWords } from "../../src/etcdctl/txn-parse.ts";
 
 test("sizes are rounded as etcdctl rounds them", () => {
@@ -44,10 +52,13 @@ test("a prefix ends before the next key that does not have it", () => {
   for (const [prefix, end] of ends) assert.deepEqual(prefixEnd(new Uint8Array(prefix)), new Uint8Array(end));
 });
 
-test("a lease id is hexadecimal and fits 63 bits", () => {
-  assert.equal(parseLease("694d7a5b3c2a1f02"), 0x694d7a5b3c2a1f02n);
-  for (const text of ["zz", "", "-1", "ffffffffffffffff", "11112222333344445"])
-    assert.throws(() => parseLease(text), /bad lease ID/, text);
+test("a lease id is hexadecimal, of 64 bits and signed, and comes out as Go prints it", () => {
+  assert.equal(parseLease("694d7a5b3c2a1f02", "lease ID"), 0x694d7a5b3c2a1f02n);
+  assert.equal(parseLease("-8000000000000000", "lease ID"), -(2n ** 63n));
+  for (const text of ["zz", "", "-", "0x1", "ffffffffffffffff", "11112222333344445"])
+    assert.throws(() => parseLease(text, "lease ID"), /bad lease ID/, text);
+  assert.equal(leaseName(0x1234n), "0000000000001234");
+  assert.equal(leaseName(-5n), "-000000000000005");
 });
 
 test("strings in JSON are escaped as Go escapes them", () => {
