@@ -1,4 +1,11 @@
-import { HashKVRequest, type HashKVResponse, StatusRequest, type StatusResponse } from "../proto/gen/etcdserverpb.ts";
+import {
+  HashKVRequest,
+  type HashKVResponse,
+  MoveLeaderRequest,
+  type MoveLeaderResponse,
+  StatusRequest,
+  type StatusResponse,
+} from "../proto/gen/etcdserverpb.ts";
 import { Maintenance } from "../proto/gen/rpc.ts";
 import type { Caller, CallOptions } from "./retry.ts";
 
@@ -16,5 +23,10 @@ export class MaintenanceClient {
 
   hashKv(request: Partial<HashKVRequest> = {}, options?: CallOptions): Promise<HashKVResponse> {
     return this.#caller.call(Maintenance.HashKV, HashKVRequest.create(request), "read", options);
+  }
+
+  /** Only the leader can. */
+  moveLeader(targetId: bigint, options?: CallOptions): Promise<MoveLeaderResponse> {
+    return this.#caller.call(Maintenance.MoveLeader, MoveLeaderRequest.create({ targetId }), "write", options);
   }
 }

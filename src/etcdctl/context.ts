@@ -19,7 +19,8 @@ export interface GlobalFlags {
   readonly endpoints: readonly string[];
   readonly commandTimeoutMs: number;
   readonly dialTimeoutMs: number;
-  readonly format: "simple" | "json";
+  /** Only commands that can draw one are given a table. */
+  readonly format: "simple" | "json" | "table";
   readonly hex: boolean;
 }
 

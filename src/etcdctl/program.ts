@@ -18,7 +18,19 @@ import {
   leaseTimeToLive,
   leaseTimeToLiveCommand,
 } from "./lease.ts";
-import { memberList, memberListCommand } from "./member.ts";
+import {
+  memberAdd,
+  memberAddCommand,
+  memberList,
+  memberListCommand,
+  memberPromote,
+  memberPromoteCommand,
+  memberRemove,
+  memberRemoveCommand,
+  memberUpdate,
+  memberUpdateCommand,
+} from "./member.ts";
+import { moveLeader, moveLeaderCommand } from "./move-leader.ts";
 import { put, putCommand } from "./put.ts";
 import { parseDurationMs } from "./text.ts";
 import { txn, txnCommand } from "./txn.ts";
@@ -33,8 +45,11 @@ const GLOBAL_OPTIONS: readonly Option[] = [
   new Option("--command-timeout <duration>", "timeout for short running command").default("5s"),
   new Option("--dial-timeout <duration>", "dial timeout for client connections").default("2s"),
   new Option("--hex", "print byte strings as hex encoded strings"),
-  new Option("-w, --write-out <format>", "set the output format (json, simple)").default("simple"),
+  new Option("-w, --write-out <format>", "set the output format (json, simple, table)").default("simple"),
 ];
+
+/** What every command can print; some draw tables too. */
+const FORMATS: readonly GlobalFlags["format"][] = ["simple", "json"];
 
 /** Runs one command line (without the program's name) and gives the exit code. Prints every error itself. */
 export async function run(argv: readonly string[], world: World): Promise<number> {
@@ -48,10 +63,10 @@ export async function run(argv: readonly string[], world: World): Promise<number
 
 function buildProgram(world: World): Command {
   const program = new Command("etcdctl").description("A simple command line client for etcd3.");
-  const add = <Options>(parent: Command, command: Command, action: Run<Options>): void => {
+  const add = <Options>(parent: Command, command: Command, action: Run<Options>, formats = FORMATS): void => {
     for (const option of GLOBAL_OPTIONS) command.addOption(option);
     command.action(async () => {
-      const context = new Context(world, globalFlags(command, world.environment));
+      const context = new Context(world, globalFlags(command, world.environment, formats));
       try {
         await action(context, command.args, command.opts() as Options);
       } finally {
@@ -65,6 +80,7 @@ function buildProgram(world: World): Command {
   add(program, delCommand(), del);
   add(program, txnCommand(), txn);
   add(program, watchCommand(), watch);
+  add(program, moveLeaderCommand(), moveLeader);
   add(program, versionCommand(), version);
   const lease = new Command("lease").description("Lease related commands");
   add(lease, leaseGrantCommand(), leaseGrant);
@@ -73,7 +89,11 @@ function buildProgram(world: World): Command {
   add(lease, leaseListCommand(), leaseList);
   add(lease, leaseKeepAliveCommand(), leaseKeepAlive);
   const member = new Command("member").description("Membership related commands");
-  add(member, memberListCommand(), memberList);
+  add(member, memberListCommand(), memberList, [...FORMATS, "table"]);
+  add(member, memberAddCommand(), memberAdd);
+  add(member, memberRemoveCommand(), memberRemove);
+  add(member, memberUpdateCommand(), memberUpdate);
+  add(member, memberPromoteCommand(), memberPromote);
   const endpoint = new Command("endpoint").description("Endpoint related commands");
   add(endpoint, endpointHealthCommand(), endpointHealth);
   add(endpoint, endpointStatusCommand(), endpointStatus);
@@ -90,15 +110,19 @@ function overrideExit(command: Command, world: World): void {
   for (const child of command.commands) overrideExit(child, world);
 }
 
-function globalFlags(command: Command, environment: World["environment"]): GlobalFlags {
+function globalFlags(
+  command: Command,
+  environment: World["environment"],
+  formats: readonly GlobalFlags["format"][],
+): GlobalFlags {
   const values = GLOBAL_OPTIONS.map((option) => readFlag(command, environment, option));
   const [endpoints, commandTimeout, dialTimeout, hex, format] = values as [string, string, string, unknown, string];
   const commandTimeoutMs = duration(commandTimeout, "command-timeout");
   const dialTimeoutMs = duration(dialTimeout, "dial-timeout");
-  if (format !== "simple" && format !== "json")
-    throw new CommandError(ExitCode.BAD_FEATURE, `${format} not supported as output format`);
+  const known = formats.find((candidate) => candidate === format);
+  if (known === undefined) throw new CommandError(ExitCode.BAD_FEATURE, `${format} not supported as output format`);
   const isHex = hex === true || hex === "true";
-  return { endpoints: splitEndpoints(endpoints), commandTimeoutMs, dialTimeoutMs, format, hex: isHex };
+  return { endpoints: splitEndpoints(endpoints), commandTimeoutMs, dialTimeoutMs, format: known, hex: isHex };
 }
 
 /** A global flag from before or after the command's name, else from the environment; both at once is an error. */

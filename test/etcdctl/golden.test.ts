@@ -6,7 +6,11 @@ import { fileURLToPath } from "node:url";
 import { GrpcError, StatusCode } from "../../src/grpc/status.ts";
 import {
   DeleteRangeResponse,
+  MemberAddResponse,
   MemberListResponse,
+  MemberPromoteResponse,
+  MemberRemoveResponse,
+  MemberUpdateResponse,
   PutResponse,
   RangeRequest,
   RangeResponse,
@@ -25,6 +29,7 @@ import { etcdctl } from "./world.ts";
 
 /** What the fake member answers next; every request it saw. */
 let answer: unknown = null;
+let members: unknown = null;
 const seen: unknown[] = [];
 let member: FakeMember;
 
@@ -39,7 +44,12 @@ before(async () => {
     server.unary(KV.Put, reply);
     server.unary(KV.DeleteRange, reply);
     server.unary(KV.Txn, reply);
-    server.unary(Cluster.MemberList, reply);
+    server.unary(Cluster.MemberList, () => members as MemberListResponse);
+    server.unary(Cluster.MemberAdd, reply);
+    server.unary(Cluster.MemberRemove, reply);
+    server.unary(Cluster.MemberUpdate, reply);
+    server.unary(Cluster.MemberPromote, reply);
+    server.unary(Maintenance.MoveLeader, reply);
     server.unary(Maintenance.Status, reply);
     server.streaming(Watch.Watch, (stream) => {
       stream.receive({
@@ -65,7 +75,9 @@ async function same(name: string, given: unknown): Promise<unknown> {
   const transcript = readTranscript(name);
   answer = given;
   seen.length = 0;
-  const result = await etcdctl(member.endpoint, transcript.args, transcript.stdin);
+  // Recorded with the endpoints of three members.
+  const args = transcript.args.filter((word) => !word.startsWith("--endpoints="));
+  const result = await etcdctl(member.endpoint, args, transcript.stdin);
   const { stdout, stderr, exit } = transcript;
   assert.deepEqual(result, { exit, stdout, stderr }, name);
   return seen[0];
@@ -105,7 +117,8 @@ test("JSON output is byte for byte what etcdctl printed", { skip: skipGolden }, 
     "A-035-get-keys-only-json": RangeResponse,
     "A-050-del-missing-json": DeleteRangeResponse,
     "A-052-del-json": DeleteRangeResponse,
-    "A-103-member-list-json": MemberListResponse,
+    "D-032-member-update-json": MemberUpdateResponse,
+    "D-039-member-remove-unstarted": MemberRemoveResponse,
     "F-007-txn-success-json": TxnResponse,
     "F-008-txn-failure-json": TxnResponse,
   };
@@ -126,6 +139,9 @@ test("what etcdctl refuses itself is refused with its words and exit code", { sk
     "A-060-txn-bad-compare",
     "A-061-txn-interactive",
     "A-101-watch-badargs",
+    "A-107-member-remove-badid",
+    "A-109-member-add-noargs",
+    "A-110-member-add-badurl",
   ];
   for (const name of names) assert.equal(await same(name, null), undefined, `${name} asks no server`);
 });
@@ -143,6 +159,10 @@ test("a server's refusal is printed with its text and exit code 1", { skip: skip
       StatusCode.INVALID_ARGUMENT,
       "etcdserver: duplicate key given in txn request",
     ),
+    "A-106-member-remove-missing": new GrpcError(StatusCode.NOT_FOUND, "etcdserver: member not found"),
+    "A-108-member-promote-missing": new GrpcError(StatusCode.NOT_FOUND, "etcdserver: member not found"),
+    "A-111-member-add-dup": new GrpcError(StatusCode.FAILED_PRECONDITION, "etcdserver: Peer URLs already exists"),
+    "A-112-member-update-missing": new GrpcError(StatusCode.NOT_FOUND, "etcdserver: member not found"),
   };
   for (const [name, error] of Object.entries(answers)) await same(name, error);
 });
@@ -225,8 +245,10 @@ test("flags become the request etcdctl sends", async () => {
 });
 
 test("member list, endpoint status and health are what etcdctl printed", { skip: skipGolden }, async () => {
-  const members = fromGoJson(MemberListResponse, readTranscript("A-103-member-list-json").stdout);
-  await same("A-102-member-list", members);
+  members = fromGoJson(MemberListResponse, readTranscript("A-103-member-list-json").stdout);
+  for (const name of ["A-102-member-list", "A-103-member-list-json", "A-105-member-list-table"]) await same(name, null);
+  members = fromGoJson(MemberListResponse, readTranscript("D-008-member-list-hex-json").stdout);
+  for (const name of ["D-006-member-list", "D-007-member-list-table"]) await same(name, null);
   const [, text = ""] = /"Status":(.*)\}\]\n$/s.exec(readTranscript("A-118-endpoint-status-json").stdout) ?? [];
   answer = fromGoJson(StatusResponse, text);
   for (const name of ["A-117-endpoint-status", "A-118-endpoint-status-json"]) {
@@ -241,6 +263,53 @@ test("member list, endpoint status and health are what etcdctl printed", { skip:
   assert.equal(healthy.stderr.replace(took, "T"), recorded.replace(/[\d.]+ms/, "T"));
   const json = await etcdctl(member.endpoint, ["endpoint", "health", "-w", "json"]);
   assert.match(json.stdout, /^\[\{"endpoint":"[^"]+","health":true,"took":"[^"]+"\}\]\n$/);
+});
+
+test("changes of the membership print what etcdctl printed, ids in columns", { skip: skipGolden }, async () => {
+  const header = ResponseHeader.create({ clusterId: 0xc538b2ee42afe368n });
+  const urls = ["http://127.0.0.1:33804"];
+  const d4 = { id: 0xb4dc2c6df9e7875dn, name: "", peerUrls: urls, clientUrls: [], isLearner: true };
+  members = MemberListResponse.create({
+    members: [
+      { id: 1n, name: "d3", peerUrls: ["http://127.0.0.1:33803"], clientUrls: [], isLearner: false },
+      { id: 2n, name: "d1", peerUrls: ["http://127.0.0.1:33801"], clientUrls: [], isLearner: false },
+      d4,
+      { id: 3n, name: "d2", peerUrls: ["http://127.0.0.1:33802"], clientUrls: [], isLearner: false },
+    ],
+  });
+  const added = MemberAddResponse.create({ header, member: d4 });
+  assert.deepEqual(await same("D-015-learner-add", added), { peerUrls: urls, isLearner: true });
+  assert.deepEqual(await same("D-029-learner-promote", MemberPromoteResponse.create({ header })), { id: d4.id });
+  const moved = { id: d4.id, peerUrls: ["http://127.0.0.1:33814"] };
+  assert.deepEqual(await same("D-031-member-update", MemberUpdateResponse.create({ header })), moved);
+  assert.deepEqual(await same("D-033-member-remove", MemberRemoveResponse.create({ header })), { id: d4.id });
+  const short = MemberAddResponse.create({
+    header: { ...header, clusterId: 0x43a92949fa1eac2n },
+    member: { ...d4, id: 0xd31d2f27962fff25n },
+  });
+  answer = short;
+  const args = ["member", "add", "e2", "--peer-urls=http://127.0.0.1:33801"];
+  const [line] = (await etcdctl(member.endpoint, args)).stdout.split("\n");
+  assert.equal(line, readTranscript("E-013-member-add-1to2").stdout.split("\n")[0]);
+});
+
+test("move-leader asks the endpoint that leads, and says so when none does", { skip: skipGolden }, async () => {
+  const header = ResponseHeader.create({ memberId: 0x835a6a06930b139fn });
+  answer = StatusResponse.create({ header, leader: 0xff288a3918f140b4n });
+  const refused = await etcdctl(member.endpoint, ["move-leader", "ff288a3918f140b4"]);
+  const recorded = readTranscript("D-009-move-leader-follower-ep");
+  assert.deepEqual(refused, {
+    exit: recorded.exit,
+    stdout: "",
+    stderr: recorded.stderr.replace("127.0.0.1:33792", member.endpoint),
+  });
+  answer = StatusResponse.create({ header, leader: 0x835a6a06930b139fn });
+  assert.equal(
+    (await etcdctl(member.endpoint, ["move-leader", "ff288a3918f140b4"])).stdout,
+    readTranscript("D-010-move-leader").stdout,
+  );
+  for (const args of [[], ["zz"], ["11111111111111111"]])
+    assert.equal((await etcdctl(member.endpoint, ["move-leader", ...args])).exit, 128);
 });
 
 test("watch prints events and ends with 5 when the server cancels", { skip: skipGolden }, async () => {
