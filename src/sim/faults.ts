@@ -5,20 +5,23 @@ import { Hunt, type Undo } from "./hunt.ts";
 import type { Machine } from "./machine.ts";
 import type { PlannedFault, SimFault, Target } from "./model.ts";
 import type { Network } from "./network.ts";
+import type { Operator } from "./operator.ts";
 import { machineName, memberId, type World } from "./world.ts";
 
 export class Faults {
   readonly #world: World;
   readonly #machines: readonly Machine[];
   readonly #network: Network;
+  readonly #operator: Operator;
   readonly #active = new Set<Undo>();
   readonly #counts = new Map<string, number>();
   #healed = false;
 
-  constructor(world: World, machines: readonly Machine[], network: Network) {
+  constructor(world: World, machines: readonly Machine[], network: Network, operator: Operator) {
     this.#world = world;
     this.#machines = machines;
     this.#network = network;
+    this.#operator = operator;
     for (const planned of world.scenario.faults) world.scheduler.after(planned.atMs * 1000, () => this.#begin(planned));
   }
 
@@ -58,6 +61,7 @@ export class Faults {
     if (fault.kind === "cut") return fault.links.length === 0 ? null : () => this.#cut(fault);
     if (fault.kind === "isolate-leader") return this.#isolateLeader(fault);
     if (fault.kind === "hunt-leaders") return () => this.#hunt(number);
+    if (fault.kind === "membership") return this.#change(fault);
     if (fault.kind === "transfer") return this.#transfer(fault.target);
     if (fault.kind === "blackout") return () => this.#blackout();
     if (fault.kind === "picky-loss") return () => this.#network.lose(fault.lost, fault.chance);
@@ -160,6 +164,15 @@ export class Faults {
     return () => hunt.end();
   }
 
+  #change({ change, leader }: Extract<SimFault, { readonly kind: "membership" }>): (() => Undo) | null {
+    const begin = this.#operator.begin(change, leader ? this.#find("leader") : null);
+    if (begin === null) return null;
+    return () => {
+      begin();
+      return () => {};
+    };
+  }
+
   #transfer(target: number): (() => Undo) | null {
     const leader = this.#find("leader");
     const process = leader?.process;
@@ -225,6 +238,8 @@ function describe(fault: SimFault): string {
       const flaps = fault.flapMs > 0 ? `, on and off every ${fault.flapMs} ms` : "";
       return `cut (${fault.shape}) ${links}${flaps}${fault.holds ? ", held back" : ""}`;
     }
+    case "membership":
+      return `${fault.change}${fault.leader ? " (the leader)" : ""}`;
     case "transfer":
       return `transfer leadership to ${machineName(fault.target)}`;
     case "isolate-leader":

@@ -50,6 +50,7 @@ export class Ledger {
   /** The cluster's log as far as any member holds it committed. */
   readonly #committed: BookedLog;
   readonly #changesSeen = new WeakSet<Entry>();
+  readonly #listeners: ((before: Configuration, after: Configuration) => void)[] = [];
 
   /** `founding`: where the founders' logs begin; all other machines know nothing. */
   constructor(world: World, twin: Twin, founding: LogBase, machines: number) {
@@ -69,6 +70,11 @@ export class Ledger {
   /** As of the last entry that is committed. */
   get configuration(): Configuration {
     return this.#committed.configuration;
+  }
+
+  /** Calls `listener` whenever a change is committed. */
+  onConfiguration(listener: (before: Configuration, after: Configuration) => void): void {
+    this.#listeners.push(listener);
   }
 
   // ------------------------------------------------------------------------------------------------------------ disks
@@ -219,7 +225,9 @@ export class Ledger {
       });
       return;
     }
+    const before = this.#committed.configuration;
     this.#committed.take({ snapshot: null, entries: [entry] });
+    if (entry.kind === "config") for (const tell of this.#listeners) tell(before, this.#committed.configuration);
     this.#world.stir(entry.term);
     // Its leader counts by the newest configuration that it has written, which may be later than the entry.
     const later = written.configured.filter((each) => each.index > index);

@@ -16,6 +16,7 @@ import { type Answers, type ClientResponse, headOf, type Question } from "./answ
 import type { CallResult, Calls } from "./calls.ts";
 import type { Machine } from "./machine.ts";
 import type { ClientRequests, OperationKind } from "./model.ts";
+import type { Operator } from "./operator.ts";
 import { bytesOf } from "./twin.ts";
 import type { World } from "./world.ts";
 
@@ -36,7 +37,7 @@ interface Ask {
 export class Load {
   readonly operations: OperationRecord[] = [];
   readonly #world: World;
-  readonly #machines: readonly Machine[];
+  readonly #operator: Operator;
   readonly #calls: Calls;
   readonly #answers: Answers;
   readonly #chance: Prng;
@@ -50,10 +51,13 @@ export class Load {
   #asked = 0;
   #inFlight = 0;
   #stopped = false;
+  /** By client. */
+  readonly #homes: Machine[];
+  #healed = false;
 
-  constructor(world: World, machines: readonly Machine[], calls: Calls, answers: Answers) {
+  constructor(world: World, operator: Operator, calls: Calls, answers: Answers) {
     this.#world = world;
-    this.#machines = machines;
+    this.#operator = operator;
     this.#calls = calls;
     this.#answers = answers;
     this.#chance = world.chance("load");
@@ -61,6 +65,11 @@ export class Load {
       Array.from({ length: weight as number }, () => kind as OperationKind),
     );
     this.#keys = Array.from({ length: world.scenario.load.keys }, (_, i) => `${KEY_PREFIX}${i}`);
+    const { members } = operator;
+    this.#homes = Array.from(
+      { length: world.scenario.load.clients },
+      (_, client) => members[client % members.length] as Machine,
+    );
     for (let client = 0; client < world.scenario.load.clients; client++) this.#think(client);
   }
 
@@ -70,6 +79,11 @@ export class Load {
 
   get isIdle(): boolean {
     return this.#inFlight === 0;
+  }
+
+  /** From now on the clients go round, so that every member is asked. */
+  heal(): void {
+    this.#healed = true;
   }
 
   /** No client begins anything new. */
@@ -84,7 +98,7 @@ export class Load {
 
   /** Every key through every member, in both modes. */
   readAll(): void {
-    for (const machine of this.#machines) {
+    for (const machine of this.#operator.members) {
       for (const key of this.#keys) {
         for (const serializable of [false, true]) {
           const client = this.#world.scenario.load.clients + machine.number;
@@ -103,8 +117,17 @@ export class Load {
 
   // ------------------------------------------------------------------------------------------------------------ asking
 
+  /** Its home, until that is switched off for good. */
+  #machineOf(client: number): Machine {
+    const { members } = this.#operator;
+    const home = this.#homes[client] as Machine;
+    if (this.#healed) return members[this.#asked % members.length] as Machine;
+    if (home.isRetired) this.#homes[client] = this.#chance.pick(members);
+    return this.#homes[client] as Machine;
+  }
+
   #choose(client: number): Ask {
-    const machine = this.#machines[client % this.#machines.length] as Machine;
+    const machine = this.#machineOf(client);
     const kind = this.#chance.pick(this.#kinds);
     const key = this.#chance.pick(this.#keys);
     const floor = this.#answers.newest;

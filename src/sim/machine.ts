@@ -10,7 +10,7 @@ import { openMemoryBackend } from "../etcd/backend/memory.ts";
 import { foundingOf } from "../etcd/cluster/founding.ts";
 import { foundingMember } from "../etcd/cluster/members.ts";
 import { Member, type MemberOptions } from "../etcd/member.ts";
-import type { Identity, Message } from "../etcd/model.ts";
+import type { ClusterMember, Identity, Message } from "../etcd/model.ts";
 import { Requests } from "../etcd/requests.ts";
 import { type MemberStorage, openStorage, storageWith } from "../etcd/storage.ts";
 import { takeStartNumber } from "../etcd/wal/start-number.ts";
@@ -57,13 +57,16 @@ export class Machine implements NetworkPort {
   readonly number: number;
   readonly disk: MachineDisk;
   readonly clock: MachineClock;
-  readonly addresses: ReadonlySet<string>;
+  readonly addresses: Set<string>;
   readonly #parts: MachineParts;
   readonly #chance: Prng;
   #process: Process | null = null;
   /** The member may be another after the event that is running: it changes in its turns and when a sync has returned. */
   #touched = false;
   #restartAfterUs: number | null = null;
+  /** Whom it is told of as the cluster's members; null: it has no part in anything yet. */
+  #told: readonly ClusterMember[] | null = null;
+  #isRetired = false;
 
   constructor(number: number, parts: MachineParts) {
     const { world } = parts;
@@ -71,6 +74,7 @@ export class Machine implements NetworkPort {
     this.number = number;
     this.name = machineName(number);
     this.addresses = new Set([`http://${this.name}:2380`]);
+    if (number < scenario.members) this.#told = foundersOf(scenario.members);
     this.#parts = parts;
     this.#chance = world.chance(`machine ${number}`);
     this.disk = new MachineDisk(scenario.disk, scheduler, world.chance(`disk ${number}`));
@@ -87,6 +91,21 @@ export class Machine implements NetworkPort {
 
   get isServing(): boolean {
     return this.#process?.paused === false && this.#process.member?.isServing === true;
+  }
+
+  /** Whether it was ever meant to belong to the cluster. */
+  get isKnown(): boolean {
+    return this.#told !== null;
+  }
+
+  /** Whether it is switched off for good. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  /** Under which it is to be found; older ones still are. */
+  get address(): string {
+    return [...this.addresses].at(-1) as string;
   }
 
   /** Runs a step in this life of the process: now, when it goes on, or never. */
@@ -109,8 +128,25 @@ export class Machine implements NetworkPort {
 
   // --------------------------------------------------------------------------------------------------------------- life
 
+  /** It will start as one that is to join these. */
+  joins(others: readonly Machine[]): void {
+    const all = [...others, this];
+    this.#told ??= all.map((machine) => foundingMember(memberId(machine.number), [machine.address]));
+  }
+
+  /** It listens under one more address, which is the one to be known. */
+  move(): void {
+    this.addresses.add(`http://${this.name}:${2380 + this.addresses.size}`);
+  }
+
+  retire(): void {
+    if (this.#isRetired) return;
+    this.#isRetired = true;
+    if (this.#process !== null) this.crash("kill");
+  }
+
   start(): void {
-    if (this.#process !== null) return;
+    if (this.#process !== null || this.#isRetired || !this.isKnown) return;
     const process = new Process();
     this.#process = process;
     this.#parts.world.tell(this.name, () => "starts");
@@ -200,13 +236,11 @@ export class Machine implements NetworkPort {
     const real = this.disk.forProcess(run);
     const disk = breakage.disk?.(real) ?? real;
     const clock = this.clock.forProcess(run);
-    const founders = Array.from({ length: world.scenario.members }, (_, i) =>
-      foundingMember(memberId(i), [`http://${machineName(i)}:2380`]),
-    );
+    const founders = this.#told ?? [];
     const opened = await openStorage({
       disk,
       identity,
-      founding: foundingOf(founders),
+      founding: this.number < world.scenario.members ? foundingOf(founders) : null,
       clock,
       openBackend: (name) => openMemoryBackend(disk, name),
       failed: (error) => process.member?.fail(error),
@@ -303,4 +337,8 @@ export class Machine implements NetworkPort {
     };
     return { debug: () => {}, info: tell, warn: tell, error: tell };
   }
+}
+
+function foundersOf(count: number): readonly ClusterMember[] {
+  return Array.from({ length: count }, (_, i) => foundingMember(memberId(i), [`http://${machineName(i)}:2380`]));
 }

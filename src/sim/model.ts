@@ -11,7 +11,7 @@
  */
 import type { Disk } from "../env/disk.ts";
 import type { MemberOptions } from "../etcd/member.ts";
-import type { Message } from "../etcd/model.ts";
+import type { Change, Message } from "../etcd/model.ts";
 import type { Requests } from "../etcd/requests.ts";
 
 // ------------------------------------------------------------------------------------------------------------- scenario
@@ -31,6 +31,8 @@ export type SimFault =
     }
   /** The leader of the moment is asked to hand over to this one. */
   | { readonly kind: "transfer"; readonly target: number }
+  /** The operator asks for a change of the membership; `leader`: about the leader of the moment. */
+  | { readonly kind: "membership"; readonly change: Change["kind"]; readonly leader: boolean }
   /** The leader of the moment is cut off: in both directions, or it is only not heard, or hears nothing. */
   | { readonly kind: "isolate-leader"; readonly direction: "both" | "in" | "out"; readonly holds: boolean }
   /** Whoever comes to lead loses its peers or its process soon after: logs that disagree, terms that fly by. */
@@ -135,7 +137,10 @@ export interface LoadPlan {
 
 export interface Scenario {
   readonly seed: number;
+  /** At the beginning. */
   readonly members: number;
+  /** Machines that may join later. */
+  readonly spares: number;
   readonly heartbeatMs: number;
   readonly electionMs: number;
   /** How fast each machine's monotonic clock runs; 1 is true time. */

@@ -1,5 +1,6 @@
 /** One seed -> one scenario. Swarm testing: each seed switches a random part of everything off, so that the rest meets more of itself. */
 import { Prng } from "../base/prng.ts";
+import type { Change } from "../etcd/model.ts";
 import {
   type DiskPlan,
   FAULT_KINDS,
@@ -35,6 +36,12 @@ const LOST_KINDS: readonly LostKind[] = [
   "read-index-response",
   "propose",
 ];
+const SPARES_MAX = 3;
+/** Who was added may be promoted or removed; so these come oftener. */
+const CHANGES: readonly Change["kind"][] = [
+  ...(["add-voter", "add-voter", "add-learner", "add-learner"] as const),
+  ...(["promote", "promote", "promote", "remove", "remove", "update"] as const),
+];
 /** Machines whose clocks drift more are broken, not slow. */
 const DRIFT_MAX = 0.1;
 
@@ -54,11 +61,15 @@ export function scenarioOf(seed: number): Scenario {
   const members = chance.pick(MEMBERS);
   const isOn = (): boolean => chance.float() < 0.5;
   const drifts = isOn();
+  const kinds = kindsOf(chance);
+  const spares = kinds.includes("membership") ? 1 + chance.below(SPARES_MAX) : 0;
+  const machines = members + spares;
   return {
     seed,
     members,
+    spares,
     ...chance.pick(TIMES),
-    clockRates: Array.from({ length: members }, () => {
+    clockRates: Array.from({ length: machines }, () => {
       const rate = 1 + (2 * chance.float() - 1) * DRIFT_MAX;
       return drifts ? rate : 1;
     }),
@@ -70,7 +81,7 @@ export function scenarioOf(seed: number): Scenario {
     },
     snapshotPieces: chance.pick([1, 3, 20]),
     load: loadOf(chance, members),
-    faults: faultsOf(chance, members),
+    faults: faultsOf(chance, kinds, machines),
     healMs: HEAL_MS,
     liveWithinMs: LIVE_WITHIN_MS,
     endMs: END_MS,
@@ -119,12 +130,15 @@ function loadOf(chance: Prng, members: number): LoadPlan {
   };
 }
 
-function faultsOf(chance: Prng, members: number): readonly PlannedFault[] {
+function kindsOf(chance: Prng): readonly FaultKind[] {
   const kinds = FAULT_KINDS.filter(() => chance.float() < 0.5);
-  if (kinds.length === 0) kinds.push(chance.pick(FAULT_KINDS));
+  return kinds.length > 0 ? kinds : [chance.pick(FAULT_KINDS)];
+}
+
+function faultsOf(chance: Prng, kinds: readonly FaultKind[], machines: number): readonly PlannedFault[] {
   const faults: Omit<PlannedFault, "number">[] = [];
   for (let count = 4 + chance.below(FAULTS_MAX - 4); count > 0; count--) {
-    const fault = faultOf(chance.pick(kinds), chance, members);
+    const fault = faultOf(chance.pick(kinds), chance, machines);
     const atMs = FIRST_FAULT_MS + chance.below(HEAL_MS - FIRST_FAULT_MS - 1_000);
     const meanMs = LASTING.has(fault.kind) ? LASTING_MEAN_MS : chance.pick([300, 3_000]);
     const durationMs = Math.round(Math.min(50 + chance.exponential(meanMs), HEAL_MS - atMs));
@@ -133,16 +147,18 @@ function faultsOf(chance: Prng, members: number): readonly PlannedFault[] {
   return faults.sort((a, b) => a.atMs - b.atMs).map((fault, number) => ({ number, ...fault }));
 }
 
-function faultOf(kind: FaultKind, chance: Prng, members: number): SimFault {
-  const target: Target = chance.float() < 0.4 ? "leader" : chance.below(members);
+function faultOf(kind: FaultKind, chance: Prng, machines: number): SimFault {
+  const target: Target = chance.float() < 0.4 ? "leader" : chance.below(machines);
   const holds = chance.float() < 0.3;
   switch (kind) {
     case "cut":
-      return cutOf(chance, members, holds);
+      return cutOf(chance, machines, holds);
     case "isolate-leader":
       return { kind, direction: chance.pick(["both", "both", "in", "out"]), holds };
     case "transfer":
-      return { kind, target: chance.below(members) };
+      return { kind, target: chance.below(machines) };
+    case "membership":
+      return { kind, change: chance.pick(CHANGES), leader: chance.float() < 0.4 };
     case "crash":
       return { kind, target, how: chance.pick(["kill", "power", "mid-sync", "mid-sync", "stop"]) };
     case "slow-disk":
@@ -165,9 +181,9 @@ function faultOf(kind: FaultKind, chance: Prng, members: number): SimFault {
 
 type Links = readonly (readonly [number, number])[];
 
-function cutOf(chance: Prng, members: number, holds: boolean): SimFault {
-  const order = shuffled(chance, members);
-  const side = order.slice(0, 1 + chance.below(Math.max(1, members - 1)));
+function cutOf(chance: Prng, machines: number, holds: boolean): SimFault {
+  const order = shuffled(chance, machines);
+  const side = order.slice(0, 1 + chance.below(Math.max(1, machines - 1)));
   const others = order.slice(side.length);
   const shape = chance.pick(["symmetric", "one-way", "bridge", "ring", "flapping"] as const);
   const flapMs = shape === "flapping" ? chance.pick([50, 300, 1_500]) : 0;

@@ -18,6 +18,7 @@ import { KEY_PREFIX, Load } from "./load.ts";
 import { Machine } from "./machine.ts";
 import type { Breakage, Scenario, SeedResult } from "./model.ts";
 import { Network } from "./network.ts";
+import { Operator } from "./operator.ts";
 import { bytesOf, isSame, shownAs, Twin } from "./twin.ts";
 import { Watcher } from "./watcher.ts";
 import { memberId, type Story, World } from "./world.ts";
@@ -42,6 +43,7 @@ class Simulation {
   readonly #load: Load;
   readonly #watchers: readonly Watcher[];
   readonly #ledger: Ledger;
+  readonly #operator: Operator;
   readonly #twin = new Twin(FOUNDING_INDEX);
   readonly #undecided: string[] = [];
 
@@ -56,22 +58,28 @@ class Simulation {
       term: 1 as Term,
       configuration: { voters: founders, learners: [] },
     };
-    this.#ledger = new Ledger(world, this.#twin, founding, scenario.members);
+    this.#ledger = new Ledger(world, this.#twin, founding, scenario.members + scenario.spares);
     const network = (): Network => net;
     const parts = { world, ledger: this.#ledger, network, breakage };
-    this.#machines = Array.from({ length: scenario.members }, (_, number) => new Machine(number, parts));
+    this.#machines = Array.from(
+      { length: scenario.members + scenario.spares },
+      (_, number) => new Machine(number, parts),
+    );
     const net = new Network(world, this.#machines);
     net.listen({ sent: (message) => this.#ledger.sent(message), arrived: () => {} });
+    this.#operator = new Operator(world, this.#machines, this.#ledger);
     for (const machine of this.#machines) machine.start();
     const answers = new Answers(world, this.#ledger, this.#twin);
-    this.#load = new Load(world, this.#machines, new Calls(world), answers);
-    this.#watchers = this.#machines.flatMap((machine) =>
+    this.#load = new Load(world, this.#operator, new Calls(world), answers);
+    const watcherChance = world.chance("watchers");
+    const elsewhere = (): Machine => watcherChance.pick(this.#operator.members);
+    this.#watchers = this.#operator.members.flatMap((machine) =>
       Array.from({ length: scenario.load.watchersPerMember }, (_, i) => {
         const number = machine.number * scenario.load.watchersPerMember + i;
-        return new Watcher(number, machine, world, this.#twin);
+        return new Watcher(number, machine, elsewhere, world, this.#twin);
       }),
     );
-    this.#faults = new Faults(world, this.#machines, net);
+    this.#faults = new Faults(world, this.#machines, net, this.#operator);
   }
 
   async run(): Promise<SeedResult> {
@@ -80,6 +88,7 @@ class Simulation {
     await this.#until(healMs, () => false);
     if (!this.#world.isOver) {
       this.#faults.heal();
+      this.#load.heal();
       await this.#mustCome(healMs + liveWithinMs, () => this.#missing(healMs * 1000));
       await this.#until(endMs - LAST_MS, () => false);
       this.#load.stop();
@@ -114,9 +123,11 @@ class Simulation {
 
   /** What is missing until the cluster is back: every member serves, and acknowledges what is written from now on. */
   #missing(sinceUs: number): string | null {
-    for (const machine of this.#machines) {
+    const { voters } = this.#operator;
+    for (const machine of this.#operator.members) {
       if (!machine.isServing) return `${machine.name} does not serve`;
-      if (!this.#load.hasWrittenSince(machine, sinceUs)) return `${machine.name} has acknowledged no write since`;
+      if (voters.includes(machine) && !this.#load.hasWrittenSince(machine, sinceUs))
+        return `${machine.name} has acknowledged no write since`;
     }
     return null;
   }
@@ -124,7 +135,7 @@ class Simulation {
   #unsettled(): string | null {
     if (!this.#load.isIdle) return "requests are unanswered after their deadline";
     const committed = this.#ledger.committedIndex;
-    for (const machine of this.#machines) {
+    for (const machine of this.#operator.members) {
       const applied = machine.member?.status.appliedIndex ?? 0;
       if (applied < committed) return `${machine.name} has applied ${applied} of ${committed}`;
     }
@@ -145,7 +156,7 @@ class Simulation {
 
   #compareStates(): void {
     const memberships = new Set<string>();
-    for (const { name, member } of this.#machines) {
+    for (const { name, member } of this.#operator.members) {
       const difference = member === null ? "is down" : this.#difference(member);
       if (difference !== null) this.#world.fail("members disagree", `${name} in the end: ${difference}`);
       memberships.add(member?.members.list().map(describeMember).join("; ") ?? "");
@@ -176,7 +187,9 @@ class Simulation {
     const watchEvents = this.#watchers.flatMap((watcher) => watcher.events);
     const checks: CheckName[] = ["linearizable", "serializable", "converged"];
     if (watchEvents.length > 0) checks.push("watch");
-    const revisions = Object.fromEntries(this.#machines.map((each) => [each.name, each.member?.store.revision ?? -1]));
+    const revisions = Object.fromEntries(
+      this.#operator.members.map((each) => [each.name, each.member?.store.revision ?? -1]),
+    );
     // What is compared are revisions when the load had ended: final reads came after.
     const atNs = Math.max(0, ...this.#load.operations.map((operation) => operation.startNs)) - 1;
     const events: RunEvent[] = [
@@ -189,7 +202,7 @@ class Simulation {
           type: "history",
           version: 1,
           run: `seed ${seed}`,
-          members: this.#machines.map(({ name }) => name),
+          members: this.#operator.members.map(({ name }) => name),
           initialRevision: 1,
           watchers: this.#watchers.length,
           watchEventsLost: 0,

@@ -20,7 +20,8 @@ export class Watcher {
   readonly records: WatcherRecord[] = [];
   readonly #world: World;
   readonly #twin: Twin;
-  readonly #machine: Machine;
+  readonly #elsewhere: () => Machine;
+  #machine: Machine;
   readonly #number: number;
   readonly #chance: Prng;
   /** Responses on their way; above this the member is told to wait. */
@@ -30,9 +31,11 @@ export class Watcher {
   #responses = 0;
   #isOpen = false;
 
-  constructor(number: number, machine: Machine, world: World, twin: Twin) {
+  /** `elsewhere`: another machine, for when this one is switched off for good. */
+  constructor(number: number, machine: Machine, elsewhere: () => Machine, world: World, twin: Twin) {
     this.#number = number;
     this.#machine = machine;
+    this.#elsewhere = elsewhere;
     this.#world = world;
     this.#twin = twin;
     this.#chance = world.chance(`watcher ${number}`);
@@ -54,6 +57,7 @@ export class Watcher {
   }
 
   #open(): void {
+    if (this.#machine.isRetired) this.#machine = this.#elsewhere();
     const { process } = this.#machine;
     const member = process?.member;
     if (process === null || member == null) {

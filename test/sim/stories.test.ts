@@ -9,6 +9,7 @@ function quiet(faults: readonly PlannedFault[]): Scenario {
   return {
     seed: 1,
     members: 3,
+    spares: 0,
     heartbeatMs: 100,
     electionMs: 1000,
     clockRates: [1, 1, 1],
