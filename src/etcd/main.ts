@@ -128,6 +128,10 @@ async function startServer(config: Config, trace: Trace): Promise<Running> {
     prng: makePrng(),
     soon: (turn) => setImmediate(turn),
     failed: (error) => endForStorage(config, error),
+    removed: () => {
+      trace.warn("data-dir used by this member must be removed", { "data-dir": config.dataDir });
+      void stop().then(() => process.exit(0));
+    },
   });
   failed = (error) => member.fail(error);
   const peerServer = makePeerServer(transport, member, trace);
@@ -142,7 +146,9 @@ async function startServer(config: Config, trace: Trace): Promise<Running> {
     for (const { text } of config.listenClientUrls) trace.info("serving client traffic insecurely", { address: text });
     trace.info("ready to serve client requests", { "local-member-id": hex(identity.member) });
   });
-  return { stop: () => stopServer({ listeners, watchService, clientServer, member, peerServer, lock, trace }) };
+  const stop = (): Promise<void> =>
+    stopServer({ listeners, watchService, clientServer, member, peerServer, lock, trace });
+  return { stop };
 }
 
 interface Parts {

@@ -1,19 +1,25 @@
 /**
- * Committed entries on their way into the state: one at a time, in order, each once. The state is the store and the cluster's
- * members, behind one write buffer (D5); while that is full applying waits, and entries queue up.
+ * Committed entries on their way into the state: one at a time, in order, each once. The state is the store, the leases and the
+ * cluster's members, behind one write buffer (D5); while that is full applying waits, and entries queue up.
+ *
+ *   load       at the start: the state is what the buffer holds; entries behind it are applied again
+ *   hold       a snapshot is to take the place of the state: nothing is applied until it has
+ *   install    it does; then what came meanwhile is applied
  */
 import { assert } from "../base/assert.ts";
 import type { LogIndex } from "../base/ids.ts";
 import { InternalRaftRequest } from "../proto/gen/etcdserverpb.ts";
 import { Applier, type Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
-import { MemoryBuckets } from "./backend/buckets.ts";
 import { ClusterMembers } from "./cluster/members.ts";
 import { Leases } from "./lease/leases.ts";
 import type { MemberDecisions } from "./member-decisions.ts";
-import type { ClusterMember, Configuration, Entry, Identity, StoreEvent } from "./model.ts";
+import type { Change, ClusterMember, Configuration, Entry, Identity, StoreEvent } from "./model.ts";
+import { keyName } from "./mvcc/key.ts";
 import { MvccStore } from "./mvcc/store.ts";
+import { decodeConfigEntry } from "./raft/configuration.ts";
 import type { MemberStorage } from "./storage.ts";
+import type { SnapshotRecord } from "./wal/record.ts";
 
 export interface ApplyingOptions {
   readonly identity: Identity;
@@ -31,38 +37,91 @@ export interface ApplyListener {
   published(events: readonly StoreEvent[]): void;
   /** What a command came to; `data` is its entry's. */
   outcome(requestId: bigint, data: Uint8Array, outcome: Outcome): void;
-  /** Entries were applied apart from `take`. */
+  /** The membership is another, or there is news of a member. */
+  changed(change: Change, context: Uint8Array): void;
+  /** The last entry that was applied is another, apart from `take`. */
   progressed(): void;
 }
 
+const NOBODY: Configuration = { voters: [], learners: [] };
+const NOTHING_APPLIED = 0 as LogIndex;
 /** So that requests go on while many entries are applied. */
 const SLICE_ENTRIES = 1000;
 
 export class Applying {
   /** Nobody but apply writes it: reads that may see a revision being written have no other. */
-  readonly store: MvccStore = new MvccStore(new MemoryBuckets());
+  readonly store: MvccStore;
   readonly members: ClusterMembers;
   readonly leases: Leases;
+  /** The last entry that counts as applied at the start. */
+  readonly resumesAt: LogIndex;
   readonly #options: ApplyingOptions;
   readonly #applier: Applier;
-  #applied: LogIndex;
-  #configuration: Configuration;
+  #applied: LogIndex = NOTHING_APPLIED;
+  #configuration: Configuration = NOBODY;
   #queue: readonly Entry[] = [];
+  /** The state is not there, or about to be replaced. */
+  #isHeld = true;
   #isRunning = false;
+  #isCompacting = false;
 
   constructor(options: ApplyingOptions) {
     this.#options = options;
-    const { identity, founders, storage, makeHeader } = options;
+    const { identity, founders, storage, makeHeader, decisions } = options;
+    this.store = new MvccStore(storage.buffer, { onCompaction: () => this.#removeCompacted() });
     this.members = new ClusterMembers(identity, founders);
     this.leases = new Leases(storage.buffer);
-    this.#applier = new Applier({ store: this.store, leases: this.leases, cluster: this.members, makeHeader });
-    this.#applied = storage.base?.index ?? (0 as LogIndex);
-    this.#configuration = storage.base?.configuration ?? { voters: [], learners: [] };
+    const { store, leases, members: cluster } = this;
+    this.#applier = new Applier({ store, leases, cluster, makeHeader });
+    this.resumesAt = decisions.resumeAt(storage.buffer.appliedIndex);
   }
 
-  /** The last entry whose effects can be read. */
+  /** The last entry whose effects can be read; 0 until the state is loaded. */
   get applied(): LogIndex {
     return this.#applied;
+  }
+
+  /** False: nothing may be read. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** Once, before anything is read. */
+  async load(): Promise<void> {
+    await this.#read();
+    this.#release(this.resumesAt);
+  }
+
+  hold(): void {
+    assert(!this.#isHeld, "one snapshot is installed at a time");
+    this.#isHeld = true;
+    this.#queue = [];
+  }
+
+  /** The log has the snapshot's record, synced. */
+  async install(record: SnapshotRecord): Promise<void> {
+    const { storage } = this.#options;
+    this.store.detach();
+    await storage.install(record);
+    await this.#read();
+    assert(storage.buffer.appliedIndex === record.base.index, "a snapshot holds what its record says");
+    this.#release(record.base.index);
+  }
+
+  async #read(): Promise<void> {
+    const { buffer } = this.#options.storage;
+    const pause = (): Promise<void> => new Promise((resolve) => this.#options.soon(resolve));
+    this.members.load(buffer);
+    this.#configuration = buffer.durableBase?.configuration ?? NOBODY;
+    await this.leases.load(buffer, pause);
+    await this.store.load(buffer, { pause, changed: (key, lease) => this.leases.attach(keyName(key), lease) });
+  }
+
+  #release(applied: LogIndex): void {
+    this.#applied = applied;
+    this.#isHeld = false;
+    if (!this.#isRunning) this.#run();
+    this.#options.listener.progressed();
   }
 
   /** Entries that are committed and synced here: applied at once, unless some wait already or must. */
@@ -73,40 +132,56 @@ export class Applying {
   }
 
   #run(): void {
-    const { buffer } = this.#options.storage;
-    const slice = this.#queue.slice(0, SLICE_ENTRIES);
+    const { storage, soon, listener } = this.#options;
+    const { buffer } = storage;
     let count = 0;
-    for (const entry of slice) {
-      if (buffer.isFull) break;
-      this.#apply(entry);
-      count++;
-    }
+    while (!this.#isHeld && !buffer.isFull && count < Math.min(this.#queue.length, SLICE_ENTRIES))
+      this.#apply(this.#queue[count++] as Entry);
     this.#queue = this.#queue.slice(count);
-    this.#isRunning = this.#queue.length > 0;
+    this.#isRunning = this.#queue.length > 0 && !this.#isHeld;
     if (!this.#isRunning) return;
     const goOn = (): void => {
       this.#run();
-      this.#options.listener.progressed();
+      listener.progressed();
     };
-    if (buffer.isFull) void buffer.commit().then(() => this.#options.soon(goOn));
-    else this.#options.soon(goOn);
+    if (buffer.isFull) void buffer.commit().then(() => soon(goOn));
+    else soon(goOn);
   }
 
   #apply(entry: Entry): void {
     const { index, term, data } = entry;
     assert(index === this.#applied + 1, "entries are applied in order, each once", { index, applied: this.#applied });
-    assert(entry.kind === "normal", "membership does not change through the log yet", { index });
     this.#applied = index;
+    if (entry.kind === "config") this.#change(entry);
     // A new leader's first entry is empty.
-    if (data.length > 0) this.#carryOut(data);
+    else if (data.length > 0) this.#carryOut(data);
     const { buffer } = this.#options.storage;
     if (index > buffer.appliedIndex) buffer.applied({ index, term, configuration: this.#configuration });
   }
+
+  #change(entry: Entry): void {
+    const { configuration, context } = decodeConfigEntry(entry);
+    this.#configuration = configuration;
+    const change = this.members.configured(configuration, context);
+    if (change !== null) this.#options.listener.changed(change, context);
+  }
+
   #carryOut(data: Uint8Array): void {
     const { listener } = this.#options;
     const command = InternalRaftRequest.decode(data);
     const { outcome, events } = this.#applier.apply(command);
     if (events.length > 0) listener.published(events);
     if (command.header !== null) listener.outcome(command.header.id, data, outcome);
+  }
+
+  /** A slice at a time: requests go on in between. */
+  #removeCompacted(): void {
+    if (this.#isCompacting) return;
+    this.#isCompacting = true;
+    const step = (): void => {
+      this.#isCompacting = !this.#isHeld && this.store.compactStep();
+      if (this.#isCompacting) this.#options.soon(step);
+    };
+    this.#options.soon(step);
   }
 }

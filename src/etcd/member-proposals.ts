@@ -1,7 +1,7 @@
 /** Writes on their way through the log: each is answered once, when its entry is applied here or when its time is up. */
 import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
-import type { MemberId } from "../base/ids.ts";
+import type { MemberId, Term } from "../base/ids.ts";
 import { InternalRaftRequest, RequestHeader } from "../proto/gen/etcdserverpb.ts";
 import type { Outcome } from "./apply/applier.ts";
 import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
@@ -14,6 +14,8 @@ interface Pending {
   readonly data: Uint8Array;
   readonly answer: ProposalAnswer;
   readonly startedMs: number;
+  /** Not null: for this member as the leader of that term, or nobody. */
+  readonly term: Term | null;
   /** False while no leader takes it: nobody but this member knows of it. */
   handedOver: boolean;
 }
@@ -69,6 +71,7 @@ export class Proposals {
     command: Command,
     nowMs: number,
     answer: ProposalAnswer,
+    term: Term | null = null,
   ): { readonly id: number; readonly data: Uint8Array } | null {
     if (this.#pending.size >= PENDING_MAX || this.#pendingBytes >= PENDING_MAX_BYTES) {
       this.#refuse(answer, ETCD_ERRORS.tooManyRequests);
@@ -82,7 +85,7 @@ export class Proposals {
       return null;
     }
     this.#lastId = id;
-    this.#pending.set(id, { id, data, answer, startedMs: nowMs, handedOver: true });
+    this.#pending.set(id, { id, data, answer, startedMs: nowMs, term, handedOver: true });
     this.#pendingBytes += data.length;
     return { id, data };
   }
@@ -98,12 +101,13 @@ export class Proposals {
     if (pending !== undefined && equalBytes(pending.data, data)) this.#takeKnown(id).answer(outcome);
   }
 
-  /** The core found nobody to take it. A leader that refuses is full; without one it waits for the next. */
+  /** The core found nobody to take it. A leader that refuses is full; without one it waits for the next, unless it was for one term. */
   dropped(id: number, leads: boolean): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     pending.handedOver = false;
-    if (leads) this.#refuse(this.#takeKnown(id).answer, ETCD_ERRORS.tooManyRequests);
+    if (pending.term !== null) this.#refuse(this.#takeKnown(id).answer, ETCD_ERRORS.notLeader);
+    else if (leads) this.#refuse(this.#takeKnown(id).answer, ETCD_ERRORS.tooManyRequests);
   }
 
   /** There is a leader: what waited for one goes to the core again. */

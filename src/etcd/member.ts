@@ -1,203 +1,144 @@
 /**
- * The member: one loop around the raft core (D2, D3, D4).
- *
- *   inputs   ticks, peers' messages, proposals, reads, returned syncs: gathered, and taken as one batch a turn
- *   turn     step the core with all of them -> one Ready -> send, hand to the WAL without waiting, apply, answer
- *
- * The world is handed in (clock, log, transport, trace, chance): the simulator runs this very file. Every request gets exactly
- * one answer: a response, or the error that etcd's clients know.
+ * The member as those see it who ask something of it: every request waits here, and gets exactly one answer, a response or the error
+ * that etcd's clients know. What happens meanwhile is the loop's (member-loop.ts); what a member is started with, member-options.ts.
  */
-import { hex, type LogIndex, type MemberId, NO_MEMBER, type Term } from "../base/ids.ts";
-import type { Prng } from "../base/prng.ts";
-import type { Clock, Timer } from "../env/clock.ts";
-import type { Trace } from "../env/trace.ts";
-import type { Transport } from "../env/transport.ts";
+import { hex, type MemberId, NO_MEMBER, type Term } from "../base/ids.ts";
+import type { Timer } from "../env/clock.ts";
 import type { Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
 import type { MembersView } from "./cluster/members.ts";
 import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
-import { Applying } from "./member-apply.ts";
-import { CAREFUL, type MemberDecisions } from "./member-decisions.ts";
-import { MemberDisk } from "./member-disk.ts";
+import type { Leases } from "./lease/leases.ts";
+import { Changes } from "./member-changes.ts";
+import { CAREFUL } from "./member-decisions.ts";
 import { Gate } from "./member-gate.ts";
 import { Handovers } from "./member-handover.ts";
+import { Loop } from "./member-loop.ts";
+import type { MemberOptions } from "./member-options.ts";
 import { type Command, Proposals } from "./member-proposals.ts";
 import { Reads } from "./member-reads.ts";
-import type {
-  ClusterMember,
-  Identity,
-  Leadership,
-  LogBase,
-  MemberStatus,
-  Message,
-  PromiseMessage,
-  PromptMessage,
-  RaftInput,
-  Ready,
-} from "./model.ts";
+import type { Change, Leadership, MemberStatus, Ready } from "./model.ts";
 import type { MvccStore } from "./mvcc/store.ts";
-import { RaftCore } from "./raft/core.ts";
-import { CORRECT, type RaftDecisions } from "./raft/decisions.ts";
-import type { RaftLimits } from "./raft/state.ts";
-import type { MemberStorage } from "./storage.ts";
 import { WatchHub } from "./watch/hub.ts";
-
-export interface MemberOptions {
-  readonly identity: Identity;
-  readonly name: string;
-  readonly clientUrls: readonly string[];
-  /** This member among them. */
-  readonly founders: readonly ClusterMember[];
-  readonly heartbeatMs: number;
-  readonly electionMs: number;
-  readonly requestMaxBytes: number;
-  /** Above all that an earlier start may have counted up to from its own, by one a microsecond at most: `wal/start-number`. */
-  readonly startNumber: number;
-  /** Its failures come to `fail`. */
-  readonly storage: MemberStorage;
-  readonly clock: Clock;
-  readonly transport: Transport<Message>;
-  readonly trace: Trace;
-  readonly prng: Prng;
-  /** Where they differ from this server's own: small ones meet their ends sooner. */
-  readonly raftLimits?: Partial<RaftLimits>;
-  /** Default: the correct ones. A server that is broken on purpose brings others. */
-  readonly decisions?: RaftDecisions;
-  readonly memberDecisions?: MemberDecisions;
-  /** Runs a turn soon: after what has already arrived, before any timer. */
-  readonly soon: (turn: () => void) => void;
-  /** No promise can be kept any more (D3): end this member. Called at most once; nothing is acknowledged afterwards. */
-  readonly failed: (error: Error) => void;
-}
 
 export type Answer<Response> = Response | EtcdError;
 
 /** A read that may be run. */
 export type Reading<Response> = () => Answer<Response>;
 
+/** What a member does beside leading as long as it leads: told when that begins and ends, and often. */
+export interface LeaderDuties {
+  leaderSince(term: Term, nowMs: number): void;
+  follower(): void;
+  due(nowMs: number): void;
+}
+
+/** Answers a peer's question; null: no answer. */
+export type PeerAnswers = (from: MemberId, request: Uint8Array) => Promise<Uint8Array | null>;
+
 /** etcd's: what a request may take, elections aside. */
 const REQUEST_TIMEOUT_MS = 5_000;
+/** etcd's: who is removed stays so long, that others and its own clients hear of it. */
+const REMOVED_LINGER_MS = 1_000;
+/** etcd's: further behind what is committed nothing more is taken in. */
+const APPLY_LAG_MAX = 5_000;
 /** etcd's default for idle watchers that asked to be told how far they are. */
 const PROGRESS_NOTIFY_MS = 600_000;
-/** A member that is to join. */
-const NOTHING: LogBase = { index: 0 as LogIndex, term: 0 as Term, configuration: { voters: [], learners: [] } };
-/** What one peer may be sent without an answer stays below what its connection queues. */
-const RAFT_LIMITS = { appendBytes: 512 * 1024, windowAppends: 64, uncommittedBytes: 64 * 1024 ** 2, waitingReads: 16 };
 
 export class Member {
   /** What watch streams attach to. */
   readonly watches: WatchHub;
   /** Resolves when this member has applied an entry of its own proposed since its start (D4): from then on it serves. */
   readonly serving: Promise<void>;
+  /** The header of an answer at a revision. */
+  readonly makeHeader: MakeHeader;
   readonly #options: MemberOptions;
-  readonly #core: RaftCore;
-  readonly #applying: Applying;
-  readonly #disk: MemberDisk;
+  readonly #loop: Loop;
   readonly #gate = new Gate();
   readonly #proposals: Proposals;
   readonly #reads: Reads;
+  readonly #changes = new Changes();
   readonly #handovers = new Handovers();
   readonly #timeoutMs: number;
-  readonly #makeHeader: MakeHeader;
-  #inputs: RaftInput[] = [];
-  #turnDue = false;
+  #duties: LeaderDuties | null = null;
+  #answers: PeerAnswers | null = null;
   #tickTimer: Timer | null = null;
   #nextTickMs = 0;
   #nextProgressMs: number;
   #leadership: Leadership;
   #resolveServing: () => void = () => {};
+  #isPublished = false;
   #ended = false;
+  #isRemoved = false;
   #leaderChangedMs = Number.NEGATIVE_INFINITY;
   #connectionLostMs = Number.NEGATIVE_INFINITY;
   #leaderChangesTotal = 0;
 
   constructor(options: MemberOptions) {
     this.#options = options;
-    const { identity, clock, storage } = options;
+    const { identity, clock, storage, soon, electionMs, requestMaxBytes, startNumber } = options;
     this.serving = new Promise((resolve) => {
       this.#resolveServing = resolve;
     });
-    this.#makeHeader = (revision) => ({
+    this.#leadership = { role: "follower", term: storage.hardState.term, leader: NO_MEMBER };
+    this.makeHeader = (revision) => ({
       clusterId: identity.cluster,
       memberId: identity.member,
       revision,
       raftTerm: this.#leadership.term,
     });
-    const decisions = options.memberDecisions ?? CAREFUL;
-    this.#applying = this.#makeApplying(decisions);
-    this.#disk = new MemberDisk(storage, (number, error) => this.#persisted(number, error));
-    this.watches = new WatchHub({
-      view: this.store,
-      makeHeader: this.#makeHeader,
-      onWork: () => options.soon(() => this.#catchUp()),
-    });
-    this.#timeoutMs = REQUEST_TIMEOUT_MS + 2 * options.electionMs;
-    this.#proposals = new Proposals(identity.member, options.startNumber / 1000, {
-      requestMaxBytes: options.requestMaxBytes,
-      timeoutMs: this.#timeoutMs,
-    });
-    this.#reads = new Reads(this.#timeoutMs, decisions);
+    this.#loop = this.#makeLoop();
+    const onWork = (): void => soon(() => this.#catchUp());
+    this.watches = new WatchHub({ view: this.store, makeHeader: this.makeHeader, onWork });
+    this.#timeoutMs = REQUEST_TIMEOUT_MS + 2 * electionMs;
+    const limits = { requestMaxBytes, timeoutMs: this.#timeoutMs };
+    this.#proposals = new Proposals(identity.member, startNumber / 1000, limits);
+    this.#reads = new Reads(this.#timeoutMs, options.memberDecisions ?? CAREFUL);
     this.#nextProgressMs = clock.monotonicMs() + PROGRESS_NOTIFY_MS;
-    this.#leadership = { role: "follower", term: storage.hardState.term, leader: NO_MEMBER };
-    this.#core = this.#makeCore();
   }
 
-  #makeApplying(decisions: MemberDecisions): Applying {
-    return new Applying({
-      ...this.#options,
-      makeHeader: this.#makeHeader,
-      decisions,
-      listener: {
-        published: (events) => this.watches.publish(events, this.store.revision),
-        outcome: (id, data, outcome) => this.#proposals.applied(id, data, outcome),
-        progressed: () => this.#reads.applied(this.#applying.applied),
+  #makeLoop(): Loop {
+    const { identity, clock } = this.#options;
+    return new Loop(this.#options, this.makeHeader, {
+      readRound: () => (this.#leadership.leader === NO_MEMBER ? null : this.#reads.begin()),
+      turned: (ready) => this.#turned(ready),
+      published: (events) => this.watches.publish(events, this.store.revision),
+      outcome: (id, data, outcome) => this.#proposals.applied(id, data, outcome),
+      changed: (change, context) => {
+        this.#changes.applied(change, context);
+        if (change.kind === "remove" && change.member === identity.member) this.#remove(REMOVED_LINGER_MS);
       },
-    });
-  }
-
-  #makeCore(): RaftCore {
-    const { identity, storage, electionMs, heartbeatMs, prng, startNumber, raftLimits, decisions } = this.#options;
-    return new RaftCore({
-      id: identity.member,
-      base: storage.base ?? NOTHING,
-      electionTicks: Math.ceil(electionMs / heartbeatMs),
-      heartbeatTicks: 1,
-      prng,
-      hardState: storage.hardState,
-      entries: storage.entries,
-      appliedIndex: this.#applying.applied,
-      firstSequence: startNumber,
-      limits: { ...RAFT_LIMITS, ...raftLimits },
-      decisions: decisions ?? CORRECT,
-    });
-  }
-
-  /** Begins to take part. */
-  start(): void {
-    const { transport, clock, heartbeatMs } = this.#options;
-    transport.receive({
-      messages: (_, messages) => {
-        for (const message of messages) this.#inputs.push({ kind: "message", message });
-        this.#wake();
-      },
+      progressed: () => this.#reads.applied(this.#loop.applying.applied),
       unreachable: (peer) => {
         this.#connectionLostMs = clock.monotonicMs();
         this.#handovers.unreachable(peer);
-        this.#inputs.push({ kind: "unreachable", peer });
-        this.#wake();
       },
+      held: () => {
+        this.#gate.close();
+        this.watches.suspend();
+      },
+      restored: () => this.#restored(),
+      request: async (from, request) => (this.#ended ? null : ((await this.#answers?.(from, request)) ?? null)),
+      removed: () => this.#remove(0),
+      failed: (error) => this.fail(error),
     });
-    this.#nextTickMs = clock.monotonicMs() + heartbeatMs;
-    this.#tickTimer = clock.after(heartbeatMs, () => this.#tick());
-    this.#publish();
-    this.#wake();
+  }
+
+  /** Begins to take part, as soon as the state is loaded. */
+  start(): void {
+    const started = this.#loop.start().then(() => {
+      if (this.#ended) return;
+      this.watches.restored();
+      this.#nextTickMs = this.#options.clock.monotonicMs();
+      this.#tick();
+      void this.#publish();
+    });
+    started.catch((error: unknown) => this.fail(error instanceof Error ? error : new Error(String(error))));
   }
 
   /** Answers what waits with "server stopped", and closes storage and transport. */
   async stop(): Promise<void> {
-    if (!this.#end()) return;
-    await this.#options.transport.close();
-    await this.#disk.close();
+    if (this.#end()) await this.#loop.close();
   }
 
   /** The storage failed: what was promised may be lost, so nothing more is. */
@@ -207,7 +148,7 @@ export class Member {
     this.#options.failed(error);
   }
 
-  // ----------------------------------------------------------------------------------------------------------- requests
+  // ------------------------------------------------------------------------------------------------------------- a look
 
   /** Whether a serializable read may run at once on `store`. */
   get isServing(): boolean {
@@ -216,19 +157,21 @@ export class Member {
 
   /** The store as it is now. */
   get store(): MvccStore {
-    return this.#applying.store;
+    return this.#loop.applying.store;
+  }
+
+  get leases(): Leases {
+    return this.#loop.applying.leases;
   }
 
   /** The cluster as it is now. */
   get members(): MembersView {
-    return this.#applying.members;
+    return this.#loop.applying.members;
   }
 
-  /** Null when this member serves; waits for it, but not for ever. */
-  whenServing(): EtcdError | null | Promise<EtcdError | null> {
-    if (this.#gate.isOpen) return null;
-    if (this.#ended) return ETCD_ERRORS.stopped;
-    return this.#gate.wait(this.#options.clock.monotonicMs() + this.#timeoutMs);
+  /** A learner answers serializable ranges and questions about itself; all else is refused (`learnerRefuses`). */
+  get isLearner(): boolean {
+    return this.members.get(this.#options.identity.member)?.isLearner === true;
   }
 
   get status(): MemberStatus {
@@ -238,8 +181,8 @@ export class Member {
       role,
       term,
       leader,
-      commitIndex: this.#core.status.committed,
-      appliedIndex: this.#applying.applied,
+      commitIndex: this.#loop.committed,
+      appliedIndex: this.#loop.applying.applied,
       revision: this.store.revision,
       compactedRevision: this.store.compactedRevision,
       sizeBytes: this.store.sizeBytes,
@@ -249,9 +192,12 @@ export class Member {
     };
   }
 
-  /** The header of an answer at `revision`, bound. */
-  get makeHeader(): MakeHeader {
-    return this.#makeHeader;
+  // ----------------------------------------------------------------------------------------------------------- requests
+
+  /** Null when this member serves; waits for it, but not for ever. */
+  whenServing(): EtcdError | null | Promise<EtcdError | null> {
+    if (this.#gate.isOpen) return null;
+    return this.#ended ? ETCD_ERRORS.stopped : this.#gate.wait(this.#deadlineMs());
   }
 
   /**
@@ -259,20 +205,29 @@ export class Member {
    * runs it when it has room for the answer: later is as good, the state only becomes newer.
    */
   async read<Response>(serializable: boolean, run: Reading<Response>): Promise<EtcdError | Reading<Response>> {
-    const refusal = await this.whenServing();
+    const refusal = (await this.whenServing()) ?? (serializable ? null : await this.#readTurn());
     if (refusal !== null) return refusal;
-    if (serializable) return run;
-    if (this.#ended) return ETCD_ERRORS.stopped;
-    return new Promise((resolve) => {
-      this.#reads.add(this.#options.clock.monotonicMs(), (late) => resolve(late ?? run));
-      this.#wake();
-    });
+    // A snapshot may be taking the place of the state: now, or when it is run.
+    if (!this.#gate.isOpen) return this.read(true, run);
+    return () => (this.#loop.applying.isHeld ? ETCD_ERRORS.timeout : run());
   }
 
   /** Runs a command through the log: what it came to, or why it is not known. */
   async write(command: Command): Promise<Outcome> {
     const refusal = await this.whenServing();
-    return refusal === null ? this.#propose(command) : { kind: "refused", error: refusal };
+    return refusal === null ? this.#propose(command, null) : { kind: "refused", error: refusal };
+  }
+
+  /**
+   * Changes the membership: null once it is applied here. `context` is the encoded membershippb.Member for "add-..." and "update".
+   * Whether the change is allowed by etcd's rules is the caller's to know; what has changed since is refused all the same.
+   */
+  async changeMembers(change: Change, context: Uint8Array): Promise<EtcdError | null> {
+    const refusal = await this.whenServing();
+    if (refusal !== null) return refusal;
+    const changed = this.#changes.add(change, context, this.#deadlineMs());
+    this.#repropose();
+    return changed;
   }
 
   /** Hands leadership to another voter (Raft dissertation, section 3.10). Null once that leads; only the leader can do it. */
@@ -286,7 +241,7 @@ export class Member {
 
   /** Before a stop: a leader leaves to the voter that is furthest, so that the others need not miss it first. In any case soon over. */
   async leave(): Promise<void> {
-    const { role, peers, configuration } = this.#core.status;
+    const { role, peers, configuration } = this.#loop.status;
     if (this.#ended || role !== "leader") return;
     const voters = peers.filter(({ id, isLive }) => isLive && configuration.voters.includes(id));
     const furthest = Math.max(...voters.map(({ match }) => match));
@@ -294,31 +249,82 @@ export class Member {
     if (target !== undefined) await this.#handOver(target.id, this.#options.electionMs, true);
   }
 
+  // --------------------------------------------------------------------------------------------------------- leadership
+
+  /** Told from now on: what a leader has to do beside leading. */
+  assign(duties: LeaderDuties, answers: PeerAnswers): void {
+    this.#duties = duties;
+    this.#answers = answers;
+  }
+
+  /** The term in which this member led at a moment after the call, as a quorum says; null: it does not, or nobody says so. */
+  async confirmLeadership(): Promise<Term | null> {
+    const { role, term } = this.#leadership;
+    if (this.#ended || role !== "leader") return null;
+    const refusal = await this.#readTurn();
+    // Whoever ceases to lead in a term never leads in it again; so it was this leader's own round.
+    const isLeader = this.#leadership.role === "leader" && this.#leadership.term === term;
+    return refusal === null && isLeader ? term : null;
+  }
+
+  /** Into this member's own log, as leader of this very term, or nowhere. */
+  proposeAsLeader(command: Command, term: Term): Promise<Outcome> {
+    return this.#propose(command, term);
+  }
+
+  /** A question to the leader, another member; null when there is no answer in time. */
+  async ask(to: MemberId, request: Uint8Array, timeoutMs: number): Promise<Uint8Array | null> {
+    return this.#ended ? null : this.#options.transport.request(to, request, timeoutMs);
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- parts
+
+  #deadlineMs(): number {
+    return this.#options.clock.monotonicMs() + this.#timeoutMs;
+  }
+
+  #readTurn(): Promise<EtcdError | null> {
+    if (this.#ended) return Promise.resolve(ETCD_ERRORS.stopped);
+    return new Promise((resolve) => {
+      this.#reads.add(this.#options.clock.monotonicMs(), resolve);
+      this.#loop.wake();
+    });
+  }
+
   #handOver(target: MemberId, timeoutMs: number, isHasty: boolean): Promise<EtcdError | null> {
-    this.#inputs.push({ kind: "transfer", target });
-    this.#wake();
+    this.#loop.step({ kind: "transfer", target });
     return this.#handovers.add(target, this.#options.clock.monotonicMs() + timeoutMs, isHasty);
   }
 
-  #propose(command: Command): Promise<Outcome> {
+  /** `term`: for its leader alone; null: for whoever leads. */
+  #propose(command: Command, term: Term | null): Promise<Outcome> {
     if (this.#ended) return Promise.resolve({ kind: "refused", error: ETCD_ERRORS.stopped });
+    if (this.#loop.committed > this.#loop.applying.applied + APPLY_LAG_MAX)
+      return Promise.resolve({ kind: "refused", error: ETCD_ERRORS.tooManyRequests });
     return new Promise((resolve) => {
-      const proposal = this.#proposals.add(command, this.#options.clock.monotonicMs(), resolve);
-      if (proposal === null) return;
-      this.#inputs.push({ kind: "propose", ...proposal });
-      this.#wake();
+      const proposal = this.#proposals.add(command, this.#options.clock.monotonicMs(), resolve, term);
+      if (proposal !== null) this.#loop.step({ kind: "propose", ...proposal, term });
     });
+  }
+
+  #repropose(): void {
+    if (this.#leadership.leader === NO_MEMBER) return;
+    for (const { id, data } of this.#proposals.takeWaiting()) this.#loop.step({ kind: "propose", id, data });
+    for (const { id, change, context } of this.#changes.takeWaiting())
+      this.#loop.step({ kind: "change", id, change, context });
   }
 
   /** Tells the cluster name and client URLs, again until it was applied here; then everything that waits may be served (D4). */
   async #publish(): Promise<void> {
-    const { identity, name, clientUrls, trace } = this.#options;
+    const { identity, name, clientUrls, trace, clock, heartbeatMs } = this.#options;
     const memberAttributes = { name, clientUrls };
-    const outcome = await this.#propose({ clusterMemberAttrSet: { memberId: identity.member, memberAttributes } });
-    if (this.#ended) return;
+    const command: Command = { clusterMemberAttrSet: { memberId: identity.member, memberAttributes } };
+    const outcome = await this.#propose(command, null);
+    if (this.#ended || this.#isPublished) return;
     if (outcome.kind === "refused") {
       trace.warn("failed to publish local member to cluster through raft", { error: outcome.error.message });
-      return this.#publish();
+      clock.after(heartbeatMs, () => void this.#publish());
+      return;
     }
     trace.info("published local member to cluster through raft", {
       "local-member-id": hex(identity.member),
@@ -326,11 +332,18 @@ export class Member {
       name,
       "client-urls": clientUrls,
     });
+    this.#isPublished = true;
     this.#resolveServing();
-    this.#gate.open();
+    if (!this.#loop.applying.isHeld) this.#gate.open();
   }
 
-  // --------------------------------------------------------------------------------------------------------------- loop
+  /** A snapshot of the leader's has become the state. */
+  #restored(): void {
+    this.watches.restored();
+    if (this.#isPublished) this.#gate.open();
+    // It may have been among what the snapshot stands for, which is never applied here.
+    else void this.#publish();
+  }
 
   #tick(): void {
     if (this.#ended) return;
@@ -339,109 +352,53 @@ export class Member {
     // However late: one tick. Time this process did not have is no evidence against a leader.
     this.#nextTickMs = Math.max(this.#nextTickMs + heartbeatMs, nowMs + heartbeatMs / 2);
     this.#tickTimer = clock.after(this.#nextTickMs - nowMs, () => this.#tick());
-    this.#inputs.push({ kind: "tick" });
+    this.#loop.step({ kind: "tick" });
     this.#reads.retry();
     this.#reads.expire(nowMs);
     this.#handovers.expire(nowMs);
-    this.#proposals.expire(nowMs, {
-      leaderChangedMs: this.#leaderChangedMs,
-      connectionLostMs: this.#connectionLostMs,
-    });
+    const troubles = { leaderChangedMs: this.#leaderChangedMs, connectionLostMs: this.#connectionLostMs };
+    this.#proposals.expire(nowMs, troubles);
+    this.#changes.expire(nowMs);
     this.#gate.expire(nowMs);
     this.#repropose();
     if (nowMs >= this.#nextProgressMs) {
       this.#nextProgressMs = nowMs + PROGRESS_NOTIFY_MS;
       this.watches.notifyProgress();
     }
-    this.#wake();
+    if (this.#leadership.role === "leader") this.#duties?.due(nowMs);
   }
 
-  #wake(): void {
-    if (this.#turnDue || this.#ended) return;
-    this.#turnDue = true;
-    this.#options.soon(() => this.#turn());
-  }
-
-  #turn(): void {
-    this.#turnDue = false;
-    if (this.#ended) return;
-    const inputs = this.#inputs;
-    this.#inputs = [];
-    for (const input of inputs) this.#core.step(input);
-    if (this.#leadership.leader !== NO_MEMBER) {
-      const round = this.#reads.begin();
-      if (round !== null) this.#core.step({ kind: "read-index", id: round });
-    }
-    const ready = this.#core.takeReady();
-    if (ready !== null) this.#obey(ready);
-  }
-
-  /** In the order of Ready's fields. */
-  #obey(ready: Ready): void {
-    this.#disk.persist(ready, null);
-    this.#send(ready.messages, this.#disk.takeKept());
+  #turned(ready: Ready): void {
     if (ready.leadership !== null) this.#follow(ready.leadership);
-    this.#applying.take(ready.entriesToApply);
     for (const { id, index } of ready.readStates) this.#reads.confirmed(id, index);
-    this.#reads.applied(this.#applying.applied);
+    this.#reads.applied(this.#loop.applying.applied);
     // A leader that hands over is not full: what it drops waits for the next.
-    const isFull = this.#leadership.role === "leader" && this.#core.transferee === NO_MEMBER;
+    const isFull = this.#leadership.role === "leader" && this.#loop.transferee === NO_MEMBER;
     for (const id of ready.droppedProposals) this.#proposals.dropped(id, isFull);
     for (const id of ready.droppedReads) this.#reads.dropped(id);
+    for (const { id, reason } of ready.refusedChanges) this.#changes.refused(id, reason);
     // Reads that gathered while the last round was under way.
-    if (ready.readStates.length > 0 && this.#reads.size > 0) this.#wake();
-  }
-
-  #persisted(number: number, error: Error | null): void {
-    if (this.#ended) return;
-    if (error !== null) {
-      this.fail(error);
-      return;
-    }
-    this.#inputs.push({ kind: "persisted", number });
-    // At once: an acknowledgement that waits for a turn keeps a client waiting.
-    const promises = this.#disk.takeKept();
-    if (promises.length > 0) this.#send([], promises);
-    this.#wake();
-  }
-
-  /** One batch for each peer. */
-  #send(messages: readonly PromptMessage[], promises: readonly PromiseMessage[]): void {
-    const batches = new Map<MemberId, Message[]>();
-    for (const list of [messages, promises]) {
-      for (const message of list) {
-        const batch = batches.get(message.to);
-        if (batch === undefined) batches.set(message.to, [message]);
-        else batch.push(message);
-      }
-    }
-    for (const [to, batch] of batches) this.#options.transport.send(to, batch);
+    if (ready.readStates.length > 0 && this.#reads.size > 0) this.#loop.wake();
   }
 
   #follow(leadership: Leadership): void {
     const { trace, clock, identity } = this.#options;
     const before = this.#leadership;
     this.#leadership = leadership;
-    if (leadership.leader === before.leader && leadership.role === before.role) return;
-    trace.info("raft state changed", {
-      "local-member-id": hex(identity.member),
-      role: leadership.role,
-      term: leadership.term,
-      leader: hex(leadership.leader),
-    });
-    if (leadership.leader === before.leader) return;
-    this.#handovers.leaderIs(leadership.leader);
+    const { role, term, leader } = leadership;
+    if (leader === before.leader && role === before.role) return;
+    const details = { "local-member-id": hex(identity.member), role, term, leader: hex(leader) };
+    trace.info("raft state changed", details);
+    if (before.role === "leader") this.#duties?.follower();
+    if (role === "leader") this.#duties?.leaderSince(term, clock.monotonicMs());
+    if (leader === before.leader) return;
+    this.#handovers.leaderIs(leader);
     this.#leaderChangedMs = clock.monotonicMs();
-    if (leadership.leader === NO_MEMBER) return;
+    if (leader === NO_MEMBER) return;
     this.#leaderChangesTotal++;
     this.#reads.retry();
     this.#repropose();
-    this.#wake();
-  }
-
-  #repropose(): void {
-    if (this.#leadership.leader === NO_MEMBER) return;
-    for (const { id, data } of this.#proposals.takeWaiting()) this.#inputs.push({ kind: "propose", id, data });
+    this.#loop.wake();
   }
 
   /** Watchers that read history, a slice at a time: requests go on in between. */
@@ -449,14 +406,27 @@ export class Member {
     if (!this.#ended && this.watches.work()) this.#options.soon(() => this.#catchUp());
   }
 
+  /** The cluster has removed this member. */
+  #remove(lingerMs: number): void {
+    if (this.#ended || this.#isRemoved) return;
+    this.#isRemoved = true;
+    const { trace, clock, identity, removed } = this.#options;
+    trace.warn("the member has been permanently removed from the cluster", { "local-member-id": hex(identity.member) });
+    clock.after(lingerMs, () => {
+      if (this.#end()) removed();
+    });
+  }
+
   /** False when it had ended before. */
   #end(): boolean {
     if (this.#ended) return false;
     this.#ended = true;
     this.#tickTimer?.cancel();
+    this.#loop.end();
     this.#gate.stop();
     this.#reads.stop();
     this.#proposals.stop();
+    this.#changes.stop();
     this.#handovers.stop();
     return true;
   }

@@ -4,7 +4,7 @@
  */
 import { NO_MEMBER } from "../base/ids.ts";
 import type { Disk, DiskFile } from "../env/disk.ts";
-import type { MemberOptions } from "../etcd/member.ts";
+import type { MemberOptions } from "../etcd/member-options.ts";
 import { CORRECT, type RaftDecisions } from "../etcd/raft/decisions.ts";
 import type { Requests } from "../etcd/requests.ts";
 import { type MemberStorage, storageWith } from "../etcd/storage.ts";

@@ -9,7 +9,8 @@ import type { ClusterTransport, ClusterTransportHandler } from "../env/transport
 import { openMemoryBackend } from "../etcd/backend/memory.ts";
 import { foundingOf } from "../etcd/cluster/founding.ts";
 import { foundingMember } from "../etcd/cluster/members.ts";
-import { Member, type MemberOptions } from "../etcd/member.ts";
+import { Member } from "../etcd/member.ts";
+import type { MemberOptions } from "../etcd/member-options.ts";
 import type { ClusterMember, Identity, Message } from "../etcd/model.ts";
 import { Requests } from "../etcd/requests.ts";
 import { type MemberStorage, openStorage, storageWith } from "../etcd/storage.ts";
@@ -282,6 +283,7 @@ export class Machine implements NetworkPort {
       prng: this.#chance.fork(),
       raftLimits: scenario.limits,
       soon: (turn) => void scheduler.after(this.#chance.below(TURN_US) + 1, () => run(() => this.#changes(turn))),
+      removed: () => this.#ends("it is removed"),
       failed: (error) => {
         if (!isDiskError(error)) {
           world.fail("assertion", `${this.name}: the log failed: ${error.message}`);

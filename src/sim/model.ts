@@ -10,7 +10,7 @@
  * Machines are numbered from 0 and called n1, n2, ... Simulated time is in whole microseconds since the beginning.
  */
 import type { Disk } from "../env/disk.ts";
-import type { MemberOptions } from "../etcd/member.ts";
+import type { MemberOptions } from "../etcd/member-options.ts";
 import type { Change, Message } from "../etcd/model.ts";
 import type { Requests } from "../etcd/requests.ts";
 

@@ -241,6 +241,7 @@ test("what is too large or over quota is refused at the door", async () => {
   await cluster.settle();
   assert.deepEqual(large.answer, ETCD_ERRORS.requestTooLarge);
   await value(cluster, put(requests, "a", "x".repeat(3000)));
+  await cluster.advance(200);
   const full = put(requests, "a", "y");
   await cluster.settle();
   assert.deepEqual(full.answer, ETCD_ERRORS.noSpace);

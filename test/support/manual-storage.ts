@@ -37,11 +37,11 @@ class MapBackend implements Backend {
   }
 
   get sizeBytes(): number {
-    return this.state.keys.size;
+    return [...this.state.keys].reduce((bytes, [key, value]) => bytes + key.length + value.length, 0);
   }
 
   get sizeInUseBytes(): number {
-    return this.state.keys.size;
+    return this.sizeBytes;
   }
 
   range(bucket: Bucket, { from, to, limit = Number.POSITIVE_INFINITY }: Range): readonly KeyValue[] {

@@ -7,10 +7,11 @@ import type { ClusterId, MemberId } from "../../src/base/ids.ts";
 import { Prng } from "../../src/base/prng.ts";
 import type { Clock, Timer } from "../../src/env/clock.ts";
 import { SILENT } from "../../src/env/trace.ts";
-import type { Transport, TransportHandler } from "../../src/env/transport.ts";
+import type { ClusterTransport, ClusterTransportHandler } from "../../src/env/transport.ts";
 import { foundingOf } from "../../src/etcd/cluster/founding.ts";
 import { foundingMember } from "../../src/etcd/cluster/members.ts";
 import { Member } from "../../src/etcd/member.ts";
+import type { MemberOptions } from "../../src/etcd/member-options.ts";
 import type { ClusterMember, Message } from "../../src/etcd/model.ts";
 import { Requests } from "../../src/etcd/requests.ts";
 import { ManualStorage } from "./manual-storage.ts";
@@ -67,7 +68,17 @@ export interface TestNode {
   requests: Requests;
   log: ManualStorage;
   failure: Error | null;
-  handler: TransportHandler<Message> | null;
+  handler: ClusterTransportHandler<Message> | null;
+  /** Whom its transport knows, and whom it refuses. */
+  peers: ReadonlyMap<MemberId, readonly string[]>;
+  removedPeers: ReadonlySet<MemberId>;
+  /** The cluster has told it that it is removed. */
+  isRemoved: boolean;
+}
+
+export interface ClusterOptions {
+  readonly quotaBytes?: number;
+  readonly member?: Partial<MemberOptions>;
 }
 
 export class MemberCluster {
@@ -77,14 +88,17 @@ export class MemberCluster {
   readonly sent: Message[] = [];
   readonly #ids: readonly MemberId[];
   readonly #cut = new Set<string>();
-  readonly #quotaBytes: number | null;
+  /** Snapshots break on their way. */
+  breaksStreams = false;
+  snapshotsTaken = 0;
+  readonly #options: ClusterOptions;
   #soon: (() => void)[] = [];
   #lives = 0;
 
-  constructor(size: number, options: { readonly quotaBytes?: number } = {}) {
+  constructor(size: number, options: ClusterOptions = {}) {
     this.#ids = Array.from({ length: size }, (_, i) => BigInt(i + 1) as MemberId);
-    this.#quotaBytes = options.quotaBytes ?? null;
-    for (const id of this.#ids) this.nodes.push(this.#boot(id, null));
+    this.#options = options;
+    for (const id of this.#ids) this.nodes.push(this.#boot({ id } as TestNode, null));
   }
 
   node(index: number): TestNode {
@@ -151,7 +165,8 @@ export class MemberCluster {
     node.log.crash();
     node.log.closed = true;
     void node.member.stop().catch(() => {});
-    Object.assign(node, this.#boot(node.id, node.log));
+    node.handler = null;
+    this.#boot(node, node.log);
   }
 
   async stop(): Promise<void> {
@@ -164,10 +179,11 @@ export class MemberCluster {
     return this.#ids.map((founder) => foundingMember(founder, [`http://n${founder}:2380`]));
   }
 
-  #boot(id: MemberId, before: ManualStorage | null): TestNode {
+  #boot(node: TestNode, before: ManualStorage | null): TestNode {
+    const { id } = node;
     const soon = (action: () => void): unknown => this.#soon.push(action);
     const log = new ManualStorage(this.clock, soon, foundingOf(this.#founders), before);
-    const node = { id, log, failure: null as Error | null, handler: null } as unknown as TestNode;
+    Object.assign(node, { log, failure: null, handler: null, isRemoved: false });
     this.#lives++;
     this.clock.nowMs += 1;
     node.member = new Member({
@@ -189,26 +205,62 @@ export class MemberCluster {
         assert.equal(node.failure, null, "a member fails once");
         node.failure = error;
       },
+      removed: () => {
+        assert.ok(!node.isRemoved, "a member is removed once");
+        node.isRemoved = true;
+      },
+      ...this.#options.member,
     });
-    node.requests = new Requests(node.member, this.#quotaBytes);
+    node.requests = new Requests(node.member, this.#options.quotaBytes ?? null);
     node.member.start();
     return node;
   }
 
-  #transport(from: MemberId, node: TestNode): Transport<Message> {
+  #transport(from: MemberId, node: TestNode): ClusterTransport<Message> {
     let open = true;
+    const target = (to: MemberId): TestNode | null => {
+      const found = this.nodes.find((other) => other.id === to);
+      const passes = open && !this.#cut.has(`${from}>${to}`) && node.peers.has(to);
+      return found !== undefined && passes ? found : null;
+    };
     return {
       receive: (handler) => {
-        node.handler = handler;
+        if (open) node.handler = handler;
+      },
+      setPeers: (peers, removed) => {
+        if (!open) return;
+        node.peers = peers;
+        node.removedPeers = removed;
       },
       send: (to, messages) => {
         this.sent.push(...messages);
-        if (!open || this.#cut.has(`${from}>${to}`)) return;
+        if (target(to) === null) return;
         this.#soon.push(() => {
-          const target = this.nodes.find((other) => other.id === to);
-          if (!this.#cut.has(`${from}>${to}`)) target?.handler?.messages(from, messages);
+          if (this.#cut.has(`${from}>${to}`)) return;
+          const other = this.nodes.find(({ id }) => id === to);
+          if (other?.removedPeers?.has(from)) node.handler?.removed();
+          else other?.handler?.messages(from, messages);
         });
       },
+      sendSnapshot: async (to, source) => {
+        try {
+          const sink = (await target(to)?.handler?.snapshot(from, source.header)) ?? null;
+          if (sink === null) return false;
+          for (let at = 0; at < source.bytes; at++) {
+            if (target(to) === null || this.breaksStreams) {
+              await sink.discard();
+              return false;
+            }
+            await sink.write(await source.read(at, 1));
+          }
+          const isTaken = await sink.finish();
+          if (isTaken) this.snapshotsTaken++;
+          return isTaken;
+        } finally {
+          await source.close();
+        }
+      },
+      request: async (to, request) => (await target(to)?.handler?.request(from, request)) ?? null,
       close: async () => {
         open = false;
       },

@@ -1,6 +1,16 @@
 import { assert, unreachable } from "../../base/assert.ts";
 import { type LogIndex, type MemberId, NO_MEMBER, type Term } from "../../base/ids.ts";
-import type { Change, ChangeRefusal, HardState, Leadership, LogBase, Message, RaftInput, Ready } from "../model.ts";
+import type {
+  Change,
+  ChangeRefusal,
+  Configuration,
+  HardState,
+  Leadership,
+  LogBase,
+  Message,
+  RaftInput,
+  Ready,
+} from "../model.ts";
 import { Election, type VoteRequest, type VoteResponse } from "./election.ts";
 import { acknowledgeCommitted, refuseLeader, takeAppend, takeHeartbeat, takeSnapshot } from "./following.ts";
 import { ForwardedProposals } from "./proposals.ts";
@@ -57,6 +67,15 @@ export class RaftCore {
   /** As in `status`, at no cost. */
   get committed(): LogIndex {
     return this.#state.log.committed;
+  }
+
+  get baseIndex(): LogIndex {
+    return this.#state.log.base.index;
+  }
+
+  /** The same object as long as it is the same. */
+  get configuration(): Configuration {
+    return this.#state.log.configuration;
   }
 
   get status(): RaftStatus {

@@ -45,6 +45,8 @@ export class WatchHub {
   readonly #ready = new Set<StreamWatcher>();
   #watcherCount = 0;
   #working = false;
+  /** Not null while the store is being replaced: the last revision that was published. */
+  #suspendedAt: Revision | null = null;
 
   constructor(options: WatchHubOptions) {
     this.#options = { fragmentBytes: FRAGMENT_BYTES, ...options };
@@ -88,6 +90,7 @@ export class WatchHub {
 
   /** Lets unsynced watchers read up to SLICE_REVISIONS of history in all. */
   work(): boolean {
+    if (this.#suspendedAt !== null) return false;
     this.#working = true;
     let budget = SLICE_REVISIONS;
     while (budget > 0) {
@@ -104,6 +107,7 @@ export class WatchHub {
 
   /** Tells the watchers that asked for it and were sent nothing since the last call how far they are. */
   notifyProgress(): void {
+    if (this.#suspendedAt !== null) return;
     const { revision } = this.#options.view;
     const header = this.#options.makeHeader(revision);
     for (const stream of this.#streams) {
@@ -114,6 +118,27 @@ export class WatchHub {
         watcher.quiet = true;
       }
     }
+  }
+
+  /** The store is about to be replaced: until `restored` nothing of it is read but its revision. */
+  suspend(): void {
+    this.#suspendedAt = this.#options.view.revision;
+  }
+
+  /** The store holds the state of a snapshot, whose revisions were never published: whoever is not beyond them reads history. */
+  restored(): void {
+    const { view, onWork } = this.#options;
+    const from = ((this.#suspendedAt ?? view.revision) + 1) as Revision;
+    this.#suspendedAt = null;
+    for (const stream of this.#streams) {
+      for (const watcher of stream.watchers) {
+        if (!watcher.synced || view.revision < from) continue;
+        watcher.synced = false;
+        watcher.next = Math.max(watcher.next, from) as Revision;
+        stream.fellBehind(watcher);
+      }
+    }
+    if (this.#ready.size > 0) onWork();
   }
 
   #match(events: readonly StoreEvent[], revision: Revision): Map<StreamWatcher, Event[]> {
