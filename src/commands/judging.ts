@@ -5,7 +5,9 @@ import { openHistory } from "../harness/history/reader.ts";
 import { RUN_FILES, readEvents, readPlan, readSamples, writeVerdict } from "../harness/history/run-files.ts";
 import type {
   CheckName,
+  CompactionRecord,
   LeaseRecord,
+  ListRecord,
   OperationRecord,
   RunEvent,
   Verdict,
@@ -14,7 +16,7 @@ import type {
 } from "../harness/model.ts";
 
 /** What can be said of a history that comes without the run it belongs to. */
-const CHECKS_OF_A_HISTORY: readonly CheckName[] = ["linearizable", "serializable", "watch", "lease"];
+const CHECKS_OF_A_HISTORY: readonly CheckName[] = ["linearizable", "serializable", "watch", "lease", "lists"];
 
 /** Judges a run's folder by its files and writes verdict.json there. Throws `HistoryError` and the system's errors. */
 export async function judgeRun(folder: string): Promise<Verdict> {
@@ -36,9 +38,13 @@ export async function judgeRun(folder: string): Promise<Verdict> {
 /** Judges a history file alone: what needs the run's events is left out. */
 export async function judgeHistory(file: string): Promise<Verdict> {
   const records = await readRecords(file, []);
-  const has = { watch: records.watchers.length > 0, lease: records.leases.length > 0 };
+  const has: Partial<Record<CheckName, boolean>> = {
+    watch: records.watchers.length > 0,
+    lease: records.leases.length > 0,
+    lists: (records.lists ?? []).length > 0,
+  };
   return judge(records, {
-    checks: CHECKS_OF_A_HISTORY.filter((name) => (name !== "watch" && name !== "lease") || has[name]),
+    checks: CHECKS_OF_A_HISTORY.filter((name) => has[name] ?? true),
     windows: [],
     interruptedBy: null,
     nowMs: () => performance.now(),
@@ -56,11 +62,15 @@ async function readRecords(file: string, events: readonly RunEvent[]): Promise<R
   const watchEvents: WatchEventRecord[] = [];
   const watchers: WatcherRecord[] = [];
   const leases: LeaseRecord[] = [];
+  const lists: ListRecord[] = [];
+  const compactions: CompactionRecord[] = [];
   for await (const record of records) {
     if (record.type === "operation") operations.push(record);
     else if (record.type === "event") watchEvents.push(record);
     else if (record.type === "watcher") watchers.push(record);
-    else leases.push(record);
+    else if (record.type === "lease") leases.push(record);
+    else if (record.type === "list") lists.push(record);
+    else compactions.push(record);
   }
-  return { header, operations, watchEvents, watchers, leases, events };
+  return { header, operations, watchEvents, watchers, leases, events, lists, compactions };
 }

@@ -1,4 +1,5 @@
 import type { ClassSummary, OperationClass, Samples, Verdict, VerdictKind } from "../harness/model.ts";
+import { CLASS_LABELS } from "../harness/report/class-labels.ts";
 import { formatCount, formatDuration, formatMicros, formatRate, formatShare } from "../harness/report/format.ts";
 import type { LeaseEvidence } from "../harness/report/lease-evidence.ts";
 import { leaseLines } from "./lease-text.ts";
@@ -26,7 +27,7 @@ export function summaryText(
   leases: LeaseEvidence | null,
   reportPath: string,
 ): string {
-  const columns = ["", "linearizable get", "serializable get", "put", "watch delivery"];
+  const columns = ["", "linearizable get", "serializable get", CLASS_LABELS[writeClass(samples)], "watch delivery"];
   return [
     "",
     ...verdictLines(verdict),
@@ -57,12 +58,19 @@ function capacityRows(samples: Samples): string[][] {
   ];
 }
 
+/** Whose figures stand for writes: of puts, or where there are none of transactions that put. */
+function writeClass(samples: Samples): "put" | "update" {
+  const has = (one: OperationClass): boolean =>
+    samples.windows.some(({ classes }) => classes.some((each) => each.class === one));
+  return !has("put") && has("update") ? "update" : "put";
+}
+
 function windowRows(samples: Samples): string[][] {
   return samples.windows.flatMap((window) => {
     const of = (one: OperationClass) => window.classes.find((each) => each.class === one);
     const row = (label: string, cell: (summary: ClassSummary) => string, watch: string) => [
       label,
-      ...(["get-linearizable", "get-serializable", "put"] as const).map((one) => {
+      ...(["get-linearizable", "get-serializable", writeClass(samples)] as const).map((one) => {
         const summary = of(one);
         return summary === undefined ? "" : cell(summary);
       }),

@@ -28,6 +28,8 @@ export interface Plan {
   readonly clients: ClientPlan;
   /** Null: the run holds no leases. */
   readonly leases: LeasePlan | null;
+  /** Null: nobody uses the store as Kubernetes' API server does. */
+  readonly kubernetes: KubernetesPlan | null;
   readonly phases: readonly Phase[];
   readonly faults: readonly PlannedFault[];
   readonly checks: readonly CheckName[];
@@ -99,8 +101,30 @@ export interface LeasePlan {
   readonly through: "any" | "followers" | "every";
 }
 
+/**
+ * API servers that, while the phases run, list in pages at one revision and as a stream, count, ask for progress and compact. The last
+ * key of the run is what they agree on compaction by (Kubernetes' `compact_rev_key`), and the load leaves it alone.
+ */
+export interface KubernetesPlan {
+  /** One on each member in turn. */
+  readonly apiServers: number;
+  readonly pageKeys: number;
+  readonly listEveryMs: number;
+  readonly compactEveryMs: number;
+  /** So many writes of the load share a lease, which outlives the run. */
+  readonly keysPerLease: number;
+}
+
 /** What the load driver can do, and how results are grouped everywhere: request type and read mode. */
-export const OPERATION_CLASSES = ["get-linearizable", "get-serializable", "put", "delete"] as const;
+export const OPERATION_CLASSES = [
+  "get-linearizable",
+  "get-serializable",
+  "put",
+  "delete",
+  // Transactions: a put, or a delete, if the key's MOD_REVISION is what was seen last, else a range.
+  "update",
+  "remove",
+] as const;
 export type OperationClass = (typeof OPERATION_CLASSES)[number];
 
 export interface Phase {
@@ -133,7 +157,7 @@ export type Fault =
   /** Freezes a member: it does nothing, its connections stay open, time goes on. */
   | { readonly kind: "pause"; readonly member: MemberChoice };
 
-export const CHECK_NAMES = ["linearizable", "serializable", "watch", "converged", "lease"] as const;
+export const CHECK_NAMES = ["linearizable", "serializable", "watch", "converged", "lease", "lists"] as const;
 export type CheckName = (typeof CHECK_NAMES)[number];
 
 // -------------------------------------------------------------------------------------------------------------- history
@@ -155,9 +179,20 @@ export interface HistoryHeader {
 
 /** What a client asked. Keys and values are text; a value is its unique head, padding left out. */
 export type OperationRequest =
-  | { readonly kind: "get"; readonly key: string; readonly serializable: boolean }
-  | { readonly kind: "put"; readonly key: string; readonly value: string }
-  | { readonly kind: "delete"; readonly key: string };
+  | { readonly kind: "get"; readonly key: string; readonly serializable: boolean; readonly condition?: Condition }
+  | { readonly kind: "put"; readonly key: string; readonly value: string; readonly condition?: Condition }
+  | { readonly kind: "delete"; readonly key: string; readonly condition?: Condition };
+
+/**
+ * Of a transaction that compared before it wrote. One whose comparison failed stands in the history as the get that it was instead:
+ * so all that is known of gets, puts and deletes holds for it, too.
+ */
+export interface Condition {
+  readonly target: "mod-revision" | "version";
+  /** 0: the key must not be there. */
+  readonly equals: number;
+  readonly wanted: "put" | "delete";
+}
 
 export interface ObservedKeyValue {
   readonly value: string;
@@ -261,7 +296,56 @@ export interface LeaseRecord {
     | { readonly kind: "unknown"; readonly reason: string };
 }
 
-export type HistoryRecord = OperationRecord | WatchEventRecord | WatcherRecord | LeaseRecord;
+/** One range over several keys, or one stream of such; of a list in pages, one page. Linearizable. */
+export interface ListRecord {
+  readonly type: "list";
+  readonly member: string;
+  readonly request: {
+    readonly from: string;
+    /** The first key behind the range. */
+    readonly to: string;
+    /** 0: all. */
+    readonly limit: number;
+    /** 0: the newest. */
+    readonly revision: number;
+    readonly countOnly: boolean;
+    readonly stream: boolean;
+  };
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly outcome:
+    | {
+        readonly kind: "ok";
+        /** The header's: the store's newest, also where an older one was read; of a stream the one that was read. */
+        readonly revision: number;
+        readonly count: number;
+        readonly more: boolean;
+        readonly kvs: readonly (ObservedKeyValue & { readonly key: string })[];
+      }
+    | { readonly kind: "failed"; readonly reason: string }
+    | { readonly kind: "unknown"; readonly reason: string };
+}
+
+/** One request to forget what was before `revision`. */
+export interface CompactionRecord {
+  readonly type: "compaction";
+  readonly member: string;
+  readonly revision: number;
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly outcome:
+    | { readonly kind: "ok" }
+    | { readonly kind: "failed"; readonly reason: string }
+    | { readonly kind: "unknown"; readonly reason: string };
+}
+
+export type HistoryRecord =
+  | OperationRecord
+  | WatchEventRecord
+  | WatcherRecord
+  | LeaseRecord
+  | ListRecord
+  | CompactionRecord;
 
 // --------------------------------------------------------------------------------------------------------------- events
 

@@ -1,8 +1,10 @@
 import type {
   CheckName,
   CheckResult,
+  CompactionRecord,
   HistoryHeader,
   LeaseRecord,
+  ListRecord,
   OperationRecord,
   RunEvent,
   Verdict,
@@ -13,6 +15,7 @@ import { checkConverged } from "./converged.ts";
 import { isSerializable } from "./facts.ts";
 import { checkLease } from "./lease.ts";
 import { checkLinearizable } from "./linearizable.ts";
+import { checkLists } from "./lists.ts";
 import { type Budget, DEFAULT_STEPS } from "./partitions.ts";
 import { checkSerializable } from "./serializable.ts";
 import { type StalenessWindow, staleness } from "./staleness.ts";
@@ -27,6 +30,9 @@ export interface RunRecords {
   readonly watchers: readonly WatcherRecord[];
   readonly leases: readonly LeaseRecord[];
   readonly events: readonly RunEvent[];
+  /** Absent: nobody listed or compacted. */
+  readonly lists?: readonly ListRecord[];
+  readonly compactions?: readonly CompactionRecord[];
 }
 
 export interface JudgeOptions {
@@ -87,6 +93,8 @@ function runCheck(name: CheckName, records: RunRecords, options: JudgeOptions): 
       return checkConverged(operations, records.events, { initialRevision, members: header.members, exclusive });
     case "lease":
       return checkLease(records.leases, { planned: options.leases ?? 1 });
+    case "lists":
+      return checkLists(operations, records.lists ?? [], records.compactions ?? [], { initialRevision });
   }
 }
 

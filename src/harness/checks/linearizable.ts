@@ -1,4 +1,5 @@
 import type { CheckResult, OperationRecord } from "../model.ts";
+import { checkConditions } from "./conditions.ts";
 import { ContentCheck } from "./contents.ts";
 import { explain } from "./explain.ts";
 import { type Answered, answeredOf, isSerializable, StoreFacts } from "./facts.ts";
@@ -46,6 +47,7 @@ export function checkLinearizable(operations: readonly OperationRecord[], option
     return findings.result("linearizable", "unknown", "No linearizable operation was answered: nothing to judge.");
   }
   const blamed = checkRevisions(answered, facts, exclusive, findings);
+  for (const operation of checkConditions(answered, facts, findings)) blamed.add(operation);
   const contents = new ContentCheck(facts, findings);
   for (const each of answered) if (!contents.judge(each)) blamed.add(each.operation);
   if (options.verdictOnly === true && findings.total > 0) {

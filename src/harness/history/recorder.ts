@@ -1,7 +1,10 @@
-import { assert } from "../../base/assert.ts";
+import { assert, unreachable } from "../../base/assert.ts";
 import {
+  type CompactionRecord,
+  type Condition,
   type HistoryRecord,
   type LeaseRecord,
+  type ListRecord,
   OPERATION_CLASSES,
   type OperationClass,
   type OperationRecord,
@@ -23,6 +26,8 @@ const EVENTS_MAX = 8_000_000;
 const WATCHER_RECORDS_MAX = 1_000_000;
 /** Objects, unlike operations: leases are asked for some thousand times a second at most. About 150 bytes each. */
 const LEASE_RECORDS_MAX = 1_000_000;
+/** Objects, with all that was listed. */
+const LIST_RECORDS_MAX = 100_000;
 
 const OPEN = 0;
 const OK = 1;
@@ -48,6 +53,14 @@ class OperationChunk {
   readonly phase: Uint8Array = new Uint8Array(CHUNK_ROWS);
   readonly class: Uint8Array = new Uint8Array(CHUNK_ROWS);
   readonly outcome: Uint8Array = new Uint8Array(CHUNK_ROWS);
+  conditions: ConditionColumns | null = null;
+}
+
+/** What a stretch with transactions needs beside: most have none. */
+class ConditionColumns {
+  readonly equals: Float64Array = new Float64Array(CHUNK_ROWS);
+  readonly ofVersion: Uint8Array = new Uint8Array(CHUNK_ROWS);
+  readonly refused: Uint8Array = new Uint8Array(CHUNK_ROWS);
 }
 
 export type WatcherDetail = Pick<WatcherRecord, "response" | "selects">;
@@ -75,6 +88,7 @@ export class Recorder {
   readonly #events: EventColumns[] = [];
   readonly #watcherRecords: WatcherRecord[] = [];
   readonly #leaseRecords: LeaseRecord[] = [];
+  readonly #listRecords: (ListRecord | CompactionRecord)[] = [];
   readonly #reasons = new TextTable(1 << 16);
   readonly #foreign = new TextTable(100_000);
   readonly #operationsMax: number;
@@ -108,6 +122,11 @@ export class Recorder {
     return -1 - this.#foreign.code(text);
   }
 
+  /** What the history says where the recorder has this code of a value. */
+  valueText(code: number): string {
+    return code >= 0 ? String(code) : this.#foreign.text(-1 - code);
+  }
+
   /** An operation starts; returns its id. Must not be full. */
   begin(phase: number, client: number, kind: number, key: number, intendedNs: number, startNs: number): number {
     assert(!this.full, "the recorder is full");
@@ -122,6 +141,21 @@ export class Recorder {
     chunk.intendedNs[row] = intendedNs;
     chunk.startNs[row] = startNs;
     return id;
+  }
+
+  /** Operation `id` is a transaction that compares its key's MOD_REVISION, or version, with `equals`. */
+  condition(id: number, target: Condition["target"], equals: number): void {
+    const chunk = this.#chunk(id);
+    chunk.conditions ??= new ConditionColumns();
+    chunk.conditions.equals[id & CHUNK_MASK] = equals;
+    chunk.conditions.ofVersion[id & CHUNK_MASK] = target === "version" ? 1 : 0;
+  }
+
+  /** The comparison of transaction `id` failed: what follows is `answeredGet`. */
+  refused(id: number): void {
+    const { conditions } = this.#chunk(id);
+    assert(conditions !== null, "only what compares is refused");
+    conditions.refused[id & CHUNK_MASK] = 1;
   }
 
   /** `version` 0 means that the key was absent; the other three then do not count. */
@@ -196,16 +230,25 @@ export class Recorder {
     return true;
   }
 
-  /** Everything in order of start or arrival. Every operation must have ended. */
+  /** A list or a compaction is over. False: there was no room for it. */
+  list(record: ListRecord | CompactionRecord): boolean {
+    if (this.#listRecords.length >= LIST_RECORDS_MAX) return false;
+    this.#listRecords.push(record);
+    return true;
+  }
+
+  /** Everything in order of start or arrival, lists and compactions behind all else. Every operation must have ended. */
   *records(): Generator<HistoryRecord> {
     // They came in the order of their ends.
     this.#leaseRecords.sort((a, b) => a.startNs - b.startNs);
+    this.#listRecords.sort((a, b) => a.startNs - b.startNs);
     const at = { event: 0, life: 0, lease: 0 };
     for (let id = 0; id < this.#operationCount; id++) {
       yield* this.#arrivals(at, this.#chunk(id).startNs[id & CHUNK_MASK] as number);
       yield this.#operationRecord(id);
     }
     yield* this.#arrivals(at, Number.POSITIVE_INFINITY);
+    yield* this.#listRecords;
   }
 
   /**
@@ -253,10 +296,6 @@ export class Recorder {
     return member;
   }
 
-  #valueText(code: number): string {
-    return code >= 0 ? String(code) : this.#foreign.text(-1 - code);
-  }
-
   #keyText(code: number): string {
     return code >= 0 ? this.#names.keyText(code) : this.#foreign.text(-1 - code);
   }
@@ -265,28 +304,49 @@ export class Recorder {
     const chunk = this.#chunk(id);
     const row = id & CHUNK_MASK;
     const client = chunk.client[row] as number;
-    const kind = OPERATION_CLASSES[chunk.class[row] as number] as OperationClass;
+    const request = this.#request(chunk, row, id);
     return {
       type: "operation",
       id,
       client,
       member: this.#memberOf(this.#names.clients, client),
       phase: this.#names.phases[chunk.phase[row] as number] as string,
-      request: this.#request(id, kind, this.#keyText(chunk.key[row] as number)),
+      request,
       intendedNs: chunk.intendedNs[row] as number,
       startNs: chunk.startNs[row] as number,
       endNs: chunk.endNs[row] as number,
-      outcome: this.#outcome(chunk, row, kind),
+      outcome: this.#outcome(chunk, row, request.kind),
     };
   }
 
-  #request(id: number, kind: OperationClass, key: string): OperationRequest {
-    if (kind === "put") return { kind, key, value: this.#valueText(id) };
-    if (kind === "delete") return { kind, key };
-    return { kind: "get", key, serializable: kind === "get-serializable" };
+  #request(chunk: OperationChunk, row: number, id: number): OperationRequest {
+    const kind = OPERATION_CLASSES[chunk.class[row] as number] as OperationClass;
+    const key = this.#keyText(chunk.key[row] as number);
+    const value = (): string => this.valueText(id);
+    switch (kind) {
+      case "put":
+        return { kind, key, value: value() };
+      case "delete":
+        return { kind, key };
+      case "get-linearizable":
+      case "get-serializable":
+        return { kind: "get", key, serializable: kind === "get-serializable" };
+      case "update":
+      case "remove": {
+        const { conditions } = chunk;
+        assert(conditions !== null, "a transaction has its condition", { id });
+        const target = conditions.ofVersion[row] === 1 ? "version" : "mod-revision";
+        const wanted = kind === "update" ? "put" : "delete";
+        const condition: Condition = { target, equals: conditions.equals[row] as number, wanted };
+        if (conditions.refused[row] === 1) return { kind: "get", key, serializable: false, condition };
+        return wanted === "put" ? { kind: wanted, key, value: value(), condition } : { kind: wanted, key, condition };
+      }
+      default:
+        return unreachable(kind);
+    }
   }
 
-  #outcome(chunk: OperationChunk, row: number, kind: OperationClass): Outcome {
+  #outcome(chunk: OperationChunk, row: number, kind: OperationRequest["kind"]): Outcome {
     const outcome = chunk.outcome[row] as number;
     assert(outcome !== OPEN, "every operation has ended when the history is read");
     if (outcome !== OK) {
@@ -301,7 +361,7 @@ export class Recorder {
     if (kind === "delete") return { kind: "ok", response: { kind, revision, deleted: count } };
     if (count === 0) return { kind: "ok", response: { kind: "get", revision, kv: null } };
     const kv = {
-      value: this.#valueText(chunk.value[row] as number),
+      value: this.valueText(chunk.value[row] as number),
       createRevision: chunk.createRevision[row] as number,
       modRevision: chunk.modRevision[row] as number,
       version: chunk.version[row] as number,
@@ -318,7 +378,7 @@ export class Recorder {
     const row = event & CHUNK_MASK;
     const watcher = columns.watcher[row] as number;
     const { key, value, previous, ...numbers } = columns.read(row);
-    const then = previous == null ? previous : { ...previous, value: this.#valueText(previous.value) };
+    const then = previous == null ? previous : { ...previous, value: this.valueText(previous.value) };
     return {
       type: "event",
       watcher,
@@ -326,7 +386,7 @@ export class Recorder {
       atNs: columns.atNs[row] as number,
       ...numbers,
       key: this.#keyText(key),
-      value: numbers.kind === "delete" ? "" : this.#valueText(value),
+      value: numbers.kind === "delete" ? "" : this.valueText(value),
       ...(then === undefined ? {} : { previous: then }),
     };
   }

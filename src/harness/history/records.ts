@@ -1,7 +1,10 @@
 import type {
+  CompactionRecord,
+  Condition,
   HistoryHeader,
   HistoryRecord,
   LeaseRecord,
+  ListRecord,
   ObservedKeyValue,
   OperationRecord,
   OperationRequest,
@@ -48,8 +51,12 @@ export function readRecord(input: unknown): HistoryRecord {
       return readWatcher(fields);
     case "lease":
       return readLease(fields);
+    case "list":
+      return readList(fields);
+    case "compaction":
+      return readCompaction(fields);
     default:
-      throw wrong(fields, "type", '"operation", "event", "watcher" or "lease"');
+      throw wrong(fields, "type", '"operation", "event", "watcher", "lease", "list" or "compaction"');
   }
 }
 
@@ -77,17 +84,25 @@ function readOperation(fields: Fields): OperationRecord {
 
 function readRequest(fields: Fields): OperationRequest {
   const key = text(fields, "key");
+  const condition = fields["condition"];
+  const compared = condition === undefined ? {} : { condition: readCondition(object(condition, "condition")) };
   switch (fields["kind"]) {
     case "get":
-      if (typeof fields["serializable"] !== "boolean") throw wrong(fields, "serializable", "true or false");
-      return { kind: "get", key, serializable: fields["serializable"] };
+      return { kind: "get", key, serializable: boolean(fields, "serializable"), ...compared };
     case "put":
-      return { kind: "put", key, value: text(fields, "value") };
+      return { kind: "put", key, value: text(fields, "value"), ...compared };
     case "delete":
-      return { kind: "delete", key };
+      return { kind: "delete", key, ...compared };
     default:
       throw wrong(fields, "kind", '"get", "put" or "delete"');
   }
+}
+
+function readCondition(fields: Fields): Condition {
+  const { target, wanted } = fields as { readonly target?: unknown; readonly wanted?: unknown };
+  if (target !== "mod-revision" && target !== "version") throw wrong(fields, "target", '"mod-revision" or "version"');
+  if (wanted !== "put" && wanted !== "delete") throw wrong(fields, "wanted", '"put" or "delete"');
+  return { target, equals: ordinal(fields, "equals"), wanted };
 }
 
 function readOutcome(fields: Fields): Outcome {
@@ -176,16 +191,12 @@ function readLease(fields: Fields): LeaseRecord {
   const action = fields["action"];
   if (action !== "grant" && action !== "keepalive" && action !== "time-to-live")
     throw wrong(fields, "action", '"grant", "keepalive" or "time-to-live"');
-  const startNs = ordinal(fields, "startNs");
-  const endNs = ordinal(fields, "endNs");
-  if (endNs < startNs) throw new RecordError("endNs: before startNs");
   return {
     type: "lease",
     lease: text(fields, "lease"),
     action,
     member: text(fields, "member"),
-    startNs,
-    endNs,
+    ...readTimes(fields),
     outcome: readLeaseOutcome(object(fields["outcome"], "outcome")),
   };
 }
@@ -200,6 +211,75 @@ function readLeaseOutcome(fields: Fields): LeaseRecord["outcome"] {
     default:
       throw wrong(fields, "kind", '"ok", "failed" or "unknown"');
   }
+}
+
+function readList(fields: Fields): ListRecord {
+  const request = object(fields["request"], "request");
+  return {
+    type: "list",
+    member: text(fields, "member"),
+    request: {
+      from: text(request, "from"),
+      to: text(request, "to"),
+      limit: ordinal(request, "limit"),
+      revision: ordinal(request, "revision"),
+      countOnly: boolean(request, "countOnly"),
+      stream: boolean(request, "stream"),
+    },
+    ...readTimes(fields),
+    outcome: readListOutcome(object(fields["outcome"], "outcome")),
+  };
+}
+
+function readListOutcome(fields: Fields): ListRecord["outcome"] {
+  switch (fields["kind"]) {
+    case "ok": {
+      const kvs = fields["kvs"];
+      if (!Array.isArray(kvs)) throw wrong(fields, "kvs", "a list");
+      return {
+        kind: "ok",
+        revision: integer(fields, "revision"),
+        count: integer(fields, "count"),
+        more: boolean(fields, "more"),
+        kvs: kvs.map((input) => {
+          const kv = object(input, "kvs");
+          return { key: text(kv, "key"), ...readKeyValue(kv) };
+        }),
+      };
+    }
+    case "failed":
+    case "unknown":
+      return { kind: fields["kind"], reason: text(fields, "reason") };
+    default:
+      throw wrong(fields, "kind", '"ok", "failed" or "unknown"');
+  }
+}
+
+function readCompaction(fields: Fields): CompactionRecord {
+  const outcome = object(fields["outcome"], "outcome");
+  const kind = outcome["kind"];
+  if (kind !== "ok" && kind !== "failed" && kind !== "unknown")
+    throw wrong(outcome, "kind", '"ok", "failed" or "unknown"');
+  return {
+    type: "compaction",
+    member: text(fields, "member"),
+    revision: ordinal(fields, "revision"),
+    ...readTimes(fields),
+    outcome: kind === "ok" ? { kind } : { kind, reason: text(outcome, "reason") },
+  };
+}
+
+function readTimes(fields: Fields): { readonly startNs: number; readonly endNs: number } {
+  const startNs = ordinal(fields, "startNs");
+  const endNs = ordinal(fields, "endNs");
+  if (endNs < startNs) throw new RecordError("endNs: before startNs");
+  return { startNs, endNs };
+}
+
+function boolean(fields: Fields, name: string): boolean {
+  const value = fields[name];
+  if (typeof value !== "boolean") throw wrong(fields, name, "true or false");
+  return value;
 }
 
 function object(input: unknown, what: string): Fields {

@@ -247,6 +247,7 @@ function latencyNs(record: OperationRecord): number {
 }
 
 function classOf({ request }: OperationRecord): OperationClass {
+  if (request.condition !== undefined) return request.condition.wanted === "put" ? "update" : "remove";
   if (request.kind !== "get") return request.kind;
   return request.serializable ? "get-serializable" : "get-linearizable";
 }

@@ -8,6 +8,7 @@ import { Recorder } from "../history/recorder.ts";
 import { FINAL_PHASE, type Phase, type Plan, type RunEvent } from "../model.ts";
 import { Calls, type Tally } from "./calls.ts";
 import { type KeyPicker, Keys, keyPicker } from "./keys.ts";
+import { ApiServer } from "./kubernetes.ts";
 import { GET_LINEARIZABLE, KvWorkload } from "./kv.ts";
 import { Link } from "./link.ts";
 import { type LaneSource, type LoopOptions, runLanes, runOpenLoop } from "./loops.ts";
@@ -35,7 +36,7 @@ export interface LoadMember {
 
 export interface LoadOptions {
   readonly members: readonly LoadMember[];
-  readonly plan: Pick<Plan, "keys" | "clients" | "phases">;
+  readonly plan: Pick<Plan, "keys" | "clients" | "phases"> & Partial<Pick<Plan, "kubernetes">>;
   readonly network: StreamNetwork;
   readonly clock: Clock;
   /** `clock.monotonicMs()` when the run began: all recorded times count from it. */
@@ -82,6 +83,7 @@ export class LoadDriver {
   readonly #workload: KvWorkload;
   readonly #links: Link[] = [];
   readonly #watchers: Watcher[] = [];
+  readonly #apiServers: ApiServer[] = [];
   readonly #calls: Calls;
   readonly #pick: KeyPicker;
   readonly #phasePrngs: readonly Prng[];
@@ -112,7 +114,8 @@ export class LoadDriver {
     this.#linkPrng = prng.fork();
     // One stream for each phase of the plan, so that one phase's length does not shift another's numbers.
     this.#phasePrngs = plan.phases.map(() => prng.fork());
-    this.#pick = keyPicker(plan.keys.count, plan.keys.distribution);
+    // The last key is the API servers' own.
+    this.#pick = keyPicker(plan.keys.count - (plan.kubernetes == null ? 0 : 1), plan.keys.distribution);
     const inTurn = (perMember: number): number[] =>
       Array.from({ length: perMember * members.length }, (_, i) => i % members.length);
     this.recorder = new Recorder({
@@ -150,7 +153,8 @@ export class LoadDriver {
     const source = new OperationSource(phase.mix, this.#pick, prng);
     const { loop } = phase;
     const clients = this.#links.length;
-    return this.#measure(phase.name, index, phase.durationMs, async (options) => {
+    const apiServers = Promise.all(this.#apiServers.map((apiServer) => apiServer.run(index)));
+    const run = this.#measure(phase.name, index, phase.durationMs, async (options) => {
       if (loop.kind === "open") {
         const arrivals = new Arrivals(loop.ratePerSecond, loop.arrivals, arrivalsPrng);
         return runOpenLoop(options, source, arrivals, clients, phase.durationMs * 1e6);
@@ -170,6 +174,12 @@ export class LoadDriver {
       await runLanes(options, loop.concurrency, lanes, this.#nowNs() + phase.durationMs * 1e6);
       return 0;
     });
+    try {
+      return await run;
+    } finally {
+      for (const apiServer of this.#apiServers) apiServer.end();
+      await apiServers;
+    }
   }
 
   /**
@@ -238,6 +248,7 @@ export class LoadDriver {
   /** Ends watchers and connections. No phase may be running. */
   close(): void {
     assert(this.#running === null, "a driver is closed between phases");
+    for (const apiServer of this.#apiServers) apiServer.close();
     for (const watcher of this.#watchers) watcher.close();
     for (const link of this.#links) link.close();
   }
@@ -301,6 +312,34 @@ export class LoadDriver {
     }
     if (!(await this.#until(left(), () => this.#watchers.every((watcher) => watcher.open))))
       throw new LoadError(`not every watch was confirmed within ${limitMs} ms`);
+    this.#openApiServers();
+  }
+
+  /** They are not waited for: without a connection they do nothing. */
+  #openApiServers(): void {
+    const { members, plan, clock, network } = this.#options;
+    const { kubernetes, clients } = plan;
+    if (kubernetes == null) return;
+    for (let index = 0; index < kubernetes.apiServers; index++) {
+      const place = index % members.length;
+      const { name, address, scheme = "http" } = members[place] as LoadMember;
+      this.#apiServers.push(
+        new ApiServer({
+          plan: kubernetes,
+          index,
+          member: name,
+          client: place,
+          link: { network, address, scheme, clock, prng: this.#linkPrng.fork() },
+          clock,
+          nowNs: this.#nowNs,
+          deadlineMs: clients.deadlineMs,
+          keys: this.#keys,
+          workload: this.#workload,
+          recorder: this.recorder,
+          watcher: this.#watchers[place] ?? null,
+        }),
+      );
+    }
   }
 
   /** A cluster that has just started may still refuse: asked again until the time is up. */

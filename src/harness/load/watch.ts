@@ -67,6 +67,11 @@ export class Watcher {
     return this.#nextRevision - 1;
   }
 
+  /** Asks how far it is; the answer comes as any other progress does. */
+  requestProgress(): void {
+    if (this.#open) this.#stream?.send(WatchRequest.create({ requestUnion: { kind: "progressRequest", value: {} } }));
+  }
+
   close(): void {
     this.#closed = true;
     this.#reopen?.cancel();

@@ -4,6 +4,7 @@ import {
   CHECK_NAMES,
   type Fault,
   FINAL_PHASE,
+  type KubernetesPlan,
   type LeasePlan,
   OPERATION_CLASSES,
   type Phase,
@@ -28,6 +29,9 @@ const LEASES_MAX = 100_000;
 const KEEPALIVE_MIN_MS = 10;
 /** Each leaves a record of its own. */
 const KEEPALIVES_MAX = 500_000;
+/** Of one list every time: what an API server lists is kept whole. */
+const LISTED_KEYS_MAX = 5000;
+const LIST_MIN_MS = 50;
 const MEGABYTES_MAX = 1 << 20;
 
 const duration = z.string().transform((text, context) => {
@@ -120,6 +124,20 @@ const leaseSchema = z
     return { count, ttlSeconds: ttl / 1000, keepAliveEveryMs: keepAliveEvery, through };
   });
 
+const kubernetesSchema = z
+  .strictObject({
+    apiServers: count(MEMBERS_MAX),
+    pageKeys: count(LISTED_KEYS_MAX),
+    listEvery: duration,
+    compactEvery: duration,
+    keysPerLease: count(100_000),
+  })
+  .transform(({ listEvery, compactEvery, ...rest }, context): KubernetesPlan => {
+    for (const [name, ms] of Object.entries({ listEvery, compactEvery }))
+      if (ms < LIST_MIN_MS) context.addIssue({ code: "custom", path: [name], message: `at least ${LIST_MIN_MS}ms` });
+    return { ...rest, listEveryMs: listEvery, compactEveryMs: compactEvery };
+  });
+
 const resourcesSchema = z
   .strictObject({
     cpus: z.number().positive().max(1024).nullable().default(null),
@@ -156,6 +174,7 @@ const planSchema = z.strictObject({
       watchersPerMember,
     })),
   leases: leaseSchema.nullable().default(null),
+  kubernetes: kubernetesSchema.nullable().default(null),
   phases: z.array(phaseSchema).min(1).max(50),
   faults: z.array(faultSchema).max(100).default([]),
   checks: z.array(z.enum(CHECK_NAMES)).min(1),
@@ -228,17 +247,27 @@ function crossChecks(plan: Plan): { path: PropertyKey[]; message: string }[] {
     if (phase.name === FINAL_PHASE)
       issues.push({ path: ["phases", i, "name"], message: `"${FINAL_PHASE}" is the name of the reads after the load` });
   });
-  const writes = plan.phases.some((phase) => (phase.mix.put ?? 0) > 0);
+  const writes = plan.phases.some(({ mix }) => (mix.put ?? 0) > 0 || (mix.update ?? 0) > 0);
+  if (plan.kubernetes !== null && (plan.keys.count < 2 || plan.keys.count > LISTED_KEYS_MAX))
+    issues.push({
+      path: ["keys", "count"],
+      message: `API servers list all keys, and agree by the last one: 2 to ${LISTED_KEYS_MAX} of them`,
+    });
   plan.checks.forEach((check, i) => {
     if (check === "watch" && plan.clients.watchersPerMember === 0)
       issues.push({
         path: ["checks", i],
         message: "without watchers (clients.watchersPerMember) there is nothing to judge",
       });
+    if (check === "lists" && plan.kubernetes === null)
+      issues.push({ path: ["checks", i], message: "without API servers (kubernetes) there is nothing to judge" });
     if (check === "lease" && plan.leases === null)
       issues.push({ path: ["checks", i], message: "without leases there is nothing to judge" });
     if ((check === "watch" || check === "converged") && !writes)
-      issues.push({ path: ["checks", i], message: `no phase's mix has a put, so "${check}" has nothing to judge` });
+      issues.push({
+        path: ["checks", i],
+        message: `no phase's mix has a put or an update, so "${check}" has nothing to judge`,
+      });
   });
   if (plan.leases !== null) {
     const { count, keepAliveEveryMs, through } = plan.leases;

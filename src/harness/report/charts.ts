@@ -118,19 +118,22 @@ function timeChart(
         },
         encoding: { x: time("at"), text: { field: "label" } },
       },
-      { data: { values: data }, encoding: { x: time("at"), y, color: colour(symbol) }, layer: layers },
+      { data: { values: data }, encoding: { x: time("at"), y, color: colour(symbol, data) }, layer: layers },
     ],
   };
   // Built from plain objects: Vega-Lite's own types do not follow a spec that is put together in parts.
   return spec as unknown as TopLevelSpec;
 }
 
-function colour(symbolType: "stroke" | "square", legendColumns = CLASSES.length): object {
+/** One colour a class in every chart; the legend names those that the chart shows. */
+function colour(symbolType: "stroke" | "square", data: readonly object[], legendColumns = CLASSES.length): object {
+  const shown = new Set(data.map((point) => ("class" in point ? point.class : undefined)));
+  const values = CLASSES.map((name) => CLASS_LABELS[name]).filter((label) => shown.has(label));
   return {
     field: "class",
     type: "nominal",
     scale: COLOUR,
-    legend: { title: null, orient: "top", symbolType, columns: legendColumns },
+    legend: { title: null, orient: "top", symbolType, columns: legendColumns, values },
   };
 }
 
@@ -283,7 +286,7 @@ function distributions(samples: Samples): readonly Chart[] {
           scale: { type: "log", domain: [0.0001, 1] },
           axis: { format: "~%", values: [0.0001, 0.001, 0.01, 0.1, 0.5, 1] },
         },
-        color: colour("stroke", 2),
+        color: colour("stroke", data, 2),
         tooltip,
       },
       layer: [

@@ -5,4 +5,6 @@ export const CLASS_LABELS: Readonly<Record<OperationClass, string>> = {
   "get-serializable": "serializable get",
   put: "put",
   delete: "delete",
+  update: "update (txn)",
+  remove: "delete (txn)",
 };

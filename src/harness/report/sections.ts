@@ -21,6 +21,7 @@ const CHECK_LABELS: Readonly<Record<CheckResult["check"], string>> = {
   watch: "Watches",
   converged: "Agreement after the fault",
   lease: "Leases",
+  lists: "Lists and compaction",
 };
 
 export function headline({ samples, verdict }: RunFiles): Html {

@@ -4,12 +4,14 @@ export const STYLE = `
   color-scheme: light dark;
   --page: #fbfbfa; --card: #ffffff; --ink: #1d2024; --soft: #5b636d; --line: #dfe2e6;
   --get-linearizable: #1f6fd1; --get-serializable: #c2610a; --put: #22845a; --delete: #8a4fb8;
+  --update: #0b7a83; --remove: #a8438f;
   --fault: #c8323a; --valid: #1c7c4c; --invalid: #b3261e; --unknown: #8a6100; --badge-ink: #ffffff;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14171b; --card: #1c2026; --ink: #e6e8eb; --soft: #9aa4af; --line: #323a44;
     --get-linearizable: #6aa9f7; --get-serializable: #f2a154; --put: #5ccb96; --delete: #c79bec;
+    --update: #58c6cf; --remove: #ee97d8;
     --fault: #f0676e; --valid: #55c98b; --invalid: #ff8a80; --unknown: #e3b341; --badge-ink: #101215;
   }
 }

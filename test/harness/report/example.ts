@@ -16,6 +16,8 @@ const SCALE: Readonly<Record<OperationClass, number>> = {
   "get-serializable": 1,
   put: 6,
   delete: 7,
+  update: 6,
+  remove: 7,
 };
 
 /** The files of a made-up run with a fault from second 16 to 21, every text of it hostile when asked. */
@@ -42,6 +44,7 @@ function plan(text: string): Plan {
     keys: { prefix: text, count: 10, distribution: "uniform", valueBytes: 16 },
     clients: { connectionsPerMember: 1, deadlineMs: 1000, watchersPerMember: 1 },
     leases: null,
+    kubernetes: null,
     phases: [],
     faults: [],
     checks: ["linearizable"],
