@@ -1,16 +1,13 @@
 /** Every watcher gets exactly its events, in order, whole revisions at a time, whatever its stream can take. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { Revision } from "../../src/base/ids.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
-import { contains, keyName } from "../../src/etcd/mvcc/key.ts";
+import { keyName } from "../../src/etcd/mvcc/key.ts";
 import { MvccStore, type StoreView } from "../../src/etcd/mvcc/store.ts";
-import { WatchHub } from "../../src/etcd/watch/hub.ts";
+import { WatchHub, type WatchHubOptions } from "../../src/etcd/watch/hub.ts";
 import type { WatchStream } from "../../src/etcd/watch/stream.ts";
-import { watchRange } from "../../src/etcd/watch/watcher.ts";
-import { WatchCreateRequest, type WatchResponse } from "../../src/proto/gen/etcdserverpb.ts";
-import { type Event, EventType } from "../../src/proto/gen/mvccpb.ts";
+import { WatchCreateRequest, WatchResponse } from "../../src/proto/gen/etcdserverpb.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
 const header = (revision: Revision) => ({ clusterId: 1n, memberId: 2n, revision, raftTerm: 3 });
@@ -22,7 +19,7 @@ class World {
   readonly hub: WatchHub;
   readonly streams: { stream: WatchStream; received: WatchResponse[]; room: number }[] = [];
 
-  constructor(options: { view?: StoreView; fragmentBytes?: number } = {}) {
+  constructor(options: Partial<WatchHubOptions> = {}) {
     this.hub = new WatchHub({
       view: this.store,
       makeHeader: header,
@@ -37,7 +34,8 @@ class World {
     state.stream = this.hub.openStream({
       send: (response) => {
         assert.ok(state.room > 0 || response.events.length === 0, "no events for a full stream");
-        received.push(response);
+        // What a client would see.
+        received.push(WatchResponse.decode(response.encoded));
         state.room--;
         return state.room > 0;
       },
@@ -76,120 +74,7 @@ class World {
 
 const create = (fields: Partial<WatchCreateRequest>): WatchCreateRequest => WatchCreateRequest.create(fields);
 
-interface Plain {
-  readonly kind: string;
-  readonly key: string;
-  readonly value: string;
-  readonly revision: number;
-  readonly previous: string | null;
-}
-
-const plain = ({ type, kv, prevKv }: Event): Plain => ({
-  kind: type === EventType.PUT ? "put" : "delete",
-  key: keyName(kv?.key ?? bytes("")),
-  value: keyName(kv?.value ?? bytes("")),
-  revision: kv?.modRevision ?? 0,
-  previous: prevKv && keyName(prevKv.value),
-});
-
-function expectedEvents(store: MvccStore, request: WatchCreateRequest, from: number): readonly Plain[] {
-  const events: Plain[] = [];
-  for (let revision = Math.max(2, from); revision <= store.revision; revision++) {
-    for (const kv of store.changesAt(revision as Revision)) {
-      const isDelete = kv.version === 0;
-      if (!contains(watchRange(request), keyName(kv.key))) continue;
-      if (request.filters.includes(isDelete ? 1 : 0)) continue;
-      const prevKv = request.prevKv ? store.previousOf(kv) : null;
-      events.push(plain({ type: isDelete ? EventType.DELETE : EventType.PUT, kv, prevKv }));
-    }
-  }
-  return events;
-}
-
-const name = fc.constantFrom("a", "b", "ba", "c");
-const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ put: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }) }) },
-  { weight: 2, arbitrary: fc.record({ remove: fc.tuple(name, fc.option(name)) }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      watch: fc.record({
-        key: fc.constantFrom("", "a", "b").map(bytes),
-        rangeEnd: fc.constantFrom("", "\0", "c").map(bytes),
-        startRevision: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 25 })),
-        filters: fc.constantFrom([], [], [0 as const], [1 as const]),
-        prevKv: fc.boolean(),
-      }),
-      stream: fc.nat(2),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ cancel: fc.nat(4), stream: fc.nat(2) }) },
-  { weight: 2, arbitrary: fc.record({ room: fc.integer({ min: 1, max: 4 }), stream: fc.nat(2) }) },
-  { weight: 2, arbitrary: fc.constant({ work: true }) },
-);
-
-test("random watchers and writes under back-pressure: each watcher gets its events, once, in order, revisions unsplit", () => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
-      const world = new World();
-      const streams = [1, 3, 9].map((room) => world.openStream(room));
-      const wanted: { stream: number; request: WatchCreateRequest; from: number; until: number; id: bigint }[] = [];
-      for (const each of steps) {
-        if ("put" in each) world.put(...each.put);
-        else if ("remove" in each) world.delete(...each.remove);
-        else if ("work" in each) world.hub.work();
-        else if ("watch" in each) {
-          const request = create(each.watch);
-          const { revision } = world.store;
-          streams[each.stream]?.create(request);
-          const answer = world.received(each.stream).at(-1);
-          assert.ok(answer?.created === true && answer.header?.revision === revision);
-          if (!answer.canceled) {
-            const from = request.startRevision === 0 ? revision + 1 : request.startRevision;
-            wanted.push({ stream: each.stream, request, from, until: Number.POSITIVE_INFINITY, id: answer.watchId });
-          }
-        } else if ("cancel" in each) {
-          streams[each.stream]?.cancel(BigInt(each.cancel));
-          for (const one of wanted) if (one.stream === each.stream && one.id === BigInt(each.cancel)) one.until = 0;
-        } else {
-          const state = world.streams[each.stream];
-          assert.ok(state !== undefined);
-          state.room = Math.max(state.room, 0) + each.room;
-          state.stream.drained();
-        }
-      }
-      world.settle();
-      for (const { stream, request, from, until, id } of wanted) {
-        checkWatcher(world, world.received(stream), request, from, until, id);
-      }
-    }),
-    { numRuns: 500 },
-  );
-});
-
-function checkWatcher(
-  world: World,
-  received: readonly WatchResponse[],
-  request: WatchCreateRequest,
-  from: number,
-  until: number,
-  id: bigint,
-): void {
-  const own = received.filter((response) => response.watchId === id);
-  assert.ok(own[0]?.created === true, "the create answer comes first");
-  let last = 0;
-  for (const { events, header: answered } of own.slice(1)) {
-    if (events.length === 0) continue;
-    const revisions = events.map((event) => event.kv?.modRevision ?? 0);
-    assert.ok((revisions[0] as number) > last, "a revision is in one response only");
-    last = revisions.at(-1) as number;
-    assert.ok((answered?.revision ?? 0) >= last);
-  }
-  const events = own.flatMap((response) => response.events.map(plain));
-  const expected = expectedEvents(world.store, request, from);
-  // A cancelled watcher got a beginning of it.
-  assert.deepEqual(events, until === 0 ? expected.slice(0, events.length) : expected);
-}
+const keysOf = ({ events }: WatchResponse): string[] => events.map(({ kv }) => keyName(kv?.key ?? bytes("")));
 
 test("a live response carries one revision and says so in its header; replay says the current one", () => {
   const world = new World();
@@ -203,7 +88,7 @@ test("a live response carries one revision and says so in its header; replay say
   const [created, replay, live] = world.received();
   assert.equal(created?.created, true);
   assert.deepEqual([replay?.header?.revision, replay?.events.length], [3, 3]);
-  assert.deepEqual([live?.header?.revision, live?.events.map(plain).map(({ key }) => key)], [4, ["b", "c"]]);
+  assert.deepEqual([live?.header?.revision, live && keysOf(live)], [4, ["b", "c"]]);
 });
 
 test("ids count up from 0 past those in use; a used id, an empty range and a negative start are refused with etcd's texts", () => {
@@ -258,7 +143,7 @@ test("a watch from the future begins at its revision", () => {
     world
       .received()
       .slice(1)
-      .map(({ events }) => events.map(plain)[0]?.revision),
+      .map(({ events }) => events[0]?.kv?.modRevision),
     [4],
   );
 });
@@ -341,7 +226,7 @@ test("a start below the compacted revision is answered, then cancelled with that
 });
 
 test("a large revision is split only for a watch that allows it, and every part but the last says so", () => {
-  const world = new World({ fragmentBytes: 250 });
+  const world = new World({ limits: { fragmentBytes: 80 } });
   const stream = world.openStream();
   stream.create(create({ key: bytes("a"), rangeEnd: bytes("\0") }));
   stream.create(create({ key: bytes("a"), rangeEnd: bytes("\0"), fragment: true }));

@@ -12,7 +12,6 @@ import type {
   TxnRequest,
   TxnResponse,
   WatchCreateRequest,
-  WatchResponse,
 } from "../../proto/gen/etcdserverpb.ts";
 import { type EtcdError, isEtcdError } from "../errors.ts";
 import type { ClusterMember, MemberStatus } from "../model.ts";
@@ -41,7 +40,8 @@ export interface ServedMember {
 export interface ServedWatches {
   readonly streamCount: number;
   readonly watcherCount: number;
-  openStream(sink: { send(response: WatchResponse): boolean }): ServedWatchStream;
+  /** Responses come encoded: many streams are sent the same bytes. */
+  openStream(sink: { send(response: { readonly encoded: Uint8Array }): boolean }): ServedWatchStream;
 }
 
 export interface ServedWatchStream {

@@ -43,7 +43,7 @@ export class WatchService {
         stream.end(grpcErrorOf(refusal));
         return;
       }
-      watches = this.#member.watches.openStream({ send: (response) => stream.send(response) });
+      watches = this.#member.watches.openStream({ send: ({ encoded }) => stream.sendEncoded(encoded) });
       const waiting = early;
       early = [];
       for (const request of waiting) handle(watches, request);

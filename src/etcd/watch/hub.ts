@@ -6,51 +6,77 @@
  *   hub.publish(events, revision)               after each apply that has events, before anything else is applied
  *   hub.work(): boolean                         one bounded slice of catching up; true: call again soon
  *   hub.notifyProgress()                        each progress interval, for watchers that asked and are idle
+ *   hub.suspend(), hub.restored()               around the time in which the store is replaced by an installed snapshot
  *
- * A watcher is synced (it gets each revision as it is published) or unsynced: it reads history from the revision it needs, in
- * slices, because it started in the past or its stream could not take more. So the hub holds no events at all, a slow client
- * slows nobody, and nothing is lost. All events of a revision for a watcher travel in one response.
+ * A watcher is live (it gets each revision as it is published), lagging (it reads history from the revision it needs, because it
+ * started in the past, was slow, or revisions came in a snapshot) or slow (its stream takes nothing for the moment; when it has
+ * drained the watcher lags). So the hub queues no events at all, a slow client slows nobody, and nothing is lost. Lagging watchers
+ * that need the same stretch of history read it together. All events of a revision for a watcher travel in one response.
  */
 import { assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { ResponseHeader } from "../../proto/gen/etcdserverpb.ts";
-import type { Event } from "../../proto/gen/mvccpb.ts";
 import type { StoreEvent } from "../model.ts";
-import { contains, keyName } from "../mvcc/key.ts";
-import type { StoreView } from "../mvcc/store.ts";
+import { keyName } from "../mvcc/key.ts";
+import type { SpanLimit } from "../mvcc/store.ts";
+import { History, type HistoryView } from "./history.ts";
 import { RangeIndex } from "./range-index.ts";
+import { EventList, OutgoingResponse, SharedChange } from "./responses.ts";
 import { type StreamOwner, type StreamWatcher, type WatchSink, WatchStream } from "./stream.ts";
-import { eventBytes, eventResponses, isCurrent, response, toEvent, wants } from "./watcher.ts";
+import { isCurrent, type WatcherState, wants } from "./watcher.ts";
 
 export interface WatchHubOptions {
-  readonly view: StoreView;
+  readonly view: HistoryView;
   readonly makeHeader: (revision: Revision) => ResponseHeader;
   /** There is work where there was none: call `work` soon. Never called from inside `work`. */
   readonly onWork: () => void;
-  /** Responses of watches that allow it are split near this size. Default: etcd's largest request and 512 KiB. */
-  readonly fragmentBytes?: number;
+  readonly limits?: Partial<WatchLimits>;
 }
 
-/** One slice of catching up: revisions read, and the size past which a response takes no further revision. */
-const SLICE_REVISIONS = 1000;
-const SLICE_BYTES = 1024 * 1024;
-const FRAGMENT_BYTES = 1.5 * 1024 * 1024 + 512 * 1024;
+/** What one turn of the event loop may cost; tests make them small. */
+export interface WatchLimits {
+  /** A slice of catching up ends with the revision that reaches one of these, over all watchers: some milliseconds of work. */
+  readonly sliceDeliveries: number;
+  readonly sliceBytes: number;
+  /** What is read of history at once. */
+  readonly span: SpanLimit;
+  /** Responses of watches that allow it are split near this size. */
+  readonly fragmentBytes: number;
+}
+
+const LIMITS: WatchLimits = {
+  sliceDeliveries: 20_000,
+  sliceBytes: 4 * 1024 * 1024,
+  span: { changes: 1000, bytes: 1024 * 1024 },
+  // etcd's largest request and its overhead.
+  fragmentBytes: 1.5 * 1024 * 1024 + 512 * 1024,
+};
+/** Every so many slices the longest waiting watcher has its turn, otherwise the one furthest behind. */
+const FAIR_EVERY = 4;
 
 export class WatchHub {
-  readonly #options: Required<WatchHubOptions>;
+  readonly #options: WatchHubOptions;
+  readonly #limits: WatchLimits;
   readonly #owner: StreamOwner;
+  readonly #history: History;
   readonly #streams = new Set<WatchStream>();
-  readonly #watchers = new RangeIndex<StreamWatcher>();
-  /** Unsynced watchers of streams that can take more, the longest waiting first. */
-  readonly #ready = new Set<StreamWatcher>();
-  #watcherCount = 0;
+  readonly #live = new RangeIndex<StreamWatcher>();
+  readonly #lagging = new RangeIndex<StreamWatcher>();
+  /** The lagging watchers, the longest waiting first. */
+  readonly #queue = new Set<StreamWatcher>();
+  readonly #counts = { live: 0, lagging: 0, slow: 0, gone: 0 };
+  /** Live watchers have been sent everything up to here. */
+  #published: Revision;
   #working = false;
-  /** Not null while the store is being replaced: the last revision that was published. */
-  #suspendedAt: Revision | null = null;
+  #suspended = false;
+  #turn = 0;
 
   constructor(options: WatchHubOptions) {
-    this.#options = { fragmentBytes: FRAGMENT_BYTES, ...options };
+    this.#options = options;
+    this.#limits = { ...LIMITS, ...options.limits };
     this.#owner = this.#makeOwner();
+    this.#history = new History(options.view, this.#limits.span);
+    this.#published = options.view.revision;
   }
 
   get streamCount(): number {
@@ -58,11 +84,12 @@ export class WatchHub {
   }
 
   get watcherCount(): number {
-    return this.#watcherCount;
+    return this.#counts.live + this.behindCount;
   }
 
-  get hasWork(): boolean {
-    return this.#ready.size > 0;
+  /** Watchers that lack something that was published. */
+  get behindCount(): number {
+    return this.#counts.lagging + this.#counts.slow;
   }
 
   openStream(sink: WatchSink): WatchStream {
@@ -75,46 +102,48 @@ export class WatchHub {
   publish(events: readonly StoreEvent[], revision: Revision): void {
     assert(revision === this.#options.view.revision, "each revision is published as it is committed", { revision });
     assert(events.length > 0, "a revision has events");
-    if (this.#watcherCount === 0) return;
-    const matched = this.#match(events, revision);
-    if (matched.size === 0) return;
+    assert(!this.#suspended, "while the store is replaced nothing is published", { revision });
+    this.#published = revision;
+    if (this.#counts.live === 0) return;
+    const batch = new Batch();
+    for (const { kv, previous } of events) {
+      const change = new SharedChange(kv, () => previous);
+      this.#live.each(keyName(kv.key), (watcher) => batch.offer(watcher, change));
+    }
+    if (batch.watchers.length === 0) return;
     const header = this.#options.makeHeader(revision);
-    for (const [watcher, list] of matched) {
+    for (const watcher of batch.watchers) {
+      const list = take(watcher);
+      // Its stream may have been closed while others were sent to.
+      if (list === null || watcher.state === "gone") continue;
       if (watcher.stream.blocked) {
-        watcher.synced = false;
         watcher.next = revision;
-        watcher.stream.fellBehind(watcher);
+        this.#move(watcher, "slow");
       } else this.#send(watcher, header, list);
     }
   }
 
-  /** Lets unsynced watchers read up to SLICE_REVISIONS of history in all. */
+  /** Lets lagging watchers read a slice of history. */
   work(): boolean {
-    if (this.#suspendedAt !== null) return false;
+    if (this.#suspended) return false;
     this.#working = true;
-    let budget = SLICE_REVISIONS;
-    while (budget > 0) {
-      const [watcher] = this.#ready;
-      if (watcher === undefined) break;
-      this.#ready.delete(watcher);
-      // Another watcher of its stream may have filled it in this slice.
-      if (watcher.stream.blocked) watcher.stream.fellBehind(watcher);
-      else budget -= this.#catchUp(watcher, budget);
-    }
+    const watcher = this.#pick();
+    if (watcher !== null) this.#catchUp(watcher.next);
     this.#working = false;
-    return this.#ready.size > 0;
+    if (this.#queue.size === 0) this.#history.forget();
+    return this.#queue.size > 0;
   }
 
   /** Tells the watchers that asked for it and were sent nothing since the last call how far they are. */
   notifyProgress(): void {
-    if (this.#suspendedAt !== null) return;
+    if (this.#suspended) return;
     const { revision } = this.#options.view;
     const header = this.#options.makeHeader(revision);
     for (const stream of this.#streams) {
-      for (const watcher of stream.watchers) {
+      for (const watcher of [...stream.watchers]) {
         if (!watcher.progressNotify) continue;
         const isDue = watcher.quiet && isCurrent(watcher, revision);
-        if (isDue && !stream.blocked) stream.send(response(header, watcher.id, {}));
+        if (isDue && !stream.blocked) stream.send(new OutgoingResponse(header, watcher.id));
         watcher.quiet = true;
       }
     }
@@ -122,111 +151,158 @@ export class WatchHub {
 
   /** The store is about to be replaced: until `restored` nothing of it is read but its revision. */
   suspend(): void {
-    this.#suspendedAt = this.#options.view.revision;
+    this.#suspended = true;
   }
 
   /** The store holds the state of a snapshot, whose revisions were never published: whoever is not beyond them reads history. */
   restored(): void {
-    const { view, onWork } = this.#options;
-    const from = ((this.#suspendedAt ?? view.revision) + 1) as Revision;
-    this.#suspendedAt = null;
+    const { view } = this.#options;
+    assert(view.revision >= this.#published, "a store is never replaced by an older one", {
+      published: this.#published,
+    });
+    this.#suspended = true;
+    this.#history.forget();
+    const from = (this.#published + 1) as Revision;
+    this.#published = view.revision;
     for (const stream of this.#streams) {
       for (const watcher of stream.watchers) {
-        if (!watcher.synced || view.revision < from) continue;
-        watcher.synced = false;
-        watcher.next = Math.max(watcher.next, from) as Revision;
-        stream.fellBehind(watcher);
+        if (watcher.state !== "live") continue;
+        if (watcher.next < from) watcher.next = from;
+        if (watcher.next <= view.revision) this.#move(watcher, "lagging");
       }
     }
-    if (this.#ready.size > 0) onWork();
+    this.#suspended = false;
+    if (this.#queue.size > 0) this.#options.onWork();
   }
 
-  #match(events: readonly StoreEvent[], revision: Revision): Map<StreamWatcher, Event[]> {
-    const matched = new Map<StreamWatcher, Event[]>();
-    for (const { kv, previous } of events) {
-      // One object for all watchers that want it alike.
-      let bare: Event | null = null;
-      let full: Event | null = null;
-      this.#watchers.each(keyName(kv.key), (watcher) => {
-        if (!watcher.synced || revision < watcher.next || !wants(watcher, kv)) return;
-        let event: Event;
-        if (watcher.prevKv) event = full ??= toEvent(kv, previous);
-        else event = bare ??= toEvent(kv, null);
-        const list = matched.get(watcher);
-        if (list === undefined) matched.set(watcher, [event]);
-        else list.push(event);
+  /**
+   * Drops from the queue whom compaction has overtaken and whose stream is full, and says whose turn it is: mostly who is
+   * furthest behind, so that scattered watchers come together, and now and then who waited longest, so that nobody waits for those.
+   */
+  #pick(): StreamWatcher | null {
+    const { compactedRevision } = this.#options.view;
+    let furthest: StreamWatcher | null = null;
+    let first: StreamWatcher | null = null;
+    for (const watcher of this.#queue) {
+      if (watcher.stream.blocked) this.#move(watcher, "slow");
+      else if (watcher.next < compactedRevision) watcher.stream.cancelCompacted(watcher, compactedRevision);
+      else {
+        first ??= watcher;
+        if (furthest === null || watcher.next < furthest.next) furthest = watcher;
+      }
+    }
+    return this.#turn++ % FAIR_EVERY === 0 ? first : furthest;
+  }
+
+  /** Reads history from `from` on for all lagging watchers that need a part of what is read, and nothing before it. */
+  #catchUp(from: Revision): void {
+    const { view, makeHeader } = this.#options;
+    const { sliceDeliveries, sliceBytes } = this.#limits;
+    const span = this.#history.read(from);
+    const batch = new Batch();
+    let { next } = span;
+    let revision = from;
+    for (const change of span.changes) {
+      const { kv } = change;
+      if (kv.modRevision > revision && (batch.deliveries >= sliceDeliveries || batch.bytes >= sliceBytes)) {
+        next = kv.modRevision;
+        break;
+      }
+      revision = kv.modRevision;
+      this.#lagging.each(keyName(kv.key), (watcher) => {
+        if (watcher.next >= from) batch.offer(watcher, change);
       });
     }
-    return matched;
+    const header = makeHeader(view.revision);
+    for (const watcher of [...this.#queue]) {
+      const list = take(watcher);
+      if (watcher.state !== "lagging" || watcher.next < from || watcher.next >= next) continue;
+      if (list !== null) {
+        if (watcher.stream.blocked) {
+          this.#move(watcher, "slow");
+          continue;
+        }
+        this.#send(watcher, header, list);
+        if (watcher.state !== "lagging") continue;
+      }
+      watcher.next = next;
+      if (next > view.revision) this.#move(watcher, "live");
+      else {
+        this.#queue.delete(watcher);
+        this.#queue.add(watcher);
+      }
+    }
   }
 
-  /** One response from at most `budget` revisions of history; returns how many were read, at least 1. */
-  #catchUp(watcher: StreamWatcher, budget: number): number {
-    const { view, makeHeader } = this.#options;
-    const { stream } = watcher;
-    assert(!watcher.synced && !stream.blocked, "only an unsynced watcher of an open stream catches up");
-    if (watcher.next < view.compactedRevision) {
-      stream.cancelCompacted(watcher, view.compactedRevision);
-      return 1;
-    }
-    const from = watcher.next;
-    const end = Math.min(view.revision, from + budget - 1);
-    const events: Event[] = [];
-    let bytes = 0;
-    let revision: number = from;
-    for (; revision <= end && bytes < SLICE_BYTES; revision++) {
-      bytes += this.#collect(watcher, revision as Revision, events);
-    }
-    watcher.next = revision as Revision;
-    watcher.synced = revision > view.revision;
-    if (events.length > 0) this.#send(watcher, makeHeader(view.revision), events);
-    if (!watcher.synced) stream.fellBehind(watcher);
-    return Math.max(1, revision - from);
-  }
-
-  /** Adds what the watcher wants of one past revision; returns its size. */
-  #collect(watcher: StreamWatcher, revision: Revision, events: Event[]): number {
-    const { view } = this.#options;
-    // The first revision is the empty store's.
-    if (revision <= 1) return 0;
-    let bytes = 0;
-    for (const change of view.changesAt(revision)) {
-      if (!wants(watcher, change) || !contains(watcher.range, keyName(change.key))) continue;
-      const event = toEvent(change, watcher.prevKv ? view.previousOf(change) : null);
-      events.push(event);
-      bytes += eventBytes(event);
-    }
-    return bytes;
-  }
-
-  #send(watcher: StreamWatcher, header: ResponseHeader, events: readonly Event[]): void {
+  #send(watcher: StreamWatcher, header: ResponseHeader, list: EventList): void {
     watcher.quiet = false;
-    for (const part of eventResponses(watcher, header, events, this.#options.fragmentBytes)) watcher.stream.send(part);
+    const { stream, id } = watcher;
+    if (!watcher.fragment) stream.send(list.response(header, id));
+    else for (const part of list.fragments(header, id, this.#limits.fragmentBytes)) stream.send(part);
+  }
+
+  #move(watcher: StreamWatcher, to: WatcherState): void {
+    this.#leave(watcher);
+    watcher.state = to;
+    this.#enter(watcher);
+  }
+
+  #leave(watcher: StreamWatcher): void {
+    this.#counts[watcher.state]--;
+    if (watcher.state === "live") this.#live.remove(watcher.range, watcher);
+    if (watcher.state !== "lagging") return;
+    this.#lagging.remove(watcher.range, watcher);
+    this.#queue.delete(watcher);
+  }
+
+  #enter(watcher: StreamWatcher): void {
+    this.#counts[watcher.state]++;
+    if (watcher.state === "live") this.#live.add(watcher.range, watcher);
+    if (watcher.state !== "lagging") return;
+    this.#lagging.add(watcher.range, watcher);
+    this.#queue.add(watcher);
+    if (this.#queue.size === 1 && !this.#working && !this.#suspended) this.#options.onWork();
   }
 
   #makeOwner(): StreamOwner {
-    const { view, makeHeader, onWork } = this.#options;
+    const { view, makeHeader } = this.#options;
     return {
       get revision() {
         return view.revision;
       },
       header: makeHeader,
-      added: (watcher) => {
-        this.#watchers.add(watcher.range, watcher);
-        this.#watcherCount++;
-      },
-      removed: (watcher) => {
-        this.#watchers.remove(watcher.range, watcher);
-        this.#watcherCount--;
-        this.#ready.delete(watcher);
-      },
-      ready: (watcher) => {
-        this.#ready.add(watcher);
-        if (this.#ready.size === 1 && !this.#working) onWork();
+      added: (watcher) => this.#enter(watcher),
+      removed: (watcher) => this.#move(watcher, "gone"),
+      relieved: (watchers) => {
+        for (const watcher of watchers) if (watcher.state === "slow") this.#move(watcher, "lagging");
       },
       closed: (stream) => {
         this.#streams.delete(stream);
       },
     };
   }
+}
+
+/** What watchers are about to be sent, gathered change by change. */
+class Batch {
+  readonly watchers: StreamWatcher[] = [];
+  deliveries = 0;
+  bytes = 0;
+  readonly #start = EventList.empty();
+
+  offer(watcher: StreamWatcher, change: SharedChange): void {
+    const { kv } = change;
+    if (!wants(watcher, kv)) return;
+    if (watcher.pending === null) this.watchers.push(watcher);
+    watcher.pending = (watcher.pending ?? this.#start).with(change.event(watcher.prevKv));
+    this.deliveries++;
+    this.bytes += kv.key.length + kv.value.length;
+  }
+}
+
+/** Takes from a watcher what it is about to be sent. */
+function take(watcher: StreamWatcher): EventList | null {
+  const list = watcher.pending;
+  watcher.pending = null;
+  return list;
 }

@@ -1,28 +1,29 @@
 /**
- * One client's watch stream: its watchers by id, and whether it can take more. Watchers of a stream that cannot are let fall
- * behind: nothing is queued for them here, they read history again once the stream has drained.
+ * One client's watch stream: its watchers by id, and whether it can take more. Watchers of a stream that cannot are slow: nothing
+ * is queued for them here, they read history once the stream has drained.
  */
-import { assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
-import type { ResponseHeader, WatchCreateRequest, WatchResponse } from "../../proto/gen/etcdserverpb.ts";
+import type { ResponseHeader, WatchCreateRequest } from "../../proto/gen/etcdserverpb.ts";
 import { WATCH_REFUSALS } from "../errors.ts";
 import { isEmptyRange } from "../mvcc/key.ts";
-import { isCurrent, makeWatcher, response, type Watcher, watchRange } from "./watcher.ts";
+import { OutgoingResponse } from "./responses.ts";
+import { isCurrent, makeWatcher, type Watcher, watchRange } from "./watcher.ts";
 
 /** Where a stream's responses go: a gRPC stream. */
 export interface WatchSink {
   /** Takes the response in any case. False: the queue is above its limit, and `drained` will be called when it is empty. */
-  send(response: WatchResponse): boolean;
+  send(response: OutgoingResponse): boolean;
 }
 
 /** What a stream needs of the hub. */
 export interface StreamOwner {
   readonly revision: Revision;
   header(revision: Revision): ResponseHeader;
+  /** Puts a watcher where its state says. */
   added(watcher: StreamWatcher): void;
   removed(watcher: StreamWatcher): void;
-  /** An unsynced watcher may read history now. */
-  ready(watcher: StreamWatcher): void;
+  /** The slow watchers of a stream that takes more again. */
+  relieved(watchers: Iterable<StreamWatcher>): void;
   closed(stream: WatchStream): void;
 }
 
@@ -35,8 +36,6 @@ export class WatchStream {
   readonly #owner: StreamOwner;
   readonly #sink: WatchSink;
   readonly #watchers = new Map<bigint, StreamWatcher>();
-  /** Unsynced watchers that wait for `drained`. */
-  readonly #behind = new Set<StreamWatcher>();
   #nextId = 0n;
   #blocked = false;
   #closed = false;
@@ -68,14 +67,12 @@ export class WatchStream {
     const watcher = makeWatcher<WatchStream>(this, id, request, revision);
     this.#watchers.set(id, watcher);
     this.#owner.added(watcher);
-    this.send(response(this.#owner.header(revision), id, { created: true }));
-    if (!watcher.synced) this.fellBehind(watcher);
+    this.#answer(id, { created: true });
   }
 
   /** Answers a create request that is not granted: also the API's way, when permission is missing. */
   refuse(cancelReason: string): void {
-    const header = this.#owner.header(this.#owner.revision);
-    this.send(response(header, NO_WATCHER, { created: true, canceled: true, cancelReason }));
+    this.#answer(NO_WATCHER, { created: true, canceled: true, cancelReason });
   }
 
   /** An unknown id is ignored, as in etcd. */
@@ -83,13 +80,14 @@ export class WatchStream {
     const watcher = this.#watchers.get(id);
     if (watcher === undefined) return;
     this.#remove(watcher);
-    this.send(response(this.#owner.header(this.#owner.revision), id, { canceled: true }));
+    this.#answer(id, { canceled: true });
   }
 
   /** What the watcher needs was compacted away. */
   cancelCompacted(watcher: StreamWatcher, compactRevision: Revision): void {
     this.#remove(watcher);
-    this.send(response(this.#owner.header(0 as Revision), watcher.id, { canceled: true, compactRevision }));
+    const header = this.#owner.header(0 as Revision);
+    this.send(new OutgoingResponse(header, watcher.id, { canceled: true, compactRevision }));
   }
 
   /** Answers a progress request: silent unless every watcher has everything up to now; clients ask again. */
@@ -97,10 +95,10 @@ export class WatchStream {
     const { revision } = this.#owner;
     if (this.#watchers.size === 0) return;
     for (const watcher of this.#watchers.values()) if (!isCurrent(watcher, revision)) return;
-    this.send(response(this.#owner.header(revision), NO_WATCHER, {}));
+    this.#answer(NO_WATCHER, {});
   }
 
-  send(message: WatchResponse): void {
+  send(message: OutgoingResponse): void {
     // A sink may close its stream while it is being sent to.
     if (this.#closed) return;
     if (!this.#sink.send(message)) this.#blocked = true;
@@ -110,17 +108,7 @@ export class WatchStream {
   drained(): void {
     if (this.#closed) return;
     this.#blocked = false;
-    const behind = [...this.#behind];
-    this.#behind.clear();
-    for (const watcher of behind) this.#owner.ready(watcher);
-  }
-
-  /** An unsynced watcher: reads history at once, or when the stream has drained. */
-  fellBehind(watcher: StreamWatcher): void {
-    assert(!watcher.synced, "only an unsynced watcher is behind");
-    if (this.#watchers.get(watcher.id) !== watcher) return;
-    if (this.#blocked) this.#behind.add(watcher);
-    else this.#owner.ready(watcher);
+    this.#owner.relieved(this.#watchers.values());
   }
 
   /** Drops all watchers, silently: the client is gone or told otherwise. */
@@ -131,6 +119,10 @@ export class WatchStream {
     this.#owner.closed(this);
   }
 
+  #answer(id: bigint, fields: ConstructorParameters<typeof OutgoingResponse>[2]): void {
+    this.send(new OutgoingResponse(this.#owner.header(this.#owner.revision), id, fields));
+  }
+
   #refusal(request: WatchCreateRequest): string | null {
     if (isEmptyRange(watchRange(request))) return WATCH_REFUSALS.emptyRange;
     if (request.startRevision < 0) return WATCH_REFUSALS.compacted;
@@ -139,7 +131,6 @@ export class WatchStream {
 
   #remove(watcher: StreamWatcher): void {
     this.#watchers.delete(watcher.id);
-    this.#behind.delete(watcher);
     this.#owner.removed(watcher);
   }
 

@@ -1,15 +1,16 @@
-/** One watch on a stream: what it wants and how far it got; and the responses it is sent. */
+/** One watch on a stream: what it wants and how far it got. */
 import type { Revision } from "../../base/ids.ts";
-import {
-  FilterType,
-  type ResponseHeader,
-  type WatchCreateRequest,
-  type WatchResponse,
-} from "../../proto/gen/etcdserverpb.ts";
-import { type Event, EventType } from "../../proto/gen/mvccpb.ts";
+import { FilterType, type WatchCreateRequest } from "../../proto/gen/etcdserverpb.ts";
 import type { StoredKeyValue } from "../model.ts";
 import type { KeyRange } from "../mvcc/key.ts";
 import { keyRange } from "../mvcc/key.ts";
+import type { EventList } from "./responses.ts";
+
+/**
+ * `live`: it has everything up to the current revision, or begins later, and gets each revision as it is published. `lagging`: it
+ * reads history from `next` on. `slow`: it would, but its stream takes nothing for the moment. `gone`: cancelled.
+ */
+export type WatcherState = "live" | "lagging" | "slow" | "gone";
 
 export interface Watcher<Stream> {
   readonly stream: Stream;
@@ -24,15 +25,12 @@ export interface Watcher<Stream> {
   readonly start: number;
   /** Nothing below this revision is sent (again). */
   next: Revision;
-  /** Live: has everything up to the current revision. Otherwise it reads history from `next` on. */
-  synced: boolean;
+  state: WatcherState;
   /** Sent nothing since the last progress notification. */
   quiet: boolean;
+  /** What it is about to be sent; null between two turns. */
+  pending: EventList | null;
 }
-
-/** Room left in a response beside its events. */
-const RESPONSE_FIXED_BYTES = 64;
-const EVENT_FIXED_BYTES = 48;
 
 /** The keys a watch selects. An empty key stands for "\0"; its own range end still counts. */
 export function watchRange({ key, rangeEnd }: WatchCreateRequest): KeyRange {
@@ -57,63 +55,19 @@ export function makeWatcher<Stream>(
     fragment: request.fragment,
     start: request.startRevision,
     next: next as Revision,
-    synced: next > current,
+    state: next > current ? "live" : "lagging",
     quiet: true,
+    pending: null,
   };
 }
 
 /** It was sent all it wants up to `revision`, and has begun: then its progress may be told. */
 export function isCurrent(watcher: Watcher<unknown>, revision: Revision): boolean {
-  return watcher.synced && watcher.start <= revision;
+  return watcher.state === "live" && watcher.start <= revision;
 }
 
+/** The kind of change, and the revision, are what it asked for and lacks. */
 export function wants(watcher: Watcher<unknown>, change: StoredKeyValue): boolean {
+  if (change.modRevision < watcher.next) return false;
   return change.version === 0 ? watcher.wantsDeletes : watcher.wantsPuts;
-}
-
-export function toEvent(change: StoredKeyValue, prevKv: StoredKeyValue | null): Event {
-  return { type: change.version === 0 ? EventType.DELETE : EventType.PUT, kv: change, prevKv };
-}
-
-/** Roughly its size on the wire, never less. */
-export function eventBytes({ kv, prevKv }: Event): number {
-  let bytes = EVENT_FIXED_BYTES;
-  if (kv !== null) bytes += kv.key.length + kv.value.length;
-  if (prevKv !== null) bytes += EVENT_FIXED_BYTES + prevKv.key.length + prevKv.value.length;
-  return bytes;
-}
-
-export function response(header: ResponseHeader, watchId: bigint, fields: Partial<WatchResponse>): WatchResponse {
-  return {
-    header,
-    watchId,
-    created: fields.created ?? false,
-    canceled: fields.canceled ?? false,
-    compactRevision: fields.compactRevision ?? 0,
-    cancelReason: fields.cancelReason ?? "",
-    fragment: fields.fragment ?? false,
-    events: fields.events ?? [],
-  };
-}
-
-/** Events in one response; over several, all but the last marked, when the watch allows it and they take more than that. */
-export function eventResponses(
-  watcher: Watcher<unknown>,
-  header: ResponseHeader,
-  events: readonly Event[],
-  fragmentBytes: number,
-): readonly WatchResponse[] {
-  if (!watcher.fragment) return [response(header, watcher.id, { events })];
-  const parts: Event[][] = [[]];
-  let bytes = RESPONSE_FIXED_BYTES;
-  for (const event of events) {
-    const size = eventBytes(event);
-    if (bytes + size > fragmentBytes && (parts.at(-1) as Event[]).length > 0) {
-      parts.push([]);
-      bytes = RESPONSE_FIXED_BYTES;
-    }
-    (parts.at(-1) as Event[]).push(event);
-    bytes += size;
-  }
-  return parts.map((part, index) => response(header, watcher.id, { events: part, fragment: index < parts.length - 1 }));
 }
