@@ -32,6 +32,7 @@ export function charts(samples: Samples, events: readonly RunEvent[]): readonly 
   const span: readonly [number, number] = [first.startNs / 1e9, last.endNs / 1e9];
   const overlay = {
     span,
+    labels: labelsOf(samples),
     faults: faultSpans(events, last.endNs),
     leaders: leaderChanges(events, first.startNs, last.endNs),
   };
@@ -64,6 +65,8 @@ function leaderChanges(events: readonly RunEvent[], startNs: number, endNs: numb
 
 interface Overlay {
   readonly span: readonly [number, number];
+  /** Of the run's classes. */
+  readonly labels: readonly string[];
   readonly faults: readonly FaultSpan[];
   readonly leaders: readonly { readonly at: number; readonly label: string }[];
 }
@@ -118,17 +121,21 @@ function timeChart(
         },
         encoding: { x: time("at"), text: { field: "label" } },
       },
-      { data: { values: data }, encoding: { x: time("at"), y, color: colour(symbol, data) }, layer: layers },
+      { data: { values: data }, encoding: { x: time("at"), y, color: colour(symbol, overlay.labels) }, layer: layers },
     ],
   };
   // Built from plain objects: Vega-Lite's own types do not follow a spec that is put together in parts.
   return spec as unknown as TopLevelSpec;
 }
 
-/** One colour a class in every chart; the legend names those that the chart shows. */
-function colour(symbolType: "stroke" | "square", data: readonly object[], legendColumns = CLASSES.length): object {
-  const shown = new Set(data.map((point) => ("class" in point ? point.class : undefined)));
-  const values = CLASSES.map((name) => CLASS_LABELS[name]).filter((label) => shown.has(label));
+/** Of the classes that the run has. */
+function labelsOf(samples: Samples): readonly string[] {
+  const present = new Set(samples.series.map((point) => point.class));
+  return CLASSES.filter((name) => present.has(name)).map((name) => CLASS_LABELS[name]);
+}
+
+/** One colour a class in every chart and run; the legend names those of `values`. */
+function colour(symbolType: "stroke" | "square", values: readonly string[], legendColumns = values.length): object {
   return {
     field: "class",
     type: "nominal",
@@ -286,7 +293,7 @@ function distributions(samples: Samples): readonly Chart[] {
           scale: { type: "log", domain: [0.0001, 1] },
           axis: { format: "~%", values: [0.0001, 0.001, 0.01, 0.1, 0.5, 1] },
         },
-        color: colour("stroke", data, 2),
+        color: colour("stroke", labelsOf(samples), 2),
         tooltip,
       },
       layer: [
