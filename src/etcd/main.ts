@@ -221,7 +221,7 @@ function makeServices(config: Config, member: Member, trace: Trace): Services {
   const metrics = new Metrics({ member, quotaBytes, startedSeconds });
   serveKv(clientServer, requests);
   serveCluster(clientServer, member, requests);
-  serveMaintenance(clientServer, member, quotaBytes);
+  serveMaintenance(clientServer, member, requests, quotaBytes);
   serveHealth(clientServer);
   serveHttp(clientServer, member, requests, metrics);
   return { clientServer, watchService: new WatchService(clientServer, member), metrics };

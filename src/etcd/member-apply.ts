@@ -9,6 +9,7 @@
 import { assert } from "../base/assert.ts";
 import type { LogIndex } from "../base/ids.ts";
 import { InternalRaftRequest } from "../proto/gen/etcdserverpb.ts";
+import { Alarms } from "./cluster/alarms.ts";
 import { Applier, type Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
 import { ClusterMembers } from "./cluster/members.ts";
@@ -53,6 +54,7 @@ export class Applying {
   readonly store: MvccStore;
   readonly members: ClusterMembers;
   readonly leases: Leases;
+  readonly alarms: Alarms;
   /** The last entry that counts as applied at the start. */
   readonly resumesAt: LogIndex;
   readonly #options: ApplyingOptions;
@@ -71,8 +73,9 @@ export class Applying {
     this.store = new MvccStore(storage.buffer, { onCompaction: () => this.#removeCompacted() });
     this.members = new ClusterMembers(identity, founders);
     this.leases = new Leases(storage.buffer);
-    const { store, leases, members: cluster } = this;
-    this.#applier = new Applier({ store, leases, cluster, makeHeader });
+    this.alarms = new Alarms(storage.buffer);
+    const { store, leases, alarms, members: cluster } = this;
+    this.#applier = new Applier({ store, leases, alarms, cluster, makeHeader });
     this.resumesAt = decisions.resumeAt(storage.buffer.appliedIndex);
   }
 
@@ -113,6 +116,7 @@ export class Applying {
     const pause = (): Promise<void> => new Promise((resolve) => this.#options.soon(resolve));
     this.members.load(buffer);
     this.#configuration = buffer.durableBase?.configuration ?? NOBODY;
+    this.alarms.load(buffer);
     await this.leases.load(buffer, pause);
     await this.store.load(buffer, { pause, changed: (key, lease) => this.leases.attach(keyName(key), lease) });
   }

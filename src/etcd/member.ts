@@ -6,6 +6,7 @@ import { hex, type MemberId, NO_MEMBER, type Term } from "../base/ids.ts";
 import type { Timer } from "../env/clock.ts";
 import type { Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
+import type { AlarmsView } from "./cluster/alarms.ts";
 import type { MembersView } from "./cluster/members.ts";
 import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
 import type { Leases } from "./lease/leases.ts";
@@ -164,6 +165,11 @@ export class Member {
     return this.#loop.applying.leases;
   }
 
+  /** What the cluster must heed. */
+  get alarms(): AlarmsView {
+    return this.#loop.applying.alarms;
+  }
+
   /** The cluster as it is now. */
   get members(): MembersView {
     return this.#loop.applying.members;
@@ -186,6 +192,8 @@ export class Member {
       revision: this.store.revision,
       compactedRevision: this.store.compactedRevision,
       sizeBytes: this.store.sizeBytes,
+      sizeInUseBytes: this.store.sizeInUseBytes,
+      alarms: this.alarms.raised,
       leaderChangesTotal: this.#leaderChangesTotal,
       proposalsPending: this.#proposals.size,
       proposalsFailedTotal: this.#proposals.failedTotal,
@@ -228,6 +236,11 @@ export class Member {
     const changed = this.#changes.add(change, context, this.#deadlineMs());
     this.#repropose();
     return changed;
+  }
+
+  /** Lets what has arrived meanwhile go first: for work in slices. */
+  pause(): Promise<void> {
+    return new Promise((resolve) => this.#options.soon(resolve));
   }
 
   /** Hands leadership to another voter (Raft dissertation, section 3.10). Null once that leads; only the leader can do it. */

@@ -12,6 +12,7 @@
  *     -> apply runs each command against the store, its result answers the waiting client, its events go to the watch hub
  */
 import type { ClusterId, LogIndex, MemberId, Revision, Term } from "../base/ids.ts";
+import type { AlarmMember } from "../proto/gen/etcdserverpb.ts";
 
 // ---------------------------------------------------------------------------------------------------------------- raft
 
@@ -248,6 +249,8 @@ export interface MemberStatus {
   readonly revision: Revision;
   readonly compactedRevision: Revision;
   readonly sizeBytes: number;
+  readonly sizeInUseBytes: number;
+  readonly alarms: readonly AlarmMember[];
   readonly leaderChangesTotal: number;
   readonly proposalsPending: number;
   readonly proposalsFailedTotal: number;

@@ -1,20 +1,29 @@
 /** The requests of clients, validated, and each on its way: at once, through a quorum's consent to read, or through the log. */
 import { assert } from "../base/assert.ts";
-import type {
-  DeleteRangeRequest,
-  DeleteRangeResponse,
-  PutRequest,
-  PutResponse,
-  RangeRequest,
-  RangeResponse,
-  RequestOp,
-  TxnRequest,
-  TxnResponse,
+import {
+  AlarmAction,
+  type AlarmRequest,
+  type AlarmResponse,
+  AlarmType,
+  type CompactionRequest,
+  type CompactionResponse,
+  type DeleteRangeRequest,
+  type DeleteRangeResponse,
+  type HashKVRequest,
+  type HashKVResponse,
+  type PutRequest,
+  type PutResponse,
+  type RangeRequest,
+  type RangeResponse,
+  type TxnRequest,
+  type TxnResponse,
 } from "../proto/gen/etcdserverpb.ts";
+import { costOfPut, costOfTxn, LEASE_COST_BYTES } from "./apply/quota.ts";
 import { answerRange } from "./apply/range.ts";
+import { RangeStream } from "./apply/range-stream.ts";
 import { answerTxn, isReadOnlyTxn, isSerializableTxn } from "./apply/txn.ts";
-import { validateDeleteRange, validatePut, validateRange, validateTxn } from "./apply/validate.ts";
-import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
+import { validateDeleteRange, validatePut, validateRange, validateRangeStream, validateTxn } from "./apply/validate.ts";
+import { ETCD_ERRORS, type EtcdError, isEtcdError } from "./errors.ts";
 import type { Answer, Member, Reading } from "./member.ts";
 import type { Command } from "./member-proposals.ts";
 import type { ClusterMember } from "./model.ts";
@@ -26,7 +35,12 @@ interface WriteResponses {
   readonly put: PutResponse;
   readonly deleteRange: DeleteRangeResponse;
   readonly txn: TxnResponse;
+  readonly compaction: CompactionResponse;
+  readonly alarm: AlarmResponse;
 }
+
+/** What a chunk of a streamed range comes near to: etcd's largest request. */
+const CHUNK_BYTES = 1.5 * 1024 ** 2;
 
 export class Requests {
   readonly #member: Member;
@@ -47,8 +61,18 @@ export class Requests {
     return member.read(request.serializable, () => answerRange(member.store, request, member.makeHeader));
   }
 
+  async rangeStream(request: RangeRequest): Promise<Answer<RangeStream>> {
+    const refusal = validateRangeStream(request);
+    if (refusal !== null) return refusal;
+    const member = this.#member;
+    const begin = (): RangeStream => new RangeStream(member.store, request, member.makeHeader, CHUNK_BYTES);
+    const read = await member.read(request.serializable, begin);
+    return typeof read === "function" ? read() : read;
+  }
+
   put(request: PutRequest): Soon<PutResponse> {
-    return validatePut(request) ?? this.#quotaRefusal(true) ?? this.#write({ put: request }, "put");
+    if (!this.#fits(costOfPut(request))) return this.#refuseForSpace();
+    return validatePut(request) ?? this.#write({ put: request }, "put");
   }
 
   deleteRange(request: DeleteRangeRequest): Soon<DeleteRangeResponse> {
@@ -57,11 +81,36 @@ export class Requests {
 
   /** A read-only transaction is a read: it never enters the log. */
   txn(request: TxnRequest): Soon<TxnResponse> {
-    const refusal = validateTxn(request) ?? this.#quotaRefusal(hasPut(request));
+    if (!this.#fits(costOfTxn(request))) return this.#refuseForSpace();
+    const refusal = validateTxn(request);
     if (refusal !== null) return refusal;
     const member = this.#member;
     if (!isReadOnlyTxn(request)) return this.#write({ txn: request }, "txn");
     return member.read(isSerializableTxn(request), () => answerTxn(member.store, request, member.makeHeader));
+  }
+
+  /** A physical one is answered when what it removes is gone from the backend. */
+  async compact(request: CompactionRequest): Promise<Answer<CompactionResponse>> {
+    const response = await this.#write({ compaction: request }, "compaction");
+    if (request.physical && !isEtcdError(response))
+      await new Promise<void>((resolve) => this.#member.store.whenCompacted(request.revision, resolve));
+    return response;
+  }
+
+  /** Also asking for them goes through the log: it sees what was raised before. */
+  alarm(request: AlarmRequest): Promise<Answer<AlarmResponse>> {
+    return this.#write({ alarm: request }, "alarm");
+  }
+
+  /** Of this member's own contents: nobody else is asked. */
+  async hashKv({ revision }: HashKVRequest): Promise<Answer<HashKVResponse>> {
+    const member = this.#member;
+    const refusal = await member.whenServing();
+    if (refusal !== null) return refusal;
+    const found = await member.store.hashByRevision(revision, () => member.pause());
+    if (isEtcdError(found)) return found;
+    const { hash, compactedRevision, hashRevision } = found;
+    return { header: member.makeHeader(member.store.revision), hash, compactRevision: compactedRevision, hashRevision };
   }
 
   async members(options: { readonly linearizable: boolean }): Promise<Answer<readonly ClusterMember[]>> {
@@ -69,10 +118,25 @@ export class Requests {
     return typeof read === "function" ? read() : read;
   }
 
+  /** Null: there is room for a lease. */
+  leaseRefusal(): Promise<EtcdError> | null {
+    return this.#fits(LEASE_COST_BYTES) ? null : this.#refuseForSpace();
+  }
+
   /** At the door and not in apply: members may differ in size (D1). */
-  #quotaRefusal(grows: boolean): EtcdError | null {
-    const isFull = this.#quotaBytes !== null && this.#member.store.sizeBytes > this.#quotaBytes;
-    return grows && isFull ? ETCD_ERRORS.noSpace : null;
+  #fits(cost: number): boolean {
+    return cost === 0 || this.#quotaBytes === null || this.#member.store.sizeBytes + cost < this.#quotaBytes;
+  }
+
+  /** And tells the cluster, so that every member refuses. */
+  async #refuseForSpace(): Promise<EtcdError> {
+    const memberId = this.#member.status.identity.member;
+    const alarm = { action: AlarmAction.ACTIVATE, memberId, alarm: AlarmType.NOSPACE };
+    const isKnown = this.#member.alarms.raised.some(
+      (raised) => raised.memberId === memberId && raised.alarm === alarm.alarm,
+    );
+    if (!isKnown) await this.#member.write({ alarm });
+    return ETCD_ERRORS.noSpace;
   }
 
   async #write<Kind extends keyof WriteResponses>(command: Command, kind: Kind): Promise<Answer<WriteResponses[Kind]>> {
@@ -81,10 +145,4 @@ export class Requests {
     assert(outcome.kind === kind && "response" in outcome, "a command has the outcome of its kind", { kind });
     return outcome.response as WriteResponses[Kind];
   }
-}
-
-function hasPut(request: TxnRequest): boolean {
-  const puts = ({ request: operation }: RequestOp): boolean =>
-    operation?.kind === "requestPut" || (operation?.kind === "requestTxn" && hasPut(operation.value));
-  return request.success.some(puts) || request.failure.some(puts);
 }

@@ -19,8 +19,11 @@ import { GrpcConnection } from "../../src/grpc/connection.ts";
 import { GrpcServer } from "../../src/grpc/server.ts";
 import { GrpcError } from "../../src/grpc/status.ts";
 import {
-  CompactionRequest,
+  AlarmResponse,
+  CompactionResponse,
   DeleteRangeResponse,
+  DowngradeRequest,
+  HashKVResponse,
   MemberListRequest,
   MoveLeaderRequest,
   PutRequest,
@@ -47,6 +50,8 @@ const STATUS: MemberStatus = {
   revision: 9 as Revision,
   compactedRevision: -1 as Revision,
   sizeBytes: 4096,
+  sizeInUseBytes: 1024,
+  alarms: [],
   leaderChangesTotal: 2,
   proposalsPending: 5,
   proposalsFailedTotal: 1,
@@ -68,6 +73,10 @@ function puppet(): Puppet {
       put: async () => PutResponse.create(),
       deleteRange: () => DeleteRangeResponse.create(),
       txn: () => TxnResponse.create(),
+      rangeStream: async () => ETCD_ERRORS.stopped,
+      compact: async () => CompactionResponse.create(),
+      alarm: async () => AlarmResponse.create(),
+      hashKv: async () => HashKVResponse.create(),
       members: async () => [{ id: 7n as MemberId, name: "n", peerUrls: ["p"], clientUrls: ["c"], isLearner: false }],
     },
     status: STATUS,
@@ -122,13 +131,17 @@ function serve(context: TestContext): Served {
     put: (request) => made.requests.put(request),
     deleteRange: (request) => made.requests.deleteRange(request),
     txn: (request) => made.requests.txn(request),
+    rangeStream: (request) => made.requests.rangeStream(request),
+    compact: (request) => made.requests.compact(request),
+    alarm: (request) => made.requests.alarm(request),
+    hashKv: (request) => made.requests.hashKv(request),
     members: (options) => made.requests.members(options),
   };
   const member = memberOf(made);
   const server = new GrpcServer({ trace: SILENT, clock: nodeClock });
   serveKv(server, requests);
   serveCluster(server, member, requests);
-  serveMaintenance(server, member, 1_000_000);
+  serveMaintenance(server, member, requests, 1_000_000);
   serveHealth(server);
   serveHttp(server, member, requests, new Metrics({ member, quotaBytes: 1_000_000, startedSeconds: 1 }));
   const watchService = new WatchService(server, member);
@@ -197,7 +210,7 @@ test("a read that is made later passes through, and so does its refusal", async 
 
 test("what this server does not do is unimplemented", async (context) => {
   await assert.rejects(
-    serve(context).call(KV.Compact, CompactionRequest.create()),
+    serve(context).call(Maintenance.Downgrade, DowngradeRequest.create()),
     (error: GrpcError) => error instanceof GrpcError && error.code === 12,
   );
 });

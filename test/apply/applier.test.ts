@@ -8,6 +8,7 @@ import { innerHeader } from "../../src/etcd/apply/header.ts";
 import { answerRange } from "../../src/etcd/apply/range.ts";
 import { validateTxn } from "../../src/etcd/apply/validate.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
+import { Alarms } from "../../src/etcd/cluster/alarms.ts";
 import { ETCD_ERRORS, type EtcdError, isEtcdError } from "../../src/etcd/errors.ts";
 import { Leases } from "../../src/etcd/lease/leases.ts";
 import type { StoreEvent } from "../../src/etcd/model.ts";
@@ -100,6 +101,7 @@ test("the same commands give the same store whatever the headers of the answers 
       const other = new Applier({
         store,
         leases: new Leases(null),
+        alarms: new Alarms(null),
         cluster: { setAttributes() {} },
         makeHeader: (revision) => ({ clusterId: 1n, memberId: 2n, revision, raftTerm: 3 }),
       });
@@ -118,6 +120,7 @@ test("a member's published attributes reach the cluster and make no revision", (
   const applier = new Applier({
     store,
     leases: new Leases(null),
+    alarms: new Alarms(null),
     cluster: { setAttributes: (...fields) => published.push(fields) },
     makeHeader: innerHeader,
   });
@@ -148,7 +151,8 @@ function makeApplier(): { store: MvccStore; leases: Leases; applier: Applier } {
   const store = new MvccStore(new MemoryBuckets());
   const leases = new Leases(null);
   const cluster = { setAttributes() {} };
-  return { store, leases, applier: new Applier({ store, leases, cluster, makeHeader: innerHeader }) };
+  const alarms = new Alarms(null);
+  return { store, leases, applier: new Applier({ store, leases, alarms, cluster, makeHeader: innerHeader }) };
 }
 
 function putOf(name: string, value: string): InternalRaftRequest {

@@ -198,9 +198,9 @@ export class Generator {
     return { kind: "range", request: this.#range(), extra: rawField(field, this.#prng.pick(BEYOND)) };
   }
 
-  #put(): PutRequest {
-    const ignoreValue = this.#one(10);
-    const ignoreLease = this.#one(10);
+  #put(mayKeep = true): PutRequest {
+    const ignoreValue = mayKeep && this.#one(10);
+    const ignoreLease = mayKeep && this.#one(10);
     return PutRequest.create({
       key: this.#key(),
       value: ignoreValue && !this.#one(6) ? NONE : this.#one(25) ? LONG_VALUE : this.#prng.pick(VALUES),
@@ -219,8 +219,13 @@ export class Generator {
     return DeleteRangeRequest.create({ key: this.#key(), rangeEnd: this.#end(), prevKv: this.#one(2) });
   }
 
-  #txn(depth: number): TxnRequest {
-    const operations = (): RequestOp[] => (this.#one(4) ? [] : this.#some(4, () => this.#operation(depth - 1)));
+  /**
+   * Go etcd ends itself over a put that keeps what a deletion before it in the transaction took: of a put that keeps and a deletion of
+   * everything from a key on (which is not held against puts) there is one kind only.
+   */
+  #txn(depth: number, mayKeep: boolean = this.#one(2)): TxnRequest {
+    const operations = (): RequestOp[] =>
+      this.#one(4) ? [] : this.#some(4, () => this.#operation(depth - 1, mayKeep));
     return TxnRequest.create({
       compare: this.#one(3) ? [] : this.#some(2, () => this.#compare()),
       success: operations(),
@@ -228,13 +233,16 @@ export class Generator {
     });
   }
 
-  #operation(depth: number): RequestOp {
+  #operation(depth: number, mayKeep: boolean): RequestOp {
     const kind = this.#prng.below(20);
     if (kind === 0 && this.#one(10)) return { request: null };
     if (kind < 8) return { request: { kind: "requestRange", value: this.#range() } };
-    if (kind < 14) return { request: { kind: "requestPut", value: this.#put() } };
-    if (kind < 17 || depth === 0) return { request: { kind: "requestDeleteRange", value: this.#deleteRange() } };
-    return { request: { kind: "requestTxn", value: this.#txn(depth) } };
+    if (kind < 14) return { request: { kind: "requestPut", value: this.#put(mayKeep) } };
+    if (kind >= 17 && depth > 0) return { request: { kind: "requestTxn", value: this.#txn(depth, mayKeep) } };
+    const deletion = this.#deleteRange();
+    const isFromKey = deletion.rangeEnd.length === 1 && deletion.rangeEnd[0] === 0;
+    const value = isFromKey && mayKeep ? { ...deletion, rangeEnd: NONE } : deletion;
+    return { request: { kind: "requestDeleteRange", value } };
   }
 
   /** Around the most that is allowed, nested transactions included. */
@@ -243,7 +251,7 @@ export class Generator {
     const operations = Array.from({ length: count }, (): RequestOp => {
       return { request: { kind: "requestDeleteRange", value: this.#deleteRange() } };
     });
-    if (this.#one(2)) operations.push({ request: { kind: "requestTxn", value: this.#txn(2) } });
+    if (this.#one(2)) operations.push({ request: { kind: "requestTxn", value: this.#txn(2, false) } });
     return TxnRequest.create({ success: operations });
   }
 

@@ -3,7 +3,14 @@ import { test } from "node:test";
 import { ETCD_ERRORS, isEtcdError } from "../../src/etcd/errors.ts";
 import type { Answer } from "../../src/etcd/member.ts";
 import type { Requests, Soon } from "../../src/etcd/requests.ts";
-import { PutRequest, RangeRequest, type RangeResponse, TxnRequest } from "../../src/proto/gen/etcdserverpb.ts";
+import {
+  AlarmRequest,
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  type RangeResponse,
+  TxnRequest,
+} from "../../src/proto/gen/etcdserverpb.ts";
 import { MemberCluster, REQUEST_TIMEOUT_MS, type TestNode } from "../support/members.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -234,18 +241,38 @@ test("a read-only transaction never enters the log", async () => {
   await cluster.stop();
 });
 
-test("what is too large or over quota is refused at the door", async () => {
-  const cluster = new MemberCluster(1, { quotaBytes: 2000 });
+test("what is too large is refused at the door", async () => {
+  const cluster = new MemberCluster(1);
   const { requests } = await cluster.serving();
   const large = put(requests, "a", "x".repeat(1.5 * 1024 ** 2));
   await cluster.settle();
   assert.deepEqual(large.answer, ETCD_ERRORS.requestTooLarge);
+  await cluster.stop();
+});
+
+test("who is over quota tells the cluster: then nothing that takes space is written anywhere until the alarm is disarmed", async () => {
+  const cluster = new MemberCluster(3, { quotaBytes: 5_000 });
+  const leader = await cluster.serving();
+  const { requests } = leader;
+  const other = others(cluster, leader)[0] as TestNode;
   await value(cluster, put(requests, "a", "x".repeat(3000)));
   await cluster.advance(200);
-  const full = put(requests, "a", "y");
-  await cluster.settle();
+  const full = put(requests, "b", "y".repeat(4000));
+  await cluster.until(() => full.answer !== undefined, "the put is refused");
   assert.deepEqual(full.answer, ETCD_ERRORS.noSpace);
+  const memberId = leader.id;
+  const alarms = [{ memberId, alarm: 1 }];
+  await cluster.until(() => other.member.alarms.raised.length === 1, "the alarm is everywhere");
+  assert.deepEqual(other.member.status.alarms, alarms);
+  const small = put(other.requests, "b", "y");
+  await cluster.until(() => small.answer !== undefined, "the put is refused");
+  assert.deepEqual(small.answer, ETCD_ERRORS.noSpace);
   assert.equal(text(await value(cluster, get(requests, "a")))?.length, 3000, "reads go on");
+  const deletion = DeleteRangeRequest.create({ key: bytes("zz") });
+  await value(cluster, settled(requests.deleteRange(deletion)));
+  const disarm = AlarmRequest.create({ action: 2, memberId, alarm: 1 });
+  assert.deepEqual((await value(cluster, settled(requests.alarm(disarm)))).alarms, alarms);
+  await value(cluster, put(other.requests, "b", "y"));
   await cluster.stop();
 });
 

@@ -1,6 +1,8 @@
-import type { GrpcServer } from "../../grpc/server.ts";
+import type { GrpcServer, ServerStream } from "../../grpc/server.ts";
+import type { RangeRequest, RangeStreamResponse } from "../../proto/gen/etcdserverpb.ts";
 import { KV } from "../../proto/gen/rpc.ts";
-import { type ServedRequests, settle } from "./served.ts";
+import { isEtcdError } from "../errors.ts";
+import { grpcErrorOf, type ServedChunks, type ServedRequests, settle, unwrap } from "./served.ts";
 
 /** etcdserverpb.KV. A serializable read is answered in the handler itself. */
 export function serveKv(server: GrpcServer, requests: ServedRequests): void {
@@ -8,4 +10,43 @@ export function serveKv(server: GrpcServer, requests: ServedRequests): void {
   server.unary(KV.Put, (request) => settle(requests.put(request)));
   server.unary(KV.DeleteRange, (request) => settle(requests.deleteRange(request)));
   server.unary(KV.Txn, (request) => settle(requests.txn(request)));
+  server.unary(KV.Compact, async (request) => unwrap(await requests.compact(request)));
+  server.streaming(KV.RangeStream, (stream) => streamRange(stream, requests));
+}
+
+/** The client's one request, and chunk after chunk as long as it takes them. */
+function streamRange(stream: ServerStream<RangeRequest, RangeStreamResponse>, requests: ServedRequests): void {
+  let chunks: ServedChunks | null = null;
+  const sendMore = (): void => {
+    while (chunks !== null && !stream.cancelled) {
+      const chunk = chunks.next();
+      if (isEtcdError(chunk)) {
+        chunks = null;
+        stream.end(grpcErrorOf(chunk));
+        return;
+      }
+      const hasRoom = stream.send({ rangeResponse: chunk.response });
+      if (chunk.isLast) {
+        chunks = null;
+        stream.end();
+      }
+      if (!hasRoom) return;
+    }
+  };
+  stream.receive({
+    message: (request) => {
+      void requests.rangeStream(request).then((found) => {
+        if (isEtcdError(found)) stream.end(grpcErrorOf(found));
+        else {
+          chunks = found;
+          sendMore();
+        }
+      });
+    },
+    ended() {},
+    cancelled: () => {
+      chunks = null;
+    },
+    drained: sendMore,
+  });
 }

@@ -2,8 +2,14 @@
 import type { MemberId, Revision } from "../../base/ids.ts";
 import { GrpcError } from "../../grpc/status.ts";
 import type {
+  AlarmRequest,
+  AlarmResponse,
+  CompactionRequest,
+  CompactionResponse,
   DeleteRangeRequest,
   DeleteRangeResponse,
+  HashKVRequest,
+  HashKVResponse,
   PutRequest,
   PutResponse,
   RangeRequest,
@@ -25,7 +31,16 @@ export interface ServedRequests {
   put(request: PutRequest): Soon<PutResponse>;
   deleteRange(request: DeleteRangeRequest): Soon<DeleteRangeResponse>;
   txn(request: TxnRequest): Soon<TxnResponse>;
+  rangeStream(request: RangeRequest): Promise<Answer<ServedChunks>>;
+  compact(request: CompactionRequest): Promise<Answer<CompactionResponse>>;
+  alarm(request: AlarmRequest): Promise<Answer<AlarmResponse>>;
+  hashKv(request: HashKVRequest): Promise<Answer<HashKVResponse>>;
   members(options: { readonly linearizable: boolean }): Promise<Answer<readonly ClusterMember[]>>;
+}
+
+/** A response in parts, each made when it is asked for. */
+export interface ServedChunks {
+  next(): Answer<{ readonly response: RangeResponse; readonly isLast: boolean }>;
 }
 
 export interface ServedMember {

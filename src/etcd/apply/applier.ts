@@ -2,7 +2,7 @@
  * The only writer of state: runs committed commands, one at a time, in log order. Uses nothing but the command and the state,
  * so that every member that ran the same commands holds the same state (D1).
  *
- *   const applier = new Applier({ store, leases, cluster, makeHeader })
+ *   const applier = new Applier({ store, leases, alarms, cluster, makeHeader })
  *   const { outcome, events } = applier.apply(command)
  *   outcome.kind: the command's with its `response`, "none" for commands without answer, "refused" with `error`
  *   events: what one new revision changed, for the watch hub (`store.revision` is that revision); empty when nothing did
@@ -10,6 +10,7 @@
 import { assert } from "../../base/assert.ts";
 import type { MemberId } from "../../base/ids.ts";
 import type {
+  AlarmResponse,
   CompactionResponse,
   DeleteRangeResponse,
   InternalRaftRequest,
@@ -18,11 +19,13 @@ import type {
   PutResponse,
   TxnResponse,
 } from "../../proto/gen/etcdserverpb.ts";
+import type { Alarms } from "../cluster/alarms.ts";
 import { type EtcdError, isEtcdError } from "../errors.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { StoreEvent } from "../model.ts";
 import { keyName } from "../mvcc/key.ts";
 import type { MvccStore } from "../mvcc/store.ts";
+import { alarmRefusal } from "./alarm.ts";
 import { applyCompaction } from "./compaction.ts";
 import type { MakeHeader } from "./header.ts";
 import { applyLeaseCheckpoint, applyLeaseGrant, applyLeaseRevoke } from "./lease.ts";
@@ -42,6 +45,7 @@ export type Outcome =
   | { readonly kind: "compaction"; readonly response: CompactionResponse }
   | { readonly kind: "leaseGrant"; readonly response: LeaseGrantResponse }
   | { readonly kind: "leaseRevoke"; readonly response: LeaseRevokeResponse }
+  | { readonly kind: "alarm"; readonly response: AlarmResponse }
   | { readonly kind: "none" }
   | { readonly kind: "refused"; readonly error: EtcdError };
 
@@ -53,6 +57,7 @@ export interface ApplyResult {
 export interface ApplierOptions {
   readonly store: MvccStore;
   readonly leases: Leases;
+  readonly alarms: Alarms;
   readonly cluster: ClusterState;
   /** For the answers only: nothing of it becomes state. */
   readonly makeHeader: MakeHeader;
@@ -79,7 +84,9 @@ export class Applier {
   }
 
   #run(command: InternalRaftRequest): Outcome {
-    const { store, leases, cluster, makeHeader } = this.#options;
+    const { store, leases, alarms, makeHeader } = this.#options;
+    const refusal = alarmRefusal(alarms, command);
+    if (refusal !== null) return { kind: "refused", error: refusal };
     if (command.put !== null) {
       const result = applyPut(store, this.#hasLease, command.put, makeHeader);
       return isEtcdError(result) ? { kind: "refused", error: result } : { kind: "put", response: result };
@@ -107,9 +114,17 @@ export class Applier {
       applyLeaseCheckpoint(leases, command.leaseCheckpoint);
       return { kind: "none" };
     }
+    if (command.alarm !== null) {
+      const response = { header: makeHeader(store.revision), alarms: alarms.apply(command.alarm) };
+      return { kind: "alarm", response };
+    }
     if (command.clusterMemberAttrSet !== null) {
       const { memberId, memberAttributes } = command.clusterMemberAttrSet;
-      cluster.setAttributes(memberId as MemberId, memberAttributes?.name ?? "", memberAttributes?.clientUrls ?? []);
+      this.#options.cluster.setAttributes(
+        memberId as MemberId,
+        memberAttributes?.name ?? "",
+        memberAttributes?.clientUrls ?? [],
+      );
       return { kind: "none" };
     }
     // Every member must do the same with it, and this one does not know what: going on would part its state from the others'.

@@ -56,7 +56,8 @@ function readLimit(request: RangeRequest): number {
   return request.limit + 1;
 }
 
-function isFiltered(request: RangeRequest): boolean {
+/** By revisions of creation or change. */
+export function isFiltered(request: RangeRequest): boolean {
   return (
     request.minModRevision !== 0 ||
     request.maxModRevision !== 0 ||

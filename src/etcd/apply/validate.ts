@@ -13,6 +13,7 @@ import {
 } from "../../proto/gen/etcdserverpb.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
 import { keyName, keyRange } from "../mvcc/key.ts";
+import { isFiltered } from "./range.ts";
 
 /** etcd's --max-txn-ops. */
 export const TXN_OPERATIONS_MAX = 128;
@@ -25,6 +26,16 @@ export function validateRange(request: RangeRequest): EtcdError | null {
   if (!SORT_ORDERS.has(request.sortOrder) || !SORT_TARGETS.has(request.sortTarget))
     return ETCD_ERRORS.invalidSortOption;
   return null;
+}
+
+/** A range whose answer comes in chunks: in order of the keys, and everything in the range. */
+export function validateRangeStream(request: RangeRequest): EtcdError | null {
+  const { sortOrder, sortTarget } = request;
+  const isInKeyOrder =
+    sortOrder === SortOrder.NONE || (sortOrder === SortOrder.ASCEND && sortTarget === SortTarget.KEY);
+  const refusal = validateRange(request);
+  if (refusal !== null || isInKeyOrder) return refusal ?? (isFiltered(request) ? ETCD_ERRORS.rangeStreamFilter : null);
+  return ETCD_ERRORS.rangeStreamSort;
 }
 
 export function validatePut(request: PutRequest): EtcdError | null {

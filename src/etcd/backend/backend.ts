@@ -8,7 +8,7 @@
  */
 import type { LogBase } from "../model.ts";
 
-export const BUCKETS = ["key", "lease", "auth", "members", "meta"] as const;
+export const BUCKETS = ["key", "lease", "auth", "members", "meta", "alarm"] as const;
 export type Bucket = (typeof BUCKETS)[number];
 
 /** LMDB takes no longer ones. */

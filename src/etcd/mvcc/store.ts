@@ -38,6 +38,11 @@ export interface RangeOptions {
   readonly keysOnly?: boolean;
 }
 
+export interface ChunkOptions extends RangeOptions {
+  /** The chunk ends with the key-value whose key and value reach it, together with those before. */
+  readonly maxBytes: number;
+}
+
 export interface RangeResult {
   readonly kvs: readonly StoredKeyValue[];
   /** Keys in the range at that revision, whatever the limit. */
@@ -70,6 +75,8 @@ export interface StoreView {
   readonly sizeInUseBytes: number;
   get(key: Uint8Array, at: Revision): StoredKeyValue | null;
   range(range: KeyRange, options: RangeOptions): RangeResult;
+  /** The first key-values of a range, without looking at those behind them; and whether there are any behind. */
+  chunk(range: KeyRange, options: ChunkOptions): { readonly kvs: readonly StoredKeyValue[]; readonly more: boolean };
   count(range: KeyRange, at: Revision): number;
   /** What changed at one committed revision above 1, in order of sub revision; tombstones have version 0. */
   changesAt(revision: Revision): readonly StoredKeyValue[];
@@ -172,6 +179,23 @@ export class MvccStore implements StoreView {
       kvs.push(options.keysOnly === true ? withoutValue(name, version) : this.#load(version));
     });
     return { kvs, count };
+  }
+
+  chunk(range: KeyRange, options: ChunkOptions): { readonly kvs: readonly StoredKeyValue[]; readonly more: boolean } {
+    const kvs: StoredKeyValue[] = [];
+    let bytes = 0;
+    let more = false;
+    this.#namesNow().ascend(range.from, range.to, (index) => {
+      const version = index.at(options.at);
+      if (version === null) return true;
+      more = kvs.length === options.limit || bytes >= options.maxBytes;
+      if (more) return false;
+      const kv = options.keysOnly === true ? withoutValue(index.name, version) : this.#load(version);
+      kvs.push(kv);
+      bytes += kv.key.length + kv.value.length;
+      return true;
+    });
+    return { kvs, more };
   }
 
   count(range: KeyRange, at: Revision): number {

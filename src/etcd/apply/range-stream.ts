@@ -1,0 +1,86 @@
+/**
+ * RangeStream (etcd 3.7): one range in chunks, each read when there is room for it, all at the revision of the first. What nobody
+ * fetches takes no memory: nothing is held between two chunks but where the next one begins. A compaction may overtake a slow
+ * reader: then the next chunk is refused, as in etcd.
+ */
+import type { Revision } from "../../base/ids.ts";
+import type { RangeRequest, RangeResponse } from "../../proto/gen/etcdserverpb.ts";
+import type { EtcdError } from "../errors.ts";
+import type { StoredKeyValue } from "../model.ts";
+import { keyRange } from "../mvcc/key.ts";
+import type { StoreView } from "../mvcc/store.ts";
+import type { MakeHeader } from "./header.ts";
+import { checkRevision } from "./range.ts";
+
+export interface RangeChunk {
+  /** Header, `more` and `count` only in the last. */
+  readonly response: RangeResponse;
+  readonly isLast: boolean;
+}
+
+const FIRST_CHUNK_KEYS = 10;
+/** Tags, lengths and numbers of a key-value on the wire, about. */
+const KEY_VALUE_OVERHEAD_BYTES = 20;
+
+export class RangeStream {
+  readonly #view: StoreView;
+  readonly #request: RangeRequest;
+  readonly #makeHeader: MakeHeader;
+  readonly #chunkBytes: number;
+  readonly #revision: Revision;
+  /** What all chunks read. */
+  readonly #at: Revision;
+  #from: Uint8Array;
+  #limit = FIRST_CHUNK_KEYS;
+  #sent = 0;
+
+  /** The request has passed `validateRangeStream`, the view is as new as it must be. A chunk comes near to `chunkBytes`. */
+  constructor(view: StoreView, request: RangeRequest, makeHeader: MakeHeader, chunkBytes: number) {
+    this.#view = view;
+    this.#request = request;
+    this.#makeHeader = makeHeader;
+    this.#chunkBytes = chunkBytes;
+    this.#revision = view.revision;
+    this.#at = request.revision > 0 ? (request.revision as Revision) : view.revision;
+    this.#from = request.key;
+  }
+
+  /** The next chunk, or why there is none. Nothing may be asked for after the last one or a refusal. */
+  next(): RangeChunk | EtcdError {
+    const at = this.#at;
+    const refusal = checkRevision(this.#view, at, this.#view.revision);
+    if (refusal !== null) return refusal;
+    const { rangeEnd, keysOnly, countOnly, limit } = this.#request;
+    const range = keyRange(this.#from, rangeEnd);
+    if (countOnly) return this.#last([], false, this.#view.count(range, at));
+    const left = limit > 0 ? limit - this.#sent : Number.POSITIVE_INFINITY;
+    const wanted = Math.min(this.#limit, left);
+    const { kvs, more } = this.#view.chunk(range, { at, limit: wanted, keysOnly, maxBytes: 2 * this.#chunkBytes });
+    this.#sent += kvs.length;
+    const last = kvs.at(-1);
+    if (!more || last === undefined) return this.#last(kvs, false, this.#sent);
+    this.#from = after(last);
+    if (this.#sent === limit)
+      return this.#last(kvs, true, this.#sent + this.#view.count(keyRange(this.#from, rangeEnd), at));
+    this.#limit = nextLimit(wanted, kvs, this.#chunkBytes);
+    return { response: { header: null, kvs, more: false, count: 0 }, isLast: false };
+  }
+
+  #last(kvs: readonly StoredKeyValue[], more: boolean, count: number): RangeChunk {
+    return { response: { header: this.#makeHeader(this.#revision), kvs, more, count }, isLast: true };
+  }
+}
+
+function after({ key }: StoredKeyValue): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** As many keys as come near to `bytes`: twice or half as many as before, unless those were near already. */
+function nextLimit(limit: number, kvs: readonly StoredKeyValue[], bytes: number): number {
+  let size = 0;
+  for (const { key, value } of kvs) size += key.length + value.length + KEY_VALUE_OVERHEAD_BYTES;
+  if (size < bytes / 2) return limit * 2;
+  return size > bytes * 2 ? Math.max(1, limit >> 1) : limit;
+}
