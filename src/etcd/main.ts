@@ -14,6 +14,7 @@ import { serveCluster } from "./api/cluster.ts";
 import { serveHealth } from "./api/health.ts";
 import { serveHttp } from "./api/http.ts";
 import { serveKv } from "./api/kv.ts";
+import { LeaseService } from "./api/lease.ts";
 import { serveMaintenance } from "./api/maintenance.ts";
 import { Metrics } from "./api/metrics.ts";
 import { CLUSTER_VERSION, SERVER_VERSION } from "./api/version.ts";
@@ -23,6 +24,7 @@ import { codeOf, EnvironmentError, messageOf } from "./boot/environment.ts";
 import { type Config, type LogLevel, parseConfig } from "./config/config.ts";
 import { addressesOf } from "./config/dialling.ts";
 import type { Url } from "./config/url.ts";
+import { LeaseRequests } from "./lease-requests.ts";
 import { Member } from "./member.ts";
 import type { ClusterMember, Identity } from "./model.ts";
 import { serveDescription } from "./peer/describe.ts";
@@ -135,7 +137,7 @@ async function startServer(config: Config, trace: Trace): Promise<Running> {
   });
   failed = (error) => member.fail(error);
   const peerServer = makePeerServer(transport, member, trace);
-  const { clientServer, watchService, metrics } = makeServices(config, member, trace);
+  const { clientServer, watchService, leaseService, metrics } = makeServices(config, member, trace);
   synced = (seconds) => metrics.walSynced(seconds);
   const listeners = [
     ...(await listenAll("listen-peer-urls", config.listenPeerUrls, peerServer)),
@@ -147,13 +149,14 @@ async function startServer(config: Config, trace: Trace): Promise<Running> {
     trace.info("ready to serve client requests", { "local-member-id": hex(identity.member) });
   });
   const stop = (): Promise<void> =>
-    stopServer({ listeners, watchService, clientServer, member, peerServer, lock, trace });
+    stopServer({ listeners, watchService, leaseService, clientServer, member, peerServer, lock, trace });
   return { stop };
 }
 
 interface Parts {
   readonly listeners: readonly StreamListener[];
   readonly watchService: WatchService;
+  readonly leaseService: LeaseService;
   readonly clientServer: GrpcServer;
   readonly member: Member;
   readonly peerServer: GrpcServer;
@@ -165,6 +168,7 @@ async function stopServer(parts: Parts): Promise<void> {
   await parts.member.leave();
   await Promise.all(parts.listeners.map((listener) => listener.close()));
   parts.watchService.close();
+  parts.leaseService.close();
   await parts.clientServer.close(STOP_GRACE_MS);
   await parts.member.stop();
   await parts.peerServer.close(0);
@@ -209,6 +213,7 @@ function makePeerServer(transport: PeerTransport, member: Member, trace: Trace):
 interface Services {
   readonly clientServer: GrpcServer;
   readonly watchService: WatchService;
+  readonly leaseService: LeaseService;
   readonly metrics: Metrics;
 }
 
@@ -224,7 +229,13 @@ function makeServices(config: Config, member: Member, trace: Trace): Services {
   serveMaintenance(clientServer, member, requests, quotaBytes);
   serveHealth(clientServer);
   serveHttp(clientServer, member, requests, metrics);
-  return { clientServer, watchService: new WatchService(clientServer, member), metrics };
+  const leases = new LeaseRequests(member, {
+    clock: nodeClock,
+    electionMs: config.electionMs,
+    spaceRefusal: () => requests.leaseRefusal(),
+  });
+  const leaseService = new LeaseService(clientServer, leases);
+  return { clientServer, watchService: new WatchService(clientServer, member), leaseService, metrics };
 }
 
 async function listenAll(flag: string, urls: readonly Url[], server: GrpcServer): Promise<readonly StreamListener[]> {

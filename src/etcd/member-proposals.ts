@@ -66,6 +66,12 @@ export class Proposals {
     return this.#failedTotal;
   }
 
+  /** An id as a request would get it, which none gets then. */
+  newId(): bigint {
+    this.#lastId++;
+    return (this.#prefix << SUFFIX_BITS) | BigInt(this.#lastId);
+  }
+
   /** Takes a command in; what it returns goes to the raft core. Answers at once, and returns null, when there is no room. */
   add(
     command: Command,

@@ -27,11 +27,14 @@ export type Answer<Response> = Response | EtcdError;
 /** A read that may be run. */
 export type Reading<Response> = () => Answer<Response>;
 
-/** What a member does beside leading as long as it leads: told when that begins and ends, and often. */
+/** What a member does beside leading as long as it leads: told when that begins and ends. */
 export interface LeaderDuties {
   leaderSince(term: Term, nowMs: number): void;
   follower(): void;
+  /** Once a tick, whoever leads. */
   due(nowMs: number): void;
+  /** This member has ended. */
+  stop(): void;
 }
 
 /** Answers a peer's question; null: no answer. */
@@ -178,6 +181,21 @@ export class Member {
   /** A learner answers serializable ranges and questions about itself; all else is refused (`learnerRefuses`). */
   get isLearner(): boolean {
     return this.members.get(this.#options.identity.member)?.isLearner === true;
+  }
+
+  /** 0 when unknown. */
+  get leader(): MemberId {
+    return this.#leadership.leader;
+  }
+
+  /** What a request may take. */
+  get requestTimeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
+  /** An id that no request of any member had or will have, but for members that share 16 bits of theirs. */
+  newId(): bigint {
+    return this.#proposals.newId();
   }
 
   get status(): MemberStatus {
@@ -378,7 +396,7 @@ export class Member {
       this.#nextProgressMs = nowMs + PROGRESS_NOTIFY_MS;
       this.watches.notifyProgress();
     }
-    if (this.#leadership.role === "leader") this.#duties?.due(nowMs);
+    this.#duties?.due(nowMs);
   }
 
   #turned(ready: Ready): void {
@@ -441,6 +459,7 @@ export class Member {
     this.#proposals.stop();
     this.#changes.stop();
     this.#handovers.stop();
+    this.#duties?.stop();
     return true;
   }
 }

@@ -54,6 +54,7 @@ export class Asks {
   #next: Ask[] = [];
   #again: Ask[] = [];
   #batch: Batch | null = null;
+  #isStopped = false;
 
   constructor(lessor: Lessor, host: AsksHost, limits: AsksLimits) {
     this.#lessor = lessor;
@@ -99,13 +100,16 @@ export class Asks {
     this.#pump();
   }
 
+  /** Answers all there are and all that come with "server stopped". */
   stop(): void {
+    this.#isStopped = true;
     for (const ask of this.#asks) this.#end(ask, ETCD_ERRORS.stopped);
     this.#next = [];
     this.#again = [];
   }
 
   #ask(question: Question): Promise<Answer | EtcdError> {
+    if (this.#isStopped) return Promise.resolve(ETCD_ERRORS.stopped);
     if (this.#asks.size >= WAITING_MAX) return Promise.resolve(ETCD_ERRORS.tooManyRequests);
     return new Promise((settle) => {
       const ask: Ask = { question, deadlineMs: this.#host.nowMs() + this.#limits.timeoutMs, settle };
