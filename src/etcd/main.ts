@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** etcd-ts: flags -> data directory -> log -> listeners -> member -> services, and an orderly end. */
 import { randomInt } from "node:crypto";
-import { hex } from "../base/ids.ts";
+import { hex, type MemberId } from "../base/ids.ts";
 import { Prng } from "../base/prng.ts";
 import { nodeClock } from "../env/node/clock.ts";
 import type { DirectoryLock } from "../env/node/disk.ts";
@@ -15,6 +15,7 @@ import { serveHealth } from "./api/health.ts";
 import { serveHttp } from "./api/http.ts";
 import { serveKv } from "./api/kv.ts";
 import { LeaseService } from "./api/lease.ts";
+import { ClientServer } from "./api/learner.ts";
 import { serveMaintenance } from "./api/maintenance.ts";
 import { Metrics } from "./api/metrics.ts";
 import { CLUSTER_VERSION, SERVER_VERSION } from "./api/version.ts";
@@ -26,7 +27,8 @@ import { addressesOf } from "./config/dialling.ts";
 import type { Url } from "./config/url.ts";
 import { LeaseRequests } from "./lease-requests.ts";
 import { Member } from "./member.ts";
-import type { ClusterMember, Identity } from "./model.ts";
+import { Membership } from "./membership.ts";
+import type { Identity } from "./model.ts";
 import { serveDescription } from "./peer/describe.ts";
 import { PeerTransport } from "./peer/transport.ts";
 import { Requests } from "./requests.ts";
@@ -113,7 +115,7 @@ async function startServer(config: Config, trace: Trace): Promise<Running> {
   const events = { synced: (seconds: number) => synced(seconds), failed: (error: Error) => failed(error) };
   const { identity, members, storage, startNumber } = await openData(config, events, trace);
   trace.info("local member", { "local-member-id": hex(identity.member), "cluster-id": hex(identity.cluster) });
-  const transport = makeTransport(config, identity, members, trace);
+  const transport = makeTransport(config, identity, trace);
   const member = new Member({
     identity,
     name: config.name,
@@ -123,6 +125,8 @@ async function startServer(config: Config, trace: Trace): Promise<Running> {
     electionMs: config.electionMs,
     requestMaxBytes: config.requestMaxBytes,
     startNumber,
+    snapshotCount: config.snapshotCount,
+    catchUpEntries: config.catchUpEntries,
     storage,
     clock: nodeClock,
     transport,
@@ -137,7 +141,7 @@ async function startServer(config: Config, trace: Trace): Promise<Running> {
   });
   failed = (error) => member.fail(error);
   const peerServer = makePeerServer(transport, member, trace);
-  const { clientServer, watchService, leaseService, metrics } = makeServices(config, member, trace);
+  const { clientServer, watchService, leaseService, metrics } = makeServices(config, member, transport, trace);
   synced = (seconds) => metrics.walSynced(seconds);
   const listeners = [
     ...(await listenAll("listen-peer-urls", config.listenPeerUrls, peerServer)),
@@ -182,14 +186,9 @@ function endForStorage(config: Config, error: Error): never {
   return end(EXIT_ENVIRONMENT, `the log in ${config.dataDir} failed, and no promise can be kept: ${error.message}`);
 }
 
-function makeTransport(
-  config: Config,
-  identity: Identity,
-  members: readonly ClusterMember[],
-  trace: Trace,
-): PeerTransport {
+function makeTransport(config: Config, identity: Identity, trace: Trace): PeerTransport {
   const { heartbeatMs, electionMs } = config;
-  const transport = new PeerTransport({
+  return new PeerTransport({
     identity,
     addressesOf: (peer, peerUrls) => addressesOf(config, peer, peerUrls),
     heartbeatMs,
@@ -199,8 +198,6 @@ function makeTransport(
     trace,
     prng: makePrng(),
   });
-  transport.setPeers(new Map(members.map(({ id, peerUrls }) => [id, peerUrls])), new Set());
-  return transport;
 }
 
 function makePeerServer(transport: PeerTransport, member: Member, trace: Trace): GrpcServer {
@@ -217,15 +214,18 @@ interface Services {
   readonly metrics: Metrics;
 }
 
-function makeServices(config: Config, member: Member, trace: Trace): Services {
+function makeServices(config: Config, member: Member, transport: PeerTransport, trace: Trace): Services {
   const { quotaBytes, requestMaxBytes } = config;
   const maxRequestBytes = requestMaxBytes + GRPC_OVERHEAD_BYTES;
-  const clientServer = new GrpcServer({ trace, clock: nodeClock, maxRequestBytes });
+  const clientServer = new ClientServer({ trace, clock: nodeClock, maxRequestBytes }, () => member.isLearner);
   const requests = new Requests(member, quotaBytes);
   const startedSeconds = nodeClock.wallMs() / 1000 - process.uptime();
   const metrics = new Metrics({ member, quotaBytes, startedSeconds });
   serveKv(clientServer, requests);
-  serveCluster(clientServer, member, requests);
+  const connectedSince = (peer: MemberId): number | null => transport.connectedSinceMs(peer);
+  const { strictReconfigCheck: isStrict, learnersMax } = config;
+  const membership = new Membership({ member, clock: nodeClock, connectedSince, isStrict, learnersMax });
+  serveCluster(clientServer, member, requests, membership);
   serveMaintenance(clientServer, member, requests, quotaBytes);
   serveHealth(clientServer);
   serveHttp(clientServer, member, requests, metrics);

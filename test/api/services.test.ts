@@ -140,7 +140,12 @@ function serve(context: TestContext): Served {
   const member = memberOf(made);
   const server = new GrpcServer({ trace: SILENT, clock: nodeClock });
   serveKv(server, requests);
-  serveCluster(server, member, requests);
+  serveCluster(server, member, requests, {
+    add: async () => ETCD_ERRORS.invalidMemberUrls,
+    remove: async () => ETCD_ERRORS.memberNotFound,
+    update: async () => ETCD_ERRORS.memberNotFound,
+    promote: async () => ETCD_ERRORS.memberNotLearner,
+  });
   serveMaintenance(server, member, requests, 1_000_000);
   serveHealth(server);
   serveHttp(server, member, requests, new Metrics({ member, quotaBytes: 1_000_000, startedSeconds: 1 }));

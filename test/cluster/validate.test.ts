@@ -38,10 +38,10 @@ function joining(number: number, peerUrls: readonly string[], isLearner = false)
 test("what clashes with the members that are there is refused in etcd's words", () => {
   const three = clusterOf("vvl");
   const cases: readonly (readonly [{ message: string } | null, string | undefined])[] = [
-    [addRefusal(three, joining(9, ["http://h9:1"])), undefined],
-    [addRefusal(three, joining(9, ["http://h9:1", "http://h3:1"])), "etcdserver: Peer URLs already exists"],
-    [addRefusal(three, joining(3, ["http://h9:1"])), "etcdserver: member ID already exist"],
-    [addRefusal(three, joining(9, ["http://h9:1"], true)), "etcdserver: too many learner members in cluster"],
+    [addRefusal(three, joining(9, ["http://h9:1"]), 1), undefined],
+    [addRefusal(three, joining(9, ["http://h9:1", "http://h3:1"]), 1), "etcdserver: Peer URLs already exists"],
+    [addRefusal(three, joining(3, ["http://h9:1"]), 1), "etcdserver: member ID already exist"],
+    [addRefusal(three, joining(9, ["http://h9:1"], true), 1), "etcdserver: too many learner members in cluster"],
     [removeRefusal(three, id(1)), undefined],
     [removeRefusal(three, id(9)), "etcdserver: member not found"],
     [promoteRefusal(three, id(3)), undefined],

@@ -11,6 +11,11 @@ export function memberIdOf(peerUrls: readonly string[], token: string): MemberId
   return firstWord(Buffer.from([...peerUrls].sort().join("") + token)) as MemberId;
 }
 
+/** The id of a member added at `wallMs`, by the same rule: no token, but whole seconds since 1970. */
+export function addedMemberIdOf(peerUrls: readonly string[], wallMs: number): MemberId {
+  return memberIdOf(peerUrls, String(Math.floor(wallMs / 1000)));
+}
+
 /** The cluster's id by etcd's rule: the first 8 bytes of SHA-1 over its founders' ids, sorted, 8 bytes big-endian each. */
 export function clusterIdOf(members: readonly MemberId[]): ClusterId {
   const sorted = [...members].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));

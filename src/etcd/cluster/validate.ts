@@ -7,9 +7,6 @@ import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
 import type { ClusterMember } from "../model.ts";
 import type { MembersView } from "./members.ts";
 
-/** etcd's: learners cost the leader like voters do, and promise nothing. */
-export const LEARNERS_MAX = 1;
-
 /** How a member sees the others: whether a connection to it is up, and how long ago it came up. Itself among them, always up. */
 export type ConnectedSinceMs = (id: MemberId) => number | null;
 
@@ -29,14 +26,14 @@ function isPeerUrl(text: string): boolean {
   return PEER_URL.test(text);
 }
 
-/** Adding would clash with what is there. */
-export function addRefusal(view: MembersView, member: ClusterMember): EtcdError | null {
+/** Adding would clash with what is there, or be a learner too many: they cost the leader like voters do, and promise nothing. */
+export function addRefusal(view: MembersView, member: ClusterMember, learnersMax: number): EtcdError | null {
   const members = view.list();
   if (view.removed.has(member.id)) return ETCD_ERRORS.memberNotFound;
   if (view.get(member.id) !== null) return ETCD_ERRORS.memberExists;
   if (sharesUrl(members, member.id, member.peerUrls)) return ETCD_ERRORS.peerUrlExists;
   const learners = members.filter(({ isLearner }) => isLearner).length;
-  return member.isLearner && learners >= LEARNERS_MAX ? ETCD_ERRORS.tooManyLearners : null;
+  return member.isLearner && learners >= learnersMax ? ETCD_ERRORS.tooManyLearners : null;
 }
 
 export function removeRefusal(view: MembersView, id: MemberId): EtcdError | null {

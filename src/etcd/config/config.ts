@@ -18,6 +18,13 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Where to dial a member instead of at its peer URLs (D7), by its name in `initialCluster`, by one of those URLs, or by its id. */
   readonly peerDialOverrides: ReadonlyMap<string, Url>;
+  /** Whether changes of the membership that would endanger the quorum are refused. */
+  readonly strictReconfigCheck: boolean;
+  readonly learnersMax: number;
+  /** The log is cut after so many entries. */
+  readonly snapshotCount: number;
+  /** Entries kept behind the cut, for followers that lag a little. */
+  readonly catchUpEntries: number;
   /** Null: no quota. */
   readonly quotaBytes: number | null;
   readonly requestMaxBytes: number;
@@ -36,6 +43,8 @@ const DEFAULT_PEER_URLS = "http://localhost:2380";
 const DEFAULT_CLIENT_URLS = "http://localhost:2379";
 const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
 const DEFAULT_REQUEST_MAX_BYTES = 1.5 * 1024 ** 2;
+const DEFAULT_SNAPSHOT_COUNT = 10_000;
+const DEFAULT_CATCH_UP_ENTRIES = 5_000;
 const ELECTION_MAX_MS = 50_000;
 const TICKS_PER_ELECTION_MIN = 5;
 
@@ -51,6 +60,17 @@ const FLAGS = {
   "initial-cluster-token": { placeholder: "TOKEN", help: "tells clusters with equal URLs apart (etcd-cluster)" },
   "heartbeat-interval": { placeholder: "MS", help: "between a leader's heartbeats (100)" },
   "election-timeout": { placeholder: "MS", help: "without a leader before an election, at least 5 heartbeats (1000)" },
+  "strict-reconfig-check": {
+    placeholder: "BOOL",
+    help: "refuse changes of members that would lose the quorum (true)",
+    isSwitch: true,
+  },
+  "max-learners": { placeholder: "N", help: "learners at a time (1)" },
+  "snapshot-count": { placeholder: "N", help: `entries after which the log is cut (${DEFAULT_SNAPSHOT_COUNT})` },
+  "snapshot-catchup-entries": {
+    placeholder: "N",
+    help: `entries kept behind the cut (${DEFAULT_CATCH_UP_ENTRIES})`,
+  },
   "quota-backend-bytes": { placeholder: "BYTES", help: "refuse writes above this size; 0: 2 GiB, negative: never (0)" },
   "max-request-bytes": { placeholder: "BYTES", help: "largest request (1572864)" },
   "log-level": { placeholder: "LEVEL", help: `${LOG_LEVELS.join(", ")} (info)` },
@@ -106,6 +126,13 @@ function buildConfig({ values }: FlagValues): Config {
     electionMs: parseElectionMs(text("election-timeout", "1000"), heartbeatMs),
     logLevel: oneOf("log-level", text("log-level", "info"), LOG_LEVELS),
     peerDialOverrides: singleUrls(overrides, initialCluster),
+    strictReconfigCheck: bool("strict-reconfig-check", text("strict-reconfig-check", "true")),
+    learnersMax: positive("max-learners", text("max-learners", "1")),
+    snapshotCount: positive("snapshot-count", text("snapshot-count", String(DEFAULT_SNAPSHOT_COUNT))),
+    catchUpEntries: positive(
+      "snapshot-catchup-entries",
+      text("snapshot-catchup-entries", String(DEFAULT_CATCH_UP_ENTRIES)),
+    ),
     quotaBytes: parseQuota(text("quota-backend-bytes", "0")),
     requestMaxBytes: positive("max-request-bytes", text("max-request-bytes", String(DEFAULT_REQUEST_MAX_BYTES))),
   };
@@ -180,6 +207,13 @@ function positive(flag: Flag, text: string): number {
   const value = integer(flag, text);
   if (value <= 0) throw new ConfigError(`--${flag}: "${text}" must be above 0`);
   return value;
+}
+
+/** As Go reads them. */
+function bool(flag: Flag, text: string): boolean {
+  if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true;
+  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
+  throw new ConfigError(`--${flag}: "${text}" is neither true nor false`);
 }
 
 function integer(flag: Flag, text: string): number {

@@ -8,6 +8,8 @@ export class ConfigError extends Error {
 export interface FlagHelp {
   readonly placeholder: string;
   readonly help: string;
+  /** Without a value it is true; the word after it is not its value. */
+  readonly isSwitch?: true;
 }
 
 export type FlagTable = Readonly<Record<string, FlagHelp>>;
@@ -52,7 +54,7 @@ function readArguments(table: FlagTable, argv: readonly string[]): Map<string, s
     if (match === null) throw new ConfigError(`unexpected argument "${argument}": flags look like --name=value`);
     const name = match[1] as string;
     if (table[name] === undefined) throw new ConfigError(`unknown flag --${name}: --help lists the flags`);
-    const value = match[2] ?? argv[++at];
+    const value = match[2] ?? (table[name].isSwitch ? "true" : argv[++at]);
     if (value === undefined) throw new ConfigError(`--${name} needs a value: --${name}=${table[name].placeholder}`);
     values.set(name, [...(values.get(name) ?? []), value]);
   }

@@ -50,6 +50,7 @@ export class PeerSender {
   #link: Link | null = null;
   #backoffTimer: Timer | null = null;
   #failures = 0;
+  #connectedSinceMs: number | null = null;
   #closed = false;
 
   constructor(options: SenderOptions) {
@@ -61,6 +62,11 @@ export class PeerSender {
   get address(): StreamAddress {
     const { addresses } = this.#options;
     return addresses[this.#failures % addresses.length] as StreamAddress;
+  }
+
+  /** Since when the peer has been reached without a break, by the monotonic clock; null: it is not. */
+  get connectedSinceMs(): number | null {
+    return this.#connectedSinceMs;
   }
 
   send(messages: readonly Message[]): void {
@@ -92,6 +98,7 @@ export class PeerSender {
       welcomed: () => {
         this.#options.trace.info("established connection to peer", this.#fields(address));
         this.#failures = 0;
+        this.#connectedSinceMs = this.#options.clock.monotonicMs();
       },
       broken: (reason) => this.#broken(address, reason),
     });
@@ -101,6 +108,7 @@ export class PeerSender {
     if (this.#closed) return;
     const { trace, clock, prng, heartbeatMs, electionMs, unreachable, peer } = this.#options;
     this.#link = null;
+    this.#connectedSinceMs = null;
     const fields = { ...this.#fields(address), error: reason };
     // The first failure is news; that it goes on is not.
     if (this.#failures === 0) trace.warn("lost connection to peer", fields);

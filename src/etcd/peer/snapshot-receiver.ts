@@ -129,7 +129,6 @@ class Incoming {
       if (this.#broken !== null) throw new SnapshotRefused(this.#broken);
       sink = await this.#options.open(from, start.header.slice());
       if (sink === null) throw new SnapshotRefused("the snapshot is not wanted");
-      trace.info("receiving database snapshot", fields);
       await this.#fill(sink, start.bytes);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -76,8 +76,6 @@ export class SnapshotSender {
   /** Sends all of it: whether the peer has taken it. Never rejects; called once. */
   async run(): Promise<boolean> {
     const { trace, peer } = this.#options;
-    const fields = { "remote-peer-id": hex(peer), bytes: this.#source.bytes };
-    trace.info("sending database snapshot", fields);
     try {
       await this.#send();
     } catch (error) {
@@ -86,8 +84,7 @@ export class SnapshotSender {
     this.#timer?.cancel();
     this.#connection.close();
     await this.#source.close().catch(() => {});
-    if (this.#taken) trace.info("sent database snapshot", fields);
-    else trace.warn("failed to send database snapshot", { ...fields, error: this.#over });
+    if (!this.#taken) trace.warn("a snapshot's stream ended early", { "remote-peer-id": hex(peer), error: this.#over });
     return this.#taken;
   }
 

@@ -92,6 +92,11 @@ export class PeerTransport implements ClusterTransport<Message> {
     }
   }
 
+  /** Since when this peer has been reached without a break, by the monotonic clock; null: it is not. */
+  connectedSinceMs(peer: MemberId): number | null {
+    return this.#peers.get(peer)?.sender?.connectedSinceMs ?? null;
+  }
+
   send(to: MemberId, messages: readonly Message[]): void {
     this.#peers.get(to)?.sender?.send(messages);
   }
