@@ -92,7 +92,7 @@ export class Applying {
   /** Once, before anything is read. */
   async load(): Promise<void> {
     await this.#read();
-    this.#release(this.resumesAt);
+    this.#release(this.resumesAt, () => {});
   }
 
   hold(): void {
@@ -101,14 +101,14 @@ export class Applying {
     this.#queue = [];
   }
 
-  /** The log has the snapshot's record, synced. */
-  async install(record: SnapshotRecord): Promise<void> {
+  /** The log has the snapshot's record, synced. `restored` is called when its state can be read, before anything more is applied. */
+  async install(record: SnapshotRecord, restored: () => void): Promise<void> {
     const { storage } = this.#options;
     this.store.detach();
     await storage.install(record);
     await this.#read();
     assert(storage.buffer.appliedIndex === record.base.index, "a snapshot holds what its record says");
-    this.#release(record.base.index);
+    this.#release(record.base.index, restored);
   }
 
   async #read(): Promise<void> {
@@ -121,9 +121,10 @@ export class Applying {
     await this.store.load(buffer, { pause, changed: (key, lease) => this.leases.attach(keyName(key), lease) });
   }
 
-  #release(applied: LogIndex): void {
+  #release(applied: LogIndex, released: () => void): void {
     this.#applied = applied;
     this.#isHeld = false;
+    released();
     if (!this.#isRunning) this.#run();
     this.#options.listener.progressed();
   }

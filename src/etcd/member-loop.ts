@@ -203,17 +203,19 @@ export class Loop {
   async #install(record: SnapshotRecord): Promise<void> {
     this.#installing = null;
     const { trace } = this.#options;
+    const restored = (): void => {
+      if (this.#ended) return;
+      trace.info("applied snapshot", { "snapshot-index": record.base.index });
+      this.#cutAt = record.base.index;
+      this.#snapshots.installed();
+      this.#listener.restored();
+    };
     try {
-      await this.applying.install(record);
+      await this.applying.install(record, restored);
     } catch (error) {
       if (!this.#ended) this.#listener.failed(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    if (this.#ended) return;
-    trace.info("applied snapshot", { "snapshot-index": record.base.index });
-    this.#cutAt = record.base.index;
-    this.#snapshots.installed();
-    this.#listener.restored();
     this.wake();
   }
 

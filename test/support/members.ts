@@ -76,6 +76,10 @@ export interface TestNode {
   isRemoved: boolean;
 }
 
+export function memberOf(id: MemberId): ClusterMember {
+  return foundingMember(id, [`http://n${id}:2380`]);
+}
+
 export interface ClusterOptions {
   readonly quotaBytes?: number;
   readonly member?: Partial<MemberOptions>;
@@ -98,7 +102,26 @@ export class MemberCluster {
   constructor(size: number, options: ClusterOptions = {}) {
     this.#ids = Array.from({ length: size }, (_, i) => BigInt(i + 1) as MemberId);
     this.#options = options;
-    for (const id of this.#ids) this.nodes.push(this.#boot({ id } as TestNode, null));
+    for (const id of this.#ids) {
+      const node = { id } as TestNode;
+      this.nodes.push(node);
+      this.#boot(node, null);
+    }
+  }
+
+  /** One more, which knows nothing but whom it is to join. */
+  join(number: number): TestNode {
+    const node = { id: BigInt(number) as MemberId } as TestNode;
+    this.nodes.push(node);
+    return this.#boot(node, null);
+  }
+
+  /** What can happen without time passing, up to so many steps of it. */
+  async steps(count: number): Promise<void> {
+    for (let left = count; left > 0; left--) {
+      this.#soon.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   node(index: number): TestNode {
@@ -150,7 +173,7 @@ export class MemberCluster {
 
   /** Nothing passes between the node and the others any more. */
   isolate(node: TestNode): void {
-    for (const other of this.#ids) {
+    for (const { id: other } of this.nodes) {
       this.#cut.add(`${node.id}>${other}`);
       this.#cut.add(`${other}>${node.id}`);
     }
@@ -176,13 +199,14 @@ export class MemberCluster {
   }
 
   get #founders(): readonly ClusterMember[] {
-    return this.#ids.map((founder) => foundingMember(founder, [`http://n${founder}:2380`]));
+    return this.#ids.map(memberOf);
   }
 
   #boot(node: TestNode, before: ManualStorage | null): TestNode {
     const { id } = node;
     const soon = (action: () => void): unknown => this.#soon.push(action);
-    const log = new ManualStorage(this.clock, soon, foundingOf(this.#founders), before);
+    const isFounder = this.#ids.includes(id);
+    const log = new ManualStorage(this.clock, soon, isFounder ? foundingOf(this.#founders) : null, before);
     Object.assign(node, { log, failure: null, handler: null, isRemoved: false });
     this.#lives++;
     this.clock.nowMs += 1;
@@ -190,7 +214,7 @@ export class MemberCluster {
       identity: { cluster: 0xc1n as ClusterId, member: id },
       name: `n${id}`,
       clientUrls: [`http://n${id}:2379`],
-      founders: this.#founders,
+      founders: isFounder ? this.#founders : [...this.#founders, memberOf(id)],
       heartbeatMs: HEARTBEAT_MS,
       electionMs: ELECTION_MS,
       requestMaxBytes: 1.5 * 1024 ** 2,
