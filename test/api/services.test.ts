@@ -245,7 +245,7 @@ test("leadership is handed over on request, or the refusal is the answer", async
     return target === 9n ? ETCD_ERRORS.badTransferee : null;
   };
   const response = await served.call(Maintenance.MoveLeader, MoveLeaderRequest.create({ targetId: 2n }));
-  assert.equal(response.header?.memberId, 7n);
+  assert.equal(response.header, null, "as in etcd");
   await assert.rejects(
     served.call(Maintenance.MoveLeader, MoveLeaderRequest.create({ targetId: 9n })),
     (error) => error instanceof GrpcError && error.message.includes("bad leader transferee"),

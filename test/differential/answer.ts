@@ -44,9 +44,22 @@ function timeToLive({ ttl, grantedTtl, keys }: LeaseTimeToLiveResponse): object 
 /** The store's sizes and raft's places are the implementation's own. */
 function statusOf(status: StatusResponse, memberId: bigint): object {
   const { header, leader, dbSizeQuota, storageVersion, isLearner, downgradeInfo, errors } = status;
-  const named = errors.map((error) => error.replaceAll(memberId.toString(), "1")).sort();
+  const named = errors.map((error) => error.replaceAll(memberId.toString(), "1"));
   const revision = header === null ? null : header.revision;
-  return { revision, leads: leader === memberId, dbSizeQuota, storageVersion, isLearner, downgradeInfo, errors: named };
+  return {
+    revision,
+    leads: leader === memberId,
+    dbSizeQuota,
+    storageVersion,
+    isLearner,
+    downgradeInfo,
+    errors: named.map(spacesAlike).sort(),
+  };
+}
+
+/** Go's protobuf prints one space or two, by chance, so that nobody relies on it. */
+function spacesAlike(text: string): string {
+  return text.trim().replaceAll(/ +/g, " ");
 }
 
 function ascending(a: bigint, b: bigint): number {

@@ -85,7 +85,7 @@ export class Generator {
       case "range":
         return this.#one(100) ? this.#extremeRange() : { kind, request: this.#range() };
       case "rangeStream":
-        return { kind, request: this.#range() };
+        return { kind, request: this.#streamed(this.#range()) };
       case "put":
         return { kind, request: this.#one(2000) ? this.#oversized() : this.#put() };
       case "deleteRange":
@@ -190,6 +190,17 @@ export class Generator {
       minCreateRevision: filter(),
       maxCreateRevision: filter(),
     } as Partial<RangeRequest>);
+  }
+
+  /**
+   * A sort target without an order: Go etcd then sorts each chunk for itself and goes on behind the last key of that, so that keys come
+   * twice or never. That is not compared.
+   */
+  #streamed(range: RangeRequest): RangeRequest {
+    const isRefused = this.#one(6);
+    const plain = { ...range, minModRevision: 0, maxModRevision: 0, minCreateRevision: 0, maxCreateRevision: 0 };
+    if (!isRefused) return { ...plain, sortTarget: 0, sortOrder: this.#one(2) ? 0 : 1 };
+    return range.sortOrder === 0 ? { ...range, sortTarget: 0 } : range;
   }
 
   /** Limit, revision and filters that are no safe integers. */

@@ -26,7 +26,8 @@ export function serveMaintenance(
   server.unary(Maintenance.MoveLeader, async ({ targetId }) => {
     const refusal = await member.moveLeader(targetId as MemberId);
     if (refusal !== null) throw grpcErrorOf(refusal);
-    return MoveLeaderResponse.create({ header: member.makeHeader(member.status.revision) });
+    // Without a header, as in etcd.
+    return MoveLeaderResponse.create();
   });
 }
 

@@ -33,6 +33,7 @@ export type PauseWhileThere = () => Promise<boolean>;
 
 const SLICE = { limit: 1000, maxBytes: 256 * 1024 } as const;
 const SLICE_KEYS = 5000;
+export const HASH_OF_NOTHING: number = crc32c(Buffer.from(KEY_BUCKET));
 
 export async function hashOf(state: HashedState, pause: PauseWhileThere): Promise<RevisionHash | null> {
   const { storage, names, revision, compactedRevision } = state;
@@ -42,7 +43,7 @@ export async function hashOf(state: HashedState, pause: PauseWhileThere): Promis
     if (isAlive === null) return null;
     if (isAlive) keptAt = revision;
   }
-  let hash = crc32c(Buffer.from(KEY_BUCKET));
+  let hash = HASH_OF_NOTHING;
   let from: Uint8Array = new Uint8Array(0);
   const to = revisionKey(revision + 1, 0, false);
   for (;;) {

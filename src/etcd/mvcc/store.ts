@@ -16,7 +16,7 @@ import type { KeyValue } from "../backend/backend.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
 import type { StoredKeyValue, StoreEvent } from "../model.ts";
 import { Compaction, type StepLimits } from "./compaction.ts";
-import { hashOf, type RevisionHash } from "./hash.ts";
+import { HASH_OF_NOTHING, hashOf, type RevisionHash } from "./hash.ts";
 import type { KeyRange } from "./key.ts";
 import { keyBytes, keyName } from "./key.ts";
 import type { KeyVersion } from "./key-index.ts";
@@ -237,6 +237,11 @@ export class MvccStore implements StoreView {
     for (;;) {
       while (this.#isDetached) await pause();
       if (asked > 0 && asked < this.compactedRevision) return ETCD_ERRORS.compacted;
+      // Taken literally, as by etcd: nothing is that old.
+      if (asked < 0) {
+        const hashRevision = asked as Revision;
+        return { hash: HASH_OF_NOTHING, compactedRevision: this.compactedRevision, hashRevision };
+      }
       if (asked > this.#revision) return ETCD_ERRORS.futureRevision;
       const [names, revision] = [this.#names, (asked > 0 ? asked : this.#revision) as Revision];
       const state = { storage: this.#storage, names, revision, compactedRevision: this.compactedRevision };
