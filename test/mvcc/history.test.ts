@@ -135,7 +135,7 @@ class Life {
         this.#store.compactStep(each.limits);
         return;
       case "hash":
-        this.#hashes.push(this.#hash(this.#twin.revision - each.back));
+        this.#hashes.push(this.#hash(Math.max(0, this.#twin.revision - each.back)));
         return;
       case "commit":
         return this.#buffer.commit();

@@ -5,8 +5,11 @@ import fc from "fast-check";
 import type { Revision } from "../../src/base/ids.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { ETCD_ERRORS } from "../../src/etcd/errors.ts";
+import type { StoredKeyValue } from "../../src/etcd/model.ts";
 import { HashIndex } from "../../src/etcd/mvcc/hash-index.ts";
 import { contains, isEmptyRange, keyName, keyRange } from "../../src/etcd/mvcc/key.ts";
+import { KeyIndex } from "../../src/etcd/mvcc/key-index.ts";
+import { Recent } from "../../src/etcd/mvcc/recent.ts";
 import { MvccStore, NEWEST } from "../../src/etcd/mvcc/store.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
@@ -89,6 +92,50 @@ test("a key deleted and put again begins a new generation, and every earlier one
 test("the hash of an empty store is the one that etcd gives", async () => {
   const result = await storeOf().hashByRevision(0, async () => {});
   assert.deepEqual(result, { hash: 1_084_519_789, compactedRevision: -1, hashRevision: 1 });
+});
+
+test("the hash of a negative revision is that of nothing, as in etcd", async () => {
+  const { hash } = (await storeOf("a").hashByRevision(-1, async () => {})) as { hash: number };
+  assert.equal(hash, 1_084_519_789);
+});
+
+test("a key that is read again and again, changed and deleted in between, is always read as it is", () => {
+  const store = new MvccStore(new MemoryBuckets());
+  const read = (): unknown => store.get(bytes("k"), NEWEST)?.version ?? null;
+  const seen: unknown[] = [];
+  for (let round = 0; round < 2; round++) {
+    for (let put = 0; put < 2; put++) {
+      store.put(bytes("k"), bytes(`${put}`), 0n);
+      seen.push(read());
+      store.commit();
+      seen.push(read(), store.range(ALL, { at: NEWEST, limit: 0 }).kvs[0]?.version);
+    }
+    store.deleteRange(ALL);
+    seen.push(read());
+    store.commit();
+  }
+  assert.deepEqual(seen, [1, 1, 1, 2, 2, 2, null, 1, 1, 1, 2, 2, 2, null]);
+});
+
+test("what is kept of recent versions is bounded, and what was let go is read again", () => {
+  const recent = new Recent();
+  const indexes = Array.from(
+    { length: 20_000 },
+    (_, n) => new KeyIndex(String(n), { main: n, sub: 0, created: n, version: 1 }),
+  );
+  const kvOf = (n: number, size: number): StoredKeyValue => ({
+    key: bytes(String(n)),
+    value: new Uint8Array(size),
+    createRevision: n as Revision,
+    modRevision: n as Revision,
+    version: 1,
+    lease: 0n,
+  });
+  for (const [n, index] of indexes.entries()) recent.keep(index, kvOf(n, 1));
+  const kept = indexes.filter((index) => recent.get(index) !== null);
+  assert.ok(kept.length >= 8192 && kept.length < 17_000 && kept.includes(indexes.at(-1) as KeyIndex));
+  for (let n = 0; n < 20; n++) recent.keep(indexes[n] as KeyIndex, kvOf(n, 1024 ** 2));
+  assert.ok(indexes.filter((index) => recent.get(index) !== null).length <= 8, "and by their bytes");
 });
 
 test("the hash is of the moment it was asked, whatever is written and compacted meanwhile", async () => {

@@ -22,7 +22,9 @@ import {
 } from "./backend.ts";
 import { decodeBase, encodeBase } from "./base-codec.ts";
 
-type Database = RootDatabase<Uint8Array, Uint8Array>;
+/** The bucket's number and the key's own bytes: as such they come to `KEYS`, never joined in between. */
+type Name = [number, Uint8Array];
+type Database = RootDatabase<Uint8Array, Name>;
 
 interface Size {
   readonly all: number;
@@ -44,9 +46,25 @@ interface Stats {
   readonly free: TreeStats;
 }
 
-/** Below every bucket's number. */
-const BASE_KEY = Uint8Array.of(0);
 const NO_BYTES = new Uint8Array(0);
+/** Below every bucket's number. */
+const BASE_KEY: Name = [0, NO_BYTES];
+
+const KEYS = {
+  writeKey([bucket, key]: Name, target: Uint8Array, start: number): number {
+    target[start] = bucket;
+    target.set(key, start + 1);
+    return start + 1 + key.length;
+  },
+  readKey(source: Uint8Array, start: number, end: number): Name {
+    return [source[start] as number, copyOf(source, start + 1, end)];
+  },
+};
+/** LMDB hands out views of its own memory. */
+const VALUES = {
+  encode: (value: Uint8Array): Uint8Array => value,
+  decode: (source: Uint8Array, size: number): Uint8Array => copyOf(source, 0, size),
+};
 
 /** Where things lie in LMDB's two meta pages, and the number they begin with. */
 const META = { pages: 2, bytes: 192, magic: 24, pageBytes: 48, lastPage: 144, number: 0xbeefc0de } as const;
@@ -62,12 +80,12 @@ export async function openLmdbBackend(path: string): Promise<Backend> {
 
 function openDatabase(path: string, readOnly: boolean): Database {
   try {
-    return open<Uint8Array, Uint8Array>({
+    return open<Uint8Array, Name>({
       path,
       noSubdir: true,
       readOnly,
-      encoding: "binary",
-      keyEncoding: "binary",
+      encoder: VALUES,
+      keyEncoder: KEYS,
       cache: false,
       overlappingSync: false,
       separateFlushed: true,
@@ -105,19 +123,23 @@ class LmdbBackend implements Backend {
   }
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | null {
-    return this.#database.getBinary(keyOf(bucket, key)) ?? null;
+    const found = this.#database.getBinaryFast(nameOf(bucket, key));
+    return found === undefined ? null : copyOf(found, 0, found.length);
   }
 
   range(bucket: Bucket, { from, to, limit, maxBytes = Number.POSITIVE_INFINITY }: Range): readonly KeyValue[] {
     const found: KeyValue[] = [];
-    const start = keyOf(bucket, from ?? NO_BYTES);
-    const end = to === undefined ? Uint8Array.of(numberOf(bucket) + 1) : keyOf(bucket, to);
-    if (limit === 0 || Buffer.compare(start, end) >= 0) return found;
+    const start = nameOf(bucket, from ?? NO_BYTES);
+    const end: Name = to === undefined ? [numberOf(bucket) + 1, NO_BYTES] : nameOf(bucket, to);
+    if (limit === 0 || (to !== undefined && Buffer.compare(start[1], to) >= 0)) return found;
     let bytes = 0;
-    for (const { key, value } of this.#database.getRange({ start, end, ...(limit !== undefined && { limit }) })) {
+    for (const {
+      key: [, key],
+      value,
+    } of this.#database.getRange({ start, end, ...(limit !== undefined && { limit }) })) {
       if (bytes >= maxBytes) break;
-      found.push({ key: key.subarray(1), value });
-      bytes += key.length - 1 + value.length;
+      found.push({ key, value });
+      bytes += key.length + value.length;
     }
     return found;
   }
@@ -125,8 +147,8 @@ class LmdbBackend implements Backend {
   commit(changes: readonly Change[], base: LogBase): Committed {
     const written = this.#database.batch(() => {
       for (const { bucket, key, value } of changes) {
-        if (value === null) void this.#database.remove(keyOf(bucket, key));
-        else void this.#database.put(keyOf(bucket, key), value);
+        if (value === null) void this.#database.remove(nameOf(bucket, key));
+        else void this.#database.put(nameOf(bucket, key), value);
       }
       void this.#database.put(BASE_KEY, encodeBase(base));
     });
@@ -212,12 +234,29 @@ function numberOf(bucket: Bucket): number {
   return BUCKETS.indexOf(bucket) + 1;
 }
 
-function keyOf(bucket: Bucket, key: Uint8Array): Uint8Array {
+function nameOf(bucket: Bucket, key: Uint8Array): Name {
   assert(key.length <= KEY_MAX_BYTES, "a key is no longer than any backend takes", { bytes: key.length });
-  const bytes = Buffer.allocUnsafe(key.length + 1);
-  bytes[0] = numberOf(bucket);
-  bytes.set(key, 1);
-  return bytes;
+  return [numberOf(bucket), key];
+}
+
+/** Small copies share blocks: memory of its own costs each of them more than the copying. What is kept keeps no more than its block. */
+const BLOCK_BYTES = 4096;
+const SHARED_MAX_BYTES = 1024;
+let block = new Uint8Array(BLOCK_BYTES);
+let used = 0;
+
+/** Plain bytes that stay, not a Buffer: those are slow to cut. */
+function copyOf(source: Uint8Array, start: number, end: number): Uint8Array {
+  const size = end - start;
+  const view = new Uint8Array(source.buffer, source.byteOffset + start, size);
+  if (size > SHARED_MAX_BYTES) return view.slice();
+  if (used + size > BLOCK_BYTES) {
+    block = new Uint8Array(BLOCK_BYTES);
+    used = 0;
+  }
+  block.set(view, used);
+  used += size;
+  return new Uint8Array(block.buffer, used - size, size);
 }
 
 function lockOf(path: string): string {

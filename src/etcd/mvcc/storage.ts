@@ -21,7 +21,8 @@ export interface StoreStorage extends BucketReader {
 export const KEY_BUCKET = "key";
 
 export function writeChange(storage: StoreStorage, main: Revision, sub: number, change: KeyValue): StoredKeyValue {
-  const encoded = KeyValue.encode(change);
+  // A copy: what is encoded shares its memory with messages that nobody needs any more.
+  const encoded = KeyValue.encode(change).slice();
   storage.put(KEY_BUCKET, revisionKey(main, sub, change.version === 0), encoded);
   // Decoded again: no request's buffer is kept alive by it.
   return decodeChange(main, encoded);

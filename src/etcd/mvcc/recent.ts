@@ -1,0 +1,44 @@
+/**
+ * The newest versions that were written or read last, decoded: reading a key that is read or written often does not go to the storage.
+ * In two halves: what is kept again moves from the older to the younger; when that is full, it becomes the older and what is still
+ * there is let go.
+ */
+import { assert } from "../../base/assert.ts";
+import type { StoredKeyValue } from "../model.ts";
+import type { KeyIndex } from "./key-index.ts";
+
+/** Of a half. */
+const KEYS_MAX = 8192;
+const BYTES_MAX = 4 * 1024 * 1024;
+
+export class Recent {
+  #younger = new Map<KeyIndex, StoredKeyValue>();
+  #older = new Map<KeyIndex, StoredKeyValue>();
+  /** Put into the younger half, what was replaced there since included. */
+  #bytes = 0;
+
+  /** The newest version of a living key, if it is at hand. */
+  get(index: KeyIndex): StoredKeyValue | null {
+    const kv = this.#younger.get(index) ?? this.#older.get(index);
+    if (kv === undefined) return null;
+    assert(kv.modRevision === index.main, "what is kept is the newest", { main: index.main });
+    return kv;
+  }
+
+  /** What is the newest version of `index` from now on. */
+  keep(index: KeyIndex, kv: StoredKeyValue): void {
+    if (this.#younger.get(index) === kv) return;
+    this.#younger.set(index, kv);
+    this.#bytes += kv.key.length + kv.value.length;
+    if (this.#younger.size < KEYS_MAX && this.#bytes < BYTES_MAX) return;
+    this.#older = this.#younger;
+    this.#younger = new Map();
+    this.#bytes = 0;
+  }
+
+  /** The key is deleted. */
+  forget(index: KeyIndex): void {
+    this.#younger.delete(index);
+    this.#older.delete(index);
+  }
+}
