@@ -23,6 +23,7 @@ import type { KeyVersion } from "./key-index.ts";
 import { KeyIndex } from "./key-index.ts";
 import { type LoadOptions, loadNames } from "./load.ts";
 import { Names } from "./names.ts";
+import { Recent } from "./recent.ts";
 import { after, mainOf, revisionKey, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readChange, readVersion, type StoreStorage, writeChange } from "./storage.ts";
 
@@ -78,6 +79,10 @@ export interface StoreView {
   /** The first key-values of a range, without looking at those behind them; and whether there are any behind. */
   chunk(range: KeyRange, options: ChunkOptions): { readonly kvs: readonly StoredKeyValue[]; readonly more: boolean };
   count(range: KeyRange, at: Revision): number;
+  /** The same over the first `names` keys that ever were in the range; `next` is where to go on, null behind the last. */
+  countSome(range: KeyRange, at: Revision, names: number): { readonly count: number; readonly next: string | null };
+  /** Another object whenever all that is held was replaced; null while there is nothing to read. For work in slices. */
+  readonly contents: object | null;
   /** What changed at one committed revision above 1, in order of sub revision; tombstones have version 0. */
   changesAt(revision: Revision): readonly StoredKeyValue[];
   /** What changed from a revision on, the compacted one or a later one, up to the newest; by one scan of the storage. */
@@ -105,6 +110,7 @@ const NO_STORAGE = { get: detached, range: detached, put: detached, delete: deta
 export class MvccStore implements StoreView {
   #storage: StoreStorage;
   #names = new Names();
+  #recent = new Recent();
   readonly #compaction: Compaction;
   #openEvents: StoreEvent[] = [];
   #revision: Revision = FIRST_REVISION;
@@ -125,6 +131,7 @@ export class MvccStore implements StoreView {
     assert(this.#openEvents.length === 0, "nothing is being written when the storage changes");
     this.#isDetached = true;
     this.#names = new Names();
+    this.#recent = new Recent();
     const { sizeBytes, sizeInUseBytes } = this.#storage;
     this.#storage = { ...NO_STORAGE, sizeBytes, sizeInUseBytes };
   }
@@ -166,17 +173,22 @@ export class MvccStore implements StoreView {
   // -------------------------------------------------------------------------------------------------------------- reading
 
   get(key: Uint8Array, at: Revision): StoredKeyValue | null {
-    const version = this.#namesNow().get(keyName(key))?.at(at);
-    return version === undefined || version === null ? null : this.#load(version);
+    const index = this.#namesNow().get(keyName(key));
+    const version = index?.at(at);
+    if (index === undefined || version === undefined || version === null) return null;
+    const kv = this.#load(index, version);
+    // Ranges leave no trace: one of them would drive out all that is read often.
+    if (version === index) this.#recent.keep(index, kv);
+    return kv;
   }
 
   range(range: KeyRange, options: RangeOptions): RangeResult {
     const kvs: StoredKeyValue[] = [];
     const limit = options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY;
     let count = 0;
-    this.#eachLiving(range, options.at, ({ name }, version) => {
+    this.#eachLiving(range, options.at, (index, version) => {
       if (count++ >= limit) return;
-      kvs.push(options.keysOnly === true ? withoutValue(name, version) : this.#load(version));
+      kvs.push(options.keysOnly === true ? withoutValue(index.name, version) : this.#load(index, version));
     });
     return { kvs, count };
   }
@@ -190,7 +202,7 @@ export class MvccStore implements StoreView {
       if (version === null) return true;
       more = kvs.length === options.limit || bytes >= options.maxBytes;
       if (more) return false;
-      const kv = options.keysOnly === true ? withoutValue(index.name, version) : this.#load(version);
+      const kv = options.keysOnly === true ? withoutValue(index.name, version) : this.#load(index, version);
       kvs.push(kv);
       bytes += kv.key.length + kv.value.length;
       return true;
@@ -204,6 +216,25 @@ export class MvccStore implements StoreView {
       count++;
     });
     return count;
+  }
+
+  countSome(range: KeyRange, at: Revision, names: number): { readonly count: number; readonly next: string | null } {
+    let count = 0;
+    let left = names;
+    let next: string | null = null;
+    this.#namesNow().ascend(range.from, range.to, (index) => {
+      if (left-- === 0) {
+        next = index.name;
+        return false;
+      }
+      if (index.at(at) !== null) count++;
+      return true;
+    });
+    return { count, next };
+  }
+
+  get contents(): object | null {
+    return this.#isDetached ? null : this.#names;
   }
 
   changesAt(revision: Revision): readonly StoredKeyValue[] {
@@ -274,12 +305,14 @@ export class MvccStore implements StoreView {
       this.#names.add(index);
     } else {
       const newest = index.newest();
-      if (newest !== null) previous = this.#load(newest);
+      if (newest !== null) previous = this.#load(index, newest);
       index.put(main, sub);
     }
     const createRevision = index.created as Revision;
     const change = { key, createRevision, modRevision: main, version: index.version, value, lease };
-    this.#openEvents.push({ kind: "put", kv: writeChange(this.#storage, main, sub, change), previous });
+    const kv = writeChange(this.#storage, main, sub, change);
+    this.#recent.keep(index, kv);
+    this.#openEvents.push({ kind: "put", kv, previous });
     return previous;
   }
 
@@ -290,10 +323,11 @@ export class MvccStore implements StoreView {
       doomed.push(index);
     });
     return doomed.map((index) => {
-      const previous = this.#load(index);
+      const previous = this.#load(index, index);
       const main = this.#nextRevision();
       const sub = this.#openEvents.length;
       index.tombstone(main, sub);
+      this.#recent.forget(index);
       const kv = writeChange(this.#storage, main, sub, tombstone(previous.key));
       // Watchers are told of revisions: what this one put and deletes again was never there.
       const replaced = previous.modRevision === main ? this.get(previous.key, this.#revision) : previous;
@@ -338,8 +372,9 @@ export class MvccStore implements StoreView {
     return this.#names;
   }
 
-  #load({ main, sub }: KeyVersion): StoredKeyValue {
-    return readVersion(this.#storage, main, sub);
+  #load(index: KeyIndex, version: KeyVersion): StoredKeyValue {
+    const recent = version === index ? this.#recent.get(index) : null;
+    return recent ?? readVersion(this.#storage, version.main, version.sub);
   }
 
   /** Replaced within the compacted revision itself: gone already, or soon. */
