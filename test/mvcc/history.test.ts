@@ -226,7 +226,8 @@ class Life {
       return;
     }
     const { hash, compactedRevision, hashRevision } = result;
-    assert.deepEqual([compactedRevision, hashRevision], [twin.compacted, revision > 0 ? revision : twin.revision]);
+    const expected = revision === 0 ? twin.revision : revision;
+    assert.deepEqual([compactedRevision, hashRevision], [twin.compacted, expected]);
     assert.equal(hash, twin.hash(hashRevision));
   }
 
