@@ -9,9 +9,9 @@
 import { assert } from "../base/assert.ts";
 import type { LogIndex } from "../base/ids.ts";
 import { InternalRaftRequest } from "../proto/gen/etcdserverpb.ts";
-import { Alarms } from "./cluster/alarms.ts";
 import { Applier, type Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
+import { Alarms } from "./cluster/alarms.ts";
 import { ClusterMembers } from "./cluster/members.ts";
 import { Leases } from "./lease/leases.ts";
 import type { MemberDecisions } from "./member-decisions.ts";

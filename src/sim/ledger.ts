@@ -11,8 +11,10 @@
  * Feeds the twin with what is committed.
  */
 import { type MemberId, NO_MEMBER } from "../base/ids.ts";
+import type { BucketReader } from "../etcd/backend/backend.ts";
 import type { Configuration, Entry, HardState, LogBase, MemberStatus, Message } from "../etcd/model.ts";
 import { type Batch, BookedLog, isSameConfiguration, isSameEntry, isSameLog, NOTHING } from "./books.ts";
+import { keysDifference } from "./contents.ts";
 import type { Twin } from "./twin.ts";
 import { machineName, machineOf, nameOf, type World } from "./world.ts";
 
@@ -27,6 +29,12 @@ class Book {
   readonly votes = new Map<number, MemberId>();
   /** Compared with the cluster's log up to here, in this life. */
   compared = 0;
+  /** What the store was known to hold durably. */
+  stored = 0;
+  /** The state is being loaded: it counts from this index on. */
+  loadedAt = 0;
+  /** As it last showed itself, in this life. */
+  last: MemberStatus | null = null;
 
   constructor(base: LogBase) {
     this.written = new BookedLog(base);
@@ -70,6 +78,11 @@ export class Ledger {
   /** As of the last entry that is committed. */
   get configuration(): Configuration {
     return this.#committed.configuration;
+  }
+
+  isMember(id: MemberId): boolean {
+    const { voters, learners } = this.configuration;
+    return voters.includes(id) || learners.includes(id);
   }
 
   /** Calls `listener` whenever a change is committed. */
@@ -121,27 +134,67 @@ export class Ledger {
     book.written = log;
     book.pending = [];
     book.compared = 0;
+    book.last = null;
     this.#save(machine, hardState);
+  }
+
+  /** The store that a process found must be what a prefix of the committed log says, and no less of it than was durable. */
+  storeFound(machine: number, store: BucketReader, storedIndex: number): void {
+    const book = this.#book(machine);
+    const isEnough = storedIndex >= book.stored && storedIndex <= this.committedIndex;
+    this.#world.check(isEnough || storedIndex <= NOTHING.index, "restart", () => {
+      const text = `${machineName(machine)} had ${book.stored} entries durable in its store and found ${storedIndex}`;
+      return `${text}, with ${this.committedIndex} committed`;
+    });
+    const difference = isEnough ? keysDifference(store, this.#twin, storedIndex) : null;
+    this.#world.check(difference === null, "restart", () => {
+      return `${machineName(machine)} found a store of entry ${storedIndex} that is not what the log says: ${difference}`;
+    });
+    book.stored = storedIndex;
+    book.loadedAt = storedIndex;
+  }
+
+  /** A snapshot takes the place of its state. */
+  installing(machine: number, base: LogBase): void {
+    this.#book(machine).loadedAt = base.index;
   }
 
   // ---------------------------------------------------------------------------------------------------------- members
 
-  /** After each event of a machine. */
-  observe(machine: number, status: MemberStatus): void {
-    const { role, term, identity, commitIndex, appliedIndex, revision } = status;
+  /** After each event of a machine; its store holds what it applied up to `storedIndex` durably. */
+  observe(machine: number, status: MemberStatus, storedIndex: number): void {
+    const { role, term, leader, identity, commitIndex, appliedIndex, revision } = status;
     const book = this.#book(machine);
+    book.stored = Math.max(book.stored, storedIndex);
     if (role === "leader") this.#leads(machine, identity.member, term);
     for (let index = Math.max(book.compared, book.written.base.index) + 1; index <= commitIndex; index++)
       this.#compare(machine, index);
     book.compared = Math.max(book.compared, commitIndex);
     this.#expectSingleChanges(machine);
+    const elected = this.#leaders.get(term) ?? NO_MEMBER;
+    this.#world.check(leader === NO_MEMBER || leader === elected, "two leaders", () => {
+      return `${machineName(machine)} takes ${nameOf(leader)} for the leader of term ${term}, which elected ${nameOf(elected)}`;
+    });
     if (appliedIndex > book.durable.lastIndex || appliedIndex > this.committedIndex) {
       const far = `${book.durable.lastIndex} synced, ${this.committedIndex} committed`;
       this.#world.fail("applied before synced", `${machineName(machine)} has applied ${appliedIndex}, with ${far}`);
-    } else if (revision !== this.#twin.revisionAt(appliedIndex)) {
+    } else if (appliedIndex >= book.loadedAt && revision !== this.#twin.revisionAt(appliedIndex)) {
       const twin = this.#twin.revisionAt(appliedIndex);
       const text = `${machineName(machine)} is at revision ${revision} at index ${appliedIndex}, the twin at ${twin}`;
       this.#world.fail("state differs from the twin", text);
+    }
+    this.#expectForward(machine, status);
+    book.last = status;
+  }
+
+  #expectForward(machine: number, status: MemberStatus): void {
+    const { last, loadedAt } = this.#book(machine);
+    if (last === null) return;
+    for (const what of ["term", "commitIndex", "appliedIndex", "revision"] as const) {
+      if (what === "revision" && status.appliedIndex < loadedAt) continue;
+      this.#world.check(status[what] >= last[what], "went back", () => {
+        return `${machineName(machine)}: ${what} went back from ${last[what]} to ${status[what]}`;
+      });
     }
   }
 

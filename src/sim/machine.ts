@@ -15,6 +15,7 @@ import type { ClusterMember, Identity, Message } from "../etcd/model.ts";
 import { Requests } from "../etcd/requests.ts";
 import { type MemberStorage, openStorage, storageWith } from "../etcd/storage.ts";
 import { takeStartNumber } from "../etcd/wal/start-number.ts";
+import type { AppendDone } from "../etcd/wal/wal.ts";
 import { MachineClock } from "./clock.ts";
 import { isDiskError, MachineDisk } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
@@ -48,7 +49,8 @@ export class Process implements NetworkProcess {
   handler: ClusterTransportHandler<Message> | null = null;
   peers: ReadonlyMap<MemberId, readonly string[]> | null = null;
   removed: ReadonlySet<MemberId> = new Set();
-  /** Null until the log is open. */
+  /** Null until they are open. */
+  storage: MemberStorage | null = null;
   member: Member | null = null;
   requests: ClientRequests | null = null;
 }
@@ -94,6 +96,10 @@ export class Machine implements NetworkPort {
     return this.#process?.paused === false && this.#process.member?.isServing === true;
   }
 
+  get storage(): MemberStorage | null {
+    return this.#process?.storage ?? null;
+  }
+
   /** Whether it was ever meant to belong to the cluster. */
   get isKnown(): boolean {
     return this.#told !== null;
@@ -124,7 +130,11 @@ export class Machine implements NetworkPort {
     if (!this.#touched) return;
     this.#touched = false;
     const member = this.#process?.member;
-    if (member != null) this.#parts.ledger.observe(this.number, member.status);
+    if (member != null) this.#parts.ledger.observe(this.number, member.status, this.#stored());
+  }
+
+  #stored(): number {
+    return this.#process?.storage?.buffer.durableBase?.index ?? 0;
   }
 
   // --------------------------------------------------------------------------------------------------------------- life
@@ -223,6 +233,17 @@ export class Machine implements NetworkPort {
     this.#parts.world.scheduler.after(this.#restartAfterUs, () => this.start());
   }
 
+  /** The process knows, and ends; so does the machine. */
+  #removed(): void {
+    const { ledger, world } = this.#parts;
+    world.check(!ledger.isMember(memberId(this.number)), "members disagree", () => {
+      return `${this.name} leaves as if it were removed, and it is not`;
+    });
+    world.count("members that knew they were removed");
+    world.tell(this.name, () => "leaves: it is removed");
+    this.retire();
+  }
+
   #startFailed(process: Process, error: unknown): void {
     if (!process.alive) return;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -255,7 +276,9 @@ export class Machine implements NetworkPort {
     if (opened.existed) world.count("restarts");
     const healthy = this.#options(process, { identity, founders, clock, startNumber, storage: this.#storage(opened) });
     const options = breakage.member?.(healthy) ?? healthy;
+    process.storage = opened;
     ledger.restarted(this.number, options.storage);
+    ledger.storeFound(this.number, opened.buffer, opened.buffer.durableBase?.index ?? 0);
     const member = new Member(options);
     const requests = new Requests(member, null);
     process.member = member;
@@ -282,8 +305,9 @@ export class Machine implements NetworkPort {
       trace: this.#trace(),
       prng: this.#chance.fork(),
       raftLimits: scenario.limits,
+      ...scenario.cuts,
       soon: (turn) => void scheduler.after(this.#chance.below(TURN_US) + 1, () => run(() => this.#changes(turn))),
-      removed: () => this.#ends("it is removed"),
+      removed: () => this.#removed(),
       failed: (error) => {
         if (!isDiskError(error)) {
           world.fail("assertion", `${this.name}: the log failed: ${error.message}`);
@@ -320,13 +344,29 @@ export class Machine implements NetworkPort {
   /** The member's own storage, its books kept. */
   #storage(storage: MemberStorage): MemberStorage {
     const { ledger, world } = this.#parts;
+    const synced = (done: AppendDone): AppendDone => {
+      return (error) => {
+        if (error === null) ledger.synced(this.number);
+        world.attempt(this.name, () => this.#changes(() => done(error)));
+      };
+    };
     return storageWith(storage, {
       append: (batch, done) => {
         ledger.handedOver(this.number, { snapshot: null, ...batch });
-        storage.append(batch, (error) => {
-          if (error === null) ledger.synced(this.number);
-          world.attempt(this.name, () => this.#changes(() => done(error)));
-        });
+        storage.append(batch, synced(done));
+      },
+      compact: (before, done) => {
+        const base = storage.compact(before, synced(done));
+        if (base === null) return null;
+        world.count("logs cut");
+        ledger.handedOver(this.number, { snapshot: { kind: "made", base }, hardState: null, entries: [] });
+        return base;
+      },
+      install: async (record) => {
+        ledger.installing(this.number, record.base);
+        world.tell(this.name, () => `installs a snapshot of entry ${record.base.index}`);
+        await storage.install(record);
+        world.count("snapshots installed");
       },
     });
   }

@@ -64,6 +64,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   "cut",
   "isolate-leader",
   "transfer",
+  "membership",
   "hunt-leaders",
   "crash",
   "blackout",
@@ -102,6 +103,12 @@ export interface NetworkPlan {
 export interface LimitsPlan {
   readonly appendBytes: number;
   readonly windowAppends: number;
+}
+
+/** When a log is cut, and what stays for those that lag: little, so that snapshots are needed all the time. */
+export interface CutsPlan {
+  readonly snapshotCount: number;
+  readonly catchUpEntries: number;
 }
 
 export interface DiskPlan {
@@ -148,6 +155,7 @@ export interface Scenario {
   readonly network: NetworkPlan;
   readonly disk: DiskPlan;
   readonly limits: LimitsPlan;
+  readonly cuts: CutsPlan;
   /** In so many pieces a snapshot travels. */
   readonly snapshotPieces: number;
   readonly load: LoadPlan;
@@ -184,6 +192,7 @@ export type FailureKind =
   | "committed entries differ"
   | "not on a quorum"
   | "applied before synced"
+  | "went back"
   | "changes overlap"
   | "stale transfer"
   | "restart"

@@ -11,10 +11,6 @@ import type { Ledger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
 import { machineOf, memberId, nameOf, type World } from "./world.ts";
 
-export interface ChangingMember {
-  changeMembers(change: Change, context: Uint8Array): Promise<EtcdError | null>;
-}
-
 /** How soon a machine that was asked for is switched on, and one that was removed switched off. */
 const ON_MEAN_US = 300_000;
 const OFF_MEAN_US = 3_000_000;
@@ -55,10 +51,8 @@ export class Operator {
       if (process == null || member == null) return;
       if (kind === "update") machine.move();
       const change: Change = { kind, member: memberId(machine.number) };
-      const changing: Partial<ChangingMember> = member as object;
       asked.run(process, () => {
-        const soon = changing.changeMembers?.call(member, change, contextOf(kind, machine));
-        void soon?.then((refusal) => this.#answered(change, refusal));
+        void member.changeMembers(change, contextOf(kind, machine)).then((refusal) => this.#answered(change, refusal));
       });
       if (kind === "add-voter" || kind === "add-learner") this.#switchOn(machine);
     };

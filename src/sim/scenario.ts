@@ -79,6 +79,10 @@ export function scenarioOf(seed: number): Scenario {
       appendBytes: chance.pick([1, 200, 4 * 1024, 512 * 1024]),
       windowAppends: chance.pick([1, 4, 64]),
     },
+    cuts: {
+      snapshotCount: chance.pick([3, 20, 100, 100_000]),
+      catchUpEntries: chance.pick([0, 0, 5, 50]),
+    },
     snapshotPieces: chance.pick([1, 3, 20]),
     load: loadOf(chance, members),
     faults: faultsOf(chance, kinds, machines),

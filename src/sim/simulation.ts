@@ -12,6 +12,7 @@ import { judge } from "../harness/checks/judge.ts";
 import type { CheckName, RunEvent } from "../harness/model.ts";
 import { Answers } from "./answers.ts";
 import { Calls } from "./calls.ts";
+import { bucketsDifference } from "./contents.ts";
 import { Faults } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
 import { KEY_PREFIX, Load } from "./load.ts";
@@ -161,6 +162,13 @@ class Simulation {
       if (difference !== null) this.#world.fail("members disagree", `${name} in the end: ${difference}`);
       memberships.add(member?.members.list().map(describeMember).join("; ") ?? "");
     }
+    const [first, ...others] = this.#operator.members;
+    for (const other of others) {
+      const stores = [first?.storage?.buffer, other.storage?.buffer] as const;
+      const difference = stores[0] && stores[1] ? bucketsDifference(stores[0], stores[1]) : null;
+      const names = `${first?.name} and ${other.name} in the end`;
+      if (difference !== null) this.#world.fail("members disagree", `${names}: ${difference}`);
+    }
     if (memberships.size > 1) this.#world.fail("members disagree", `memberships: ${[...memberships].join(" | ")}`);
   }
 
@@ -241,6 +249,6 @@ class Simulation {
   }
 }
 
-function describeMember({ id, name, clientUrls, peerUrls }: ClusterMember): string {
-  return `${id} ${name} ${clientUrls.join()} ${peerUrls.join()}`;
+function describeMember({ id, name, clientUrls, peerUrls, isLearner }: ClusterMember): string {
+  return `${id} ${name}${isLearner ? " (learner)" : ""} ${clientUrls.join()} ${peerUrls.join()}`;
 }

@@ -1,7 +1,7 @@
 /** What the simulator found in the server, each as the short schedule that showed it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { PlannedFault, Scenario } from "../../src/sim/model.ts";
+import type { PlannedFault, Scenario, SeedResult } from "../../src/sim/model.ts";
 import { simulate } from "../../src/sim/simulation.ts";
 
 /** Three members, a quiet network, a light load: nothing but the faults disturbs. */
@@ -23,6 +23,7 @@ function quiet(faults: readonly PlannedFault[]): Scenario {
       breakChance: 0,
     },
     disk: { writeMs: 0.1, syncMs: 2, segmentMaxBytes: 64 * 1024 * 1024 },
+    cuts: { snapshotCount: 20, catchUpEntries: 5 },
     snapshotPieces: 3,
     limits: { appendBytes: 512 * 1024, windowAppends: 64 },
     load: {
@@ -41,9 +42,13 @@ function quiet(faults: readonly PlannedFault[]): Scenario {
   };
 }
 
-async function survives(faults: readonly Omit<PlannedFault, "number">[]): Promise<void> {
-  const { failure } = await simulate(quiet(faults.map((fault, number) => ({ number, ...fault }))));
-  assert.equal(failure, null, failure?.text);
+async function survives(
+  faults: readonly Omit<PlannedFault, "number">[],
+  changes: Partial<Scenario> = {},
+): Promise<SeedResult> {
+  const result = await simulate({ ...quiet(faults.map((fault, number) => ({ number, ...fault }))), ...changes });
+  assert.equal(result.failure, null, result.failure?.text);
+  return result;
 }
 
 test("a member restarted with its wall clock set back serves again", async () => {
@@ -54,4 +59,13 @@ test("a member restarted with its wall clock set back serves again", async () =>
       { atMs: 4_500, durationMs: 500, fault: { kind: "crash", target, how: "kill" } },
     ]);
   }
+});
+
+test("entries that follow an installed snapshot are published after it was announced to the watchers", async () => {
+  const busy = { ...quiet([]).load, clients: 9, thinkMs: 20 };
+  const { coverage } = await survives(
+    [0, 1, 2].map((target) => ({ atMs: 2_000 + 2_500 * target, durationMs: 1_500, fault: { kind: "pause", target } })),
+    { cuts: { snapshotCount: 3, catchUpEntries: 0 }, load: busy, disk: { ...quiet([]).disk, syncMs: 20 } },
+  );
+  assert.ok((coverage["snapshots installed"] ?? 0) > 0, JSON.stringify(coverage));
 });
