@@ -18,6 +18,7 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from "../proto/gen/etcdserverpb.ts";
+import { answerLargeRange, isLargeRange } from "./apply/large-range.ts";
 import { costOfPut, costOfTxn, LEASE_COST_BYTES } from "./apply/quota.ts";
 import { answerRange } from "./apply/range.ts";
 import { RangeStream } from "./apply/range-stream.ts";
@@ -45,6 +46,8 @@ const CHUNK_BYTES = 1.5 * 1024 ** 2;
 export class Requests {
   readonly #member: Member;
   readonly #quotaBytes: number | null;
+  /** Large ranges between two slices. */
+  readonly #waiting: (() => void)[] = [];
 
   /** `quotaBytes` null: no quota. */
   constructor(member: Member, quotaBytes: number | null) {
@@ -57,8 +60,33 @@ export class Requests {
     const refusal = validateRange(request);
     if (refusal !== null) return refusal;
     const member = this.#member;
+    if (isLargeRange(member.store, request)) return this.#largeRange(request);
     if (request.serializable && member.isServing) return answerRange(member.store, request, member.makeHeader);
     return member.read(request.serializable, () => answerRange(member.store, request, member.makeHeader));
+  }
+
+  async #largeRange(request: RangeRequest): Promise<Answer<RangeResponse>> {
+    const member = this.#member;
+    const read = await member.read(request.serializable, () => ({}));
+    if (isEtcdError(read)) return read;
+    return await answerLargeRange(member.store, request, member.makeHeader, () => this.#turn());
+  }
+
+  /** One slice of one large range in each turn of the loop, however many there are. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length === 1) this.#nextTurn();
+    });
+  }
+
+  #nextTurn(): void {
+    void this.#member.pause().then(() => {
+      const next = this.#waiting[0];
+      next?.();
+      this.#waiting.shift();
+      if (this.#waiting.length > 0) this.#nextTurn();
+    });
   }
 
   async rangeStream(request: RangeRequest): Promise<Answer<RangeStream>> {

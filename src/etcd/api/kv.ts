@@ -1,12 +1,22 @@
+import type { Method } from "../../base/codec.ts";
 import type { GrpcServer, ServerStream } from "../../grpc/server.ts";
-import type { RangeRequest, RangeStreamResponse } from "../../proto/gen/etcdserverpb.ts";
+import { type RangeRequest, RangeResponse, type RangeStreamResponse } from "../../proto/gen/etcdserverpb.ts";
 import { KV } from "../../proto/gen/rpc.ts";
 import { isEtcdError } from "../errors.ts";
 import { grpcErrorOf, type ServedChunks, type ServedRequests, settle, unwrap } from "./served.ts";
 
+/** A large range comes encoded: walking it here would hold up everybody. */
+const RANGE: Method<RangeRequest, RangeResponse> = {
+  ...KV.Range,
+  response: {
+    encode: (response) => ("encoded" in response ? (response.encoded as Uint8Array) : RangeResponse.encode(response)),
+    decode: (bytes) => RangeResponse.decode(bytes),
+  },
+};
+
 /** etcdserverpb.KV. A serializable read is answered in the handler itself. */
 export function serveKv(server: GrpcServer, requests: ServedRequests): void {
-  server.unary(KV.Range, (request) => settle(requests.range(request)));
+  server.unary(RANGE, (request) => settle(requests.range(request)));
   server.unary(KV.Put, (request) => settle(requests.put(request)));
   server.unary(KV.DeleteRange, (request) => settle(requests.deleteRange(request)));
   server.unary(KV.Txn, (request) => settle(requests.txn(request)));

@@ -33,11 +33,22 @@ export function answerRange(view: StoreView, request: RangeRequest, makeHeader: 
   const keysOnly = request.keysOnly && request.sortTarget !== SortTarget.VALUE;
   const range = keyRange(request.key, request.rangeEnd);
   const found = view.range(range, { at, limit: readLimit(request), keysOnly });
+  return { header, ...arrangeRange(request, found) };
+}
+
+export interface RangeFound {
+  readonly kvs: readonly StoredKeyValue[];
+  readonly more: boolean;
+  readonly count: number;
+}
+
+/** Filters, sorts and cuts what was read, in key order, as the request wants it. */
+export function arrangeRange(request: RangeRequest, found: Omit<RangeFound, "more">): RangeFound {
   let kvs = arrange(found.kvs, request);
   const more = request.limit > 0 && kvs.length > request.limit;
   if (more) kvs = kvs.slice(0, request.limit);
-  if (request.keysOnly && !keysOnly) kvs = kvs.map((kv) => ({ ...kv, value: NO_BYTES }));
-  return { header, kvs, more, count: found.count };
+  if (request.keysOnly && request.sortTarget === SortTarget.VALUE) kvs = kvs.map((kv) => ({ ...kv, value: NO_BYTES }));
+  return { kvs, more, count: found.count };
 }
 
 /** Null when `revision` can be read while `current` is the newest; at most 0 means the newest. */
