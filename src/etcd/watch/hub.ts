@@ -21,7 +21,7 @@ import { keyName } from "../mvcc/key.ts";
 import type { SpanLimit } from "../mvcc/store.ts";
 import { History, type HistoryView } from "./history.ts";
 import { RangeIndex } from "./range-index.ts";
-import { EventList, OutgoingResponse, SharedChange } from "./responses.ts";
+import { EventList, Head, plainResponse, SharedChange } from "./responses.ts";
 import { type StreamOwner, type StreamWatcher, type WatchSink, WatchStream } from "./stream.ts";
 import { isCurrent, type WatcherState, wants } from "./watcher.ts";
 
@@ -111,7 +111,7 @@ export class WatchHub {
       this.#live.each(keyName(kv.key), (watcher) => batch.offer(watcher, change));
     }
     if (batch.watchers.length === 0) return;
-    const header = this.#options.makeHeader(revision);
+    const head = new Head(this.#options.makeHeader(revision));
     for (const watcher of batch.watchers) {
       const list = take(watcher);
       // Its stream may have been closed while others were sent to.
@@ -119,7 +119,7 @@ export class WatchHub {
       if (watcher.stream.blocked) {
         watcher.next = revision;
         this.#move(watcher, "slow");
-      } else this.#send(watcher, header, list);
+      } else this.#send(watcher, head, list);
     }
   }
 
@@ -143,7 +143,7 @@ export class WatchHub {
       for (const watcher of [...stream.watchers]) {
         if (!watcher.progressNotify) continue;
         const isDue = watcher.quiet && isCurrent(watcher, revision);
-        if (isDue && !stream.blocked) stream.send(new OutgoingResponse(header, watcher.id));
+        if (isDue && !stream.blocked) stream.send(plainResponse(header, watcher.id.value, {}));
         watcher.quiet = true;
       }
     }
@@ -213,7 +213,7 @@ export class WatchHub {
         if (watcher.next >= from) batch.offer(watcher, change);
       });
     }
-    const header = makeHeader(view.revision);
+    const head = new Head(makeHeader(view.revision));
     for (const watcher of [...this.#queue]) {
       const list = take(watcher);
       if (watcher.state !== "lagging" || watcher.next < from || watcher.next >= next) continue;
@@ -222,7 +222,7 @@ export class WatchHub {
           this.#move(watcher, "slow");
           continue;
         }
-        this.#send(watcher, header, list);
+        this.#send(watcher, head, list);
         if (watcher.state !== "lagging") continue;
       }
       watcher.next = next;
@@ -234,11 +234,11 @@ export class WatchHub {
     }
   }
 
-  #send(watcher: StreamWatcher, header: ResponseHeader, list: EventList): void {
+  #send(watcher: StreamWatcher, head: Head, list: EventList): void {
     watcher.quiet = false;
     const { stream, id } = watcher;
-    if (!watcher.fragment) stream.send(list.response(header, id));
-    else for (const part of list.fragments(header, id, this.#limits.fragmentBytes)) stream.send(part);
+    if (!watcher.fragment) stream.send(list.response(head, id));
+    else for (const part of list.fragments(head, id, this.#limits.fragmentBytes)) stream.send(part);
   }
 
   #move(watcher: StreamWatcher, to: WatcherState): void {

@@ -8,54 +8,78 @@ import { type ResponseHeader, WatchResponse } from "../../proto/gen/etcdserverpb
 import { type Event, EventType } from "../../proto/gen/mvccpb.ts";
 import type { StoredKeyValue } from "../model.ts";
 
-const NO_EVENTS: readonly Event[] = [];
 /** Larger ones get memory of their own, so that keeping one keeps nothing else. */
 const POOLED_MAX_BYTES = 2048;
+/** Below this, a loop is faster than the call into the runtime. */
+const COPY_LOOP_MAX_BYTES = 32;
+
+/** A watch id, and how it stands in every response: encoded when the watch is created. */
+export class WatchId {
+  readonly value: bigint;
+  readonly encoded: Uint8Array;
+  /** Equal for equal ids, and cheaper to look up. */
+  readonly key: number | bigint;
+
+  constructor(value: bigint) {
+    this.value = value;
+    this.encoded = WatchResponse.encode(WatchResponse.create({ watchId: value }));
+    this.key = value >= 0n && value < SMALL_IDS ? Number(value) : value;
+  }
+}
+const SMALL_IDS = 1n << 30n;
 
 /** A response with its encoding, made when it is asked for and only once. */
-export class OutgoingResponse implements WatchResponse {
+export interface OutgoingResponse extends WatchResponse {
+  /** Shared between streams: never changed. */
+  readonly encoded: Uint8Array;
+}
+
+/** A response that answers a request, or ends a watch: without events. */
+export function plainResponse(
+  header: ResponseHeader,
+  watchId: bigint,
+  fields: Partial<Omit<WatchResponse, "events">>,
+): OutgoingResponse {
+  const response = WatchResponse.create({ ...fields, header, watchId });
+  return { ...response, encoded: WatchResponse.encode(response) };
+}
+
+/** A response that brings events. */
+class EventResponse implements OutgoingResponse {
   readonly header: ResponseHeader;
   readonly watchId: bigint;
-  readonly created: boolean;
-  readonly canceled: boolean;
-  readonly compactRevision: number;
-  readonly cancelReason: string;
+  readonly created = false;
+  readonly canceled = false;
+  readonly compactRevision = 0;
+  readonly cancelReason = "";
   readonly fragment: boolean;
-  readonly #list: EventList | null;
-  #encoded: Uint8Array | null = null;
+  /** Header, watch id and events one after the other, as their fields are numbered. */
+  readonly encoded: Uint8Array;
+  readonly #list: EventList;
 
-  constructor(
-    header: ResponseHeader,
-    watchId: bigint,
-    fields: Partial<Omit<WatchResponse, "events">> = {},
-    list: EventList | null = null,
-  ) {
-    this.header = header;
-    this.watchId = watchId;
-    this.created = fields.created ?? false;
-    this.canceled = fields.canceled ?? false;
-    this.compactRevision = fields.compactRevision ?? 0;
-    this.cancelReason = fields.cancelReason ?? "";
-    this.fragment = fields.fragment ?? false;
+  constructor(head: Head, watchId: WatchId, fragment: boolean, list: EventList) {
+    this.header = head.header;
+    this.watchId = watchId.value;
+    this.fragment = fragment;
+    this.encoded = joined([head.encoded, watchId.encoded, fragment ? FRAGMENT : NOTHING, list.encoded]);
     this.#list = list;
   }
 
   get events(): readonly Event[] {
-    return this.#list === null ? NO_EVENTS : this.#list.events;
+    return this.#list.events;
   }
+}
+const FRAGMENT: Uint8Array = WatchResponse.encode(WatchResponse.create({ fragment: true }));
+const NOTHING = new Uint8Array(0);
 
-  /** Shared between streams: never changed. */
-  get encoded(): Uint8Array {
-    this.#encoded ??= this.#encode();
-    return this.#encoded;
-  }
+/** The header of all responses of one turn, encoded once. */
+export class Head {
+  readonly header: ResponseHeader;
+  readonly encoded: Uint8Array;
 
-  #encode(): Uint8Array {
-    const { header, watchId, created, canceled, compactRevision, cancelReason, fragment } = this;
-    const fields = { header, watchId, created, canceled, compactRevision, cancelReason, fragment };
-    const head = WatchResponse.encode({ ...fields, events: NO_EVENTS });
-    // Events are the field with the highest number: they stand behind all others.
-    return this.#list === null ? head : joined([head, this.#list.encoded]);
+  constructor(header: ResponseHeader) {
+    this.header = header;
+    this.encoded = WatchResponse.encode(WatchResponse.create({ header }));
   }
 }
 
@@ -112,7 +136,7 @@ export class EventList {
   #links: readonly EncodedEvent[] | null = null;
   #events: readonly Event[] | null = null;
   #encoded: Uint8Array | null = null;
-  readonly #responses = new Map<bigint, OutgoingResponse>();
+  readonly #responses = new Map<WatchId["key"], OutgoingResponse>();
 
   private constructor(before: EventList | null, last: EncodedEvent | null) {
     this.#before = before;
@@ -146,24 +170,24 @@ export class EventList {
   }
 
   get encoded(): Uint8Array {
-    this.#encoded ??= joined(this.#chain().map((each) => each.bytes));
+    this.#encoded ??= this.#join();
     return this.#encoded;
   }
 
   /** The response with these events to a watch of this id. All of one list are asked for with one header. */
-  response(header: ResponseHeader, watchId: bigint): OutgoingResponse {
-    let response = this.#responses.get(watchId);
+  response(head: Head, watchId: WatchId): OutgoingResponse {
+    let response = this.#responses.get(watchId.key);
     if (response === undefined) {
-      response = new OutgoingResponse(header, watchId, {}, this);
-      this.#responses.set(watchId, response);
+      response = new EventResponse(head, watchId, false, this);
+      this.#responses.set(watchId.key, response);
     }
-    assert(response.header === header, "a list of events is sent under one header");
+    assert(response.header === head.header, "a list of events is sent under one header");
     return response;
   }
 
   /** The same over several responses near this size, all but the last marked; at least one event in each. */
-  fragments(header: ResponseHeader, watchId: bigint, fragmentBytes: number): readonly OutgoingResponse[] {
-    if (this.encoded.length <= fragmentBytes) return [this.response(header, watchId)];
+  fragments(head: Head, watchId: WatchId, fragmentBytes: number): readonly OutgoingResponse[] {
+    if (this.encoded.length <= fragmentBytes) return [this.response(head, watchId)];
     const lists: EventList[] = [];
     let list = EventList.empty();
     let bytes = 0;
@@ -177,8 +201,13 @@ export class EventList {
       bytes += each.bytes.length;
     }
     lists.push(list);
-    const last = lists.length - 1;
-    return lists.map((part, i) => new OutgoingResponse(header, watchId, { fragment: i < last }, part));
+    return lists.map((part, i) => new EventResponse(head, watchId, i < lists.length - 1, part));
+  }
+
+  #join(): Uint8Array {
+    const links = this.#chain();
+    const [only] = links;
+    return links.length === 1 ? (only as EncodedEvent).bytes : joined(links.map((each) => each.bytes));
   }
 
   #chain(): readonly EncodedEvent[] {
@@ -192,13 +221,13 @@ export class EventList {
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array;
   let length = 0;
   for (const part of parts) length += part.length;
   const whole = length > POOLED_MAX_BYTES ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length);
   let at = 0;
   for (const part of parts) {
-    whole.set(part, at);
+    if (part.length > COPY_LOOP_MAX_BYTES) whole.set(part, at);
+    else for (let i = 0; i < part.length; i++) whole[at + i] = part[i] as number;
     at += part.length;
   }
   return whole;

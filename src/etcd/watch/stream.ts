@@ -3,10 +3,10 @@
  * is queued for them here, they read history once the stream has drained.
  */
 import type { Revision } from "../../base/ids.ts";
-import type { ResponseHeader, WatchCreateRequest } from "../../proto/gen/etcdserverpb.ts";
+import type { ResponseHeader, WatchCreateRequest, WatchResponse } from "../../proto/gen/etcdserverpb.ts";
 import { WATCH_REFUSALS } from "../errors.ts";
 import { isEmptyRange } from "../mvcc/key.ts";
-import { OutgoingResponse } from "./responses.ts";
+import { type OutgoingResponse, plainResponse } from "./responses.ts";
 import { isCurrent, makeWatcher, type Watcher, watchRange } from "./watcher.ts";
 
 /** Where a stream's responses go: a gRPC stream. */
@@ -87,7 +87,7 @@ export class WatchStream {
   cancelCompacted(watcher: StreamWatcher, compactRevision: Revision): void {
     this.#remove(watcher);
     const header = this.#owner.header(0 as Revision);
-    this.send(new OutgoingResponse(header, watcher.id, { canceled: true, compactRevision }));
+    this.send(plainResponse(header, watcher.id.value, { canceled: true, compactRevision }));
   }
 
   /** Answers a progress request: silent unless every watcher has everything up to now; clients ask again. */
@@ -119,8 +119,8 @@ export class WatchStream {
     this.#owner.closed(this);
   }
 
-  #answer(id: bigint, fields: ConstructorParameters<typeof OutgoingResponse>[2]): void {
-    this.send(new OutgoingResponse(this.#owner.header(this.#owner.revision), id, fields));
+  #answer(id: bigint, fields: Partial<WatchResponse>): void {
+    this.send(plainResponse(this.#owner.header(this.#owner.revision), id, fields));
   }
 
   #refusal(request: WatchCreateRequest): string | null {
@@ -130,7 +130,7 @@ export class WatchStream {
   }
 
   #remove(watcher: StreamWatcher): void {
-    this.#watchers.delete(watcher.id);
+    this.#watchers.delete(watcher.id.value);
     this.#owner.removed(watcher);
   }
 

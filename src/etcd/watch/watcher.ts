@@ -4,7 +4,7 @@ import { FilterType, type WatchCreateRequest } from "../../proto/gen/etcdserverp
 import type { StoredKeyValue } from "../model.ts";
 import type { KeyRange } from "../mvcc/key.ts";
 import { keyRange } from "../mvcc/key.ts";
-import type { EventList } from "./responses.ts";
+import { type EventList, WatchId } from "./responses.ts";
 
 /**
  * `live`: it has everything up to the current revision, or begins later, and gets each revision as it is published. `lagging`: it
@@ -14,7 +14,7 @@ export type WatcherState = "live" | "lagging" | "slow" | "gone";
 
 export interface Watcher<Stream> {
   readonly stream: Stream;
-  readonly id: bigint;
+  readonly id: WatchId;
   readonly range: KeyRange;
   readonly wantsPuts: boolean;
   readonly wantsDeletes: boolean;
@@ -46,7 +46,7 @@ export function makeWatcher<Stream>(
   const next = request.startRevision === 0 ? current + 1 : request.startRevision;
   return {
     stream,
-    id,
+    id: new WatchId(id),
     range: watchRange(request),
     wantsPuts: !request.filters.includes(FilterType.NOPUT),
     wantsDeletes: !request.filters.includes(FilterType.NODELETE),
