@@ -276,6 +276,27 @@ test("who is over quota tells the cluster: then nothing that takes space is writ
   await cluster.stop();
 });
 
+test("while the store's disk does not keep up applying waits, and what is too far ahead of it is refused", async () => {
+  const cluster = new MemberCluster(1);
+  const { requests, member, log } = await cluster.serving();
+  const release = log.holdCommits();
+  const puts = Array.from({ length: 6000 }, (_, i) => put(requests, `k${i}`, "v"));
+  await cluster.settle();
+  const { appliedIndex, commitIndex } = member.status;
+  assert.ok(appliedIndex < 500 && commitIndex > 6000, `${appliedIndex} of ${commitIndex} applied`);
+  const late = put(requests, "late", "v");
+  await cluster.settle();
+  assert.deepEqual(late.answer, ETCD_ERRORS.tooManyRequests);
+  assert.equal(text(await value(cluster, get(requests, "k0", true))), "v", "what is applied can be read");
+  const read = get(requests, "k5999");
+  await cluster.settle();
+  assert.equal(read.answer, undefined, "what is not yet applied has to be waited for");
+  release();
+  for (const each of puts) await value(cluster, each);
+  assert.equal(text(await value(cluster, read)), "v");
+  await cluster.stop();
+});
+
 test("stopping answers everything that waits", async () => {
   const cluster = new MemberCluster(3);
   const leader = await cluster.serving();

@@ -4,14 +4,27 @@ import type { LogIndex, Term } from "../../src/base/ids.ts";
 import { NO_MEMBER } from "../../src/base/ids.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { SnapshotSource } from "../../src/env/transport.ts";
-import type { Backend, Bucket, Change, Committed, KeyValue, Range } from "../../src/etcd/backend/backend.ts";
+import {
+  type Backend,
+  BUCKETS,
+  type Bucket,
+  type Change,
+  type Committed,
+  type KeyValue,
+  type Range,
+} from "../../src/etcd/backend/backend.ts";
 import { encodeBase } from "../../src/etcd/backend/base-codec.ts";
+import { openMemoryBackend } from "../../src/etcd/backend/memory.ts";
 import { bytesOf, textOf } from "../../src/etcd/backend/sorted.ts";
 import { WriteBuffer } from "../../src/etcd/backend/write-buffer.ts";
 import type { Entry, HardState, LogBase } from "../../src/etcd/model.ts";
 import type { Founding, MemberStorage, SnapshotReceiver } from "../../src/etcd/storage.ts";
 import type { SnapshotRecord, WalBatch } from "../../src/etcd/wal/record.ts";
 import type { SnapshotFile } from "../../src/etcd/wal/snapshot-files.ts";
+import { MemoryDisk } from "./disk.ts";
+
+/** Of one commit: so few that a store that does not keep up is soon full. */
+const MAX_OPERATIONS = 50;
 
 type Done = (error: Error | null) => void;
 
@@ -23,6 +36,8 @@ interface State {
 
 class MapBackend implements Backend {
   state: State;
+  /** Commits end when this does. */
+  gate: Promise<void> = Promise.resolve();
 
   constructor(state: State) {
     this.state = state;
@@ -60,12 +75,14 @@ class MapBackend implements Backend {
       else keys.set(`${bucket}/${textOf(key)}`, value);
     }
     this.state = { base, keys };
-    return { visible: Promise.resolve(), durable: Promise.resolve() };
+    return { visible: this.gate, durable: this.gate };
   }
 
   copyTo(): Promise<LogBase> {
     return Promise.reject(new Error("snapshots are states here"));
   }
+
+  async defragment(): Promise<void> {}
 
   async close(): Promise<void> {}
 }
@@ -77,9 +94,6 @@ interface Kept {
   entries: readonly Entry[];
   state: State;
 }
-
-/** Snapshot files hold a number: the place of a state in here. */
-const SENT: State[] = [];
 
 export class ManualStorage implements MemberStorage {
   hardState: HardState;
@@ -95,6 +109,7 @@ export class ManualStorage implements MemberStorage {
   readonly #kept: Kept;
   #backend: MapBackend;
   #received: State | null = null;
+  #copy: Uint8Array = new Uint8Array(0);
   #waiting: { readonly write: () => void; readonly done: Done }[] = [];
 
   /** `before`: what it finds; null: a founder's, or with `founding` null a joiner's first start. */
@@ -111,7 +126,16 @@ export class ManualStorage implements MemberStorage {
     this.base = this.#kept.base;
     this.entries = this.#kept.entries;
     this.#backend = new MapBackend(this.#kept.state);
-    this.buffer = new WriteBuffer({ backend: this.#backend, clock, failed: (error) => assert.fail(error) });
+    this.buffer = this.#bufferAbove();
+  }
+
+  /** Commits of the store do not end before the returned function is called. */
+  holdCommits(): () => void {
+    let release = (): void => {};
+    this.#backend.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
   }
 
   /** What a start after a crash now would find. */
@@ -165,12 +189,12 @@ export class ManualStorage implements MemberStorage {
   async makeSnapshot(): Promise<SnapshotFile> {
     await this.buffer.commit();
     const { state } = this.#backend;
-    SENT.push(state);
-    return { name: String(SENT.length - 1), base: state.base as LogBase };
+    this.#copy = await imageOf(state);
+    return { name: "copy", base: state.base as LogBase };
   }
 
-  async openSnapshot({ name, base }: SnapshotFile): Promise<SnapshotSource> {
-    const bytes = new TextEncoder().encode(name);
+  async openSnapshot({ base }: SnapshotFile): Promise<SnapshotSource> {
+    const bytes = this.#copy;
     return {
       header: encodeBase(base),
       bytes: bytes.length,
@@ -180,15 +204,16 @@ export class ManualStorage implements MemberStorage {
   }
 
   async receiveSnapshot(base: LogBase): Promise<SnapshotReceiver> {
-    let text = "";
+    const pieces: Uint8Array[] = [];
     return {
       write: async (bytes) => {
-        text += new TextDecoder().decode(bytes);
+        pieces.push(bytes);
       },
       finish: async () => {
-        this.#received = SENT[Number(text)] as State;
+        const image = Buffer.concat(pieces);
+        this.#received = await stateIn(image);
         assert.deepEqual(this.#received.base, base);
-        return { kind: "received", base, file: { bytes: text.length, checksum: 0 } };
+        return { kind: "received", base, file: { bytes: image.length, checksum: 0 } };
       },
       discard: async () => {
         this.#received = null;
@@ -201,11 +226,12 @@ export class ManualStorage implements MemberStorage {
     await this.buffer.close();
     this.#backend = new MapBackend(this.#received as State);
     this.#received = null;
-    this.buffer = new WriteBuffer({
-      backend: this.#backend,
-      clock: this.#clock,
-      failed: (error) => assert.fail(error),
-    });
+    this.buffer = this.#bufferAbove();
+  }
+
+  #bufferAbove(): WriteBuffer {
+    const failed = (error: Error): void => assert.fail(error);
+    return new WriteBuffer({ backend: this.#backend, clock: this.#clock, failed, maxOperations: MAX_OPERATIONS });
   }
 
   async close(): Promise<void> {
@@ -223,4 +249,26 @@ function founded(founding: Founding | null): Kept {
     entries: [],
     state: { base: founding?.base ?? null, keys: new Map(keys) },
   };
+}
+
+/** The file that the memory backend keeps this state in: members on storages of either kind take each other's. */
+async function imageOf({ base, keys }: State): Promise<Uint8Array> {
+  const disk = new MemoryDisk();
+  const backend = await openMemoryBackend(disk, "db");
+  const changes = [...keys].map(([key, value]) => {
+    const slash = key.indexOf("/");
+    return { bucket: key.slice(0, slash) as Bucket, key: bytesOf(key.slice(slash + 1)), value };
+  });
+  await backend.commit(changes, base as LogBase).durable;
+  return disk.contents("db");
+}
+
+async function stateIn(image: Uint8Array): Promise<State> {
+  const disk = new MemoryDisk();
+  disk.put("db", image);
+  const backend = await openMemoryBackend(disk, "db");
+  const keys = BUCKETS.flatMap((bucket) =>
+    backend.range(bucket, {}).map(({ key, value }) => [`${bucket}/${textOf(key)}`, value] as const),
+  );
+  return { base: backend.base, keys: new Map(keys) };
 }

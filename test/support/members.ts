@@ -14,12 +14,16 @@ import { Member } from "../../src/etcd/member.ts";
 import type { MemberOptions } from "../../src/etcd/member-options.ts";
 import type { ClusterMember, Message } from "../../src/etcd/model.ts";
 import { Requests } from "../../src/etcd/requests.ts";
+import type { MemberStorage } from "../../src/etcd/storage.ts";
 import { ManualStorage } from "./manual-storage.ts";
 
 export const HEARTBEAT_MS = 100;
 export const ELECTION_MS = 1000;
 /** etcd's: 5 s and two election time-outs. */
 export const REQUEST_TIMEOUT_MS = 7000;
+
+/** Of a snapshot on its way. */
+const PIECE_BYTES = 100;
 
 interface Due {
   readonly atMs: number;
@@ -109,11 +113,18 @@ export class MemberCluster {
     }
   }
 
-  /** One more, which knows nothing but whom it is to join. */
-  join(number: number): TestNode {
+  /** One more, which knows nothing but whom it is to join; or what is in a storage of its own. */
+  join(number: number, storage: MemberStorage | null = null): TestNode {
     const node = { id: BigInt(number) as MemberId } as TestNode;
     this.nodes.push(node);
-    return this.#boot(node, null);
+    return this.#boot(node, null, storage);
+  }
+
+  /** It is gone for good, with its storage. */
+  drop(node: TestNode): void {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+    node.handler = null;
+    void node.member.stop().catch(() => {});
   }
 
   /** What can happen without time passing, up to so many steps of it. */
@@ -202,7 +213,7 @@ export class MemberCluster {
     return this.#ids.map(memberOf);
   }
 
-  #boot(node: TestNode, before: ManualStorage | null): TestNode {
+  #boot(node: TestNode, before: ManualStorage | null, own: MemberStorage | null = null): TestNode {
     const { id } = node;
     const soon = (action: () => void): unknown => this.#soon.push(action);
     const isFounder = this.#ids.includes(id);
@@ -219,7 +230,7 @@ export class MemberCluster {
       electionMs: ELECTION_MS,
       requestMaxBytes: 1.5 * 1024 ** 2,
       startNumber: 1_700_000_000_000_000 + this.#lives * 1_000_000,
-      storage: log,
+      storage: own ?? log,
       clock: this.clock,
       transport: this.#transport(id, node),
       trace: SILENT,
@@ -270,12 +281,12 @@ export class MemberCluster {
         try {
           const sink = (await target(to)?.handler?.snapshot(from, source.header)) ?? null;
           if (sink === null) return false;
-          for (let at = 0; at < source.bytes; at++) {
+          for (let at = 0; at < source.bytes; at += PIECE_BYTES) {
             if (target(to) === null || this.breaksStreams) {
               await sink.discard();
               return false;
             }
-            await sink.write(await source.read(at, 1));
+            await sink.write(await source.read(at, PIECE_BYTES));
           }
           const isTaken = await sink.finish();
           if (isTaken) this.snapshotsTaken++;
