@@ -1,6 +1,6 @@
 /** Both backends, and the write buffer above them, against a slow twin: the same answers, one commit's state after any crash. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -29,7 +29,7 @@ type Step =
   | { readonly kind: "write"; readonly changes: readonly Change[] }
   | { readonly kind: "get"; readonly bucket: Bucket; readonly key: Uint8Array }
   | { readonly kind: "range"; readonly bucket: Bucket; readonly range: Range }
-  | { readonly kind: "timer" | "reopen" | "copy" };
+  | { readonly kind: "timer" | "reopen" | "copy" | "defragment" };
 
 interface Opener {
   readonly name: string;
@@ -82,7 +82,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("get" as const), bucket, key }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("range" as const), bucket, range }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("timer" as const, "reopen" as const, "copy" as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("timer" as const, "reopen" as const, "copy" as const, "defragment" as const),
+    }),
+  },
 );
 const steps = fc.array(step, { minLength: 1, maxLength: 40, size: "max" });
 
@@ -95,6 +100,7 @@ for (const { name, runs, place } of OPENERS) {
         let buffer = bufferAbove(await open(false), time.clock, maxOperations);
         let twin: Twin = [];
         let base: LogBase | null = null;
+        const defragmented: Promise<void>[] = [];
         let copied: { readonly twin: Twin; readonly base: LogBase } | null = null;
         for (const [number, each] of all.entries()) {
           if (each.kind === "write") {
@@ -113,6 +119,8 @@ for (const { name, runs, place } of OPENERS) {
             assert.deepEqual(readRange(buffer, each.bucket, each.range), rangeOf(twin, each.bucket, each.range));
           } else if (each.kind === "timer") {
             time.fire();
+          } else if (each.kind === "defragment") {
+            defragmented.push(buffer.defragment());
           } else if (each.kind === "reopen") {
             await buffer.close();
             const backend = await open(false);
@@ -126,6 +134,7 @@ for (const { name, runs, place } of OPENERS) {
         }
         assert.equal(buffer.appliedIndex, base?.index ?? 0);
         await buffer.close();
+        await Promise.all(defragmented);
         const again = await open(false);
         assert.deepEqual([again.base, contents(again)], [base, sorted(twin)]);
         await again.close();
@@ -218,6 +227,7 @@ test("a commit is due at its time, its operations or its bytes, one is under way
       return { visible, durable: visible };
     },
     copyTo: () => assert.fail(),
+    defragment: () => assert.fail(),
     close: async () => {},
   };
   const time = new Timers();
@@ -301,6 +311,71 @@ test("memory: a damaged image is refused", async () => {
     );
     await assert.rejects(openMemoryBackend(damaged, "db"), /^BackendError: db: damaged/);
   }
+});
+
+test("LMDB: what is deleted becomes free, defragmented the file is small again; reads and writes go on meanwhile, over and over", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "faultline-backend-"));
+  folders.push(folder);
+  const path = join(folder, "db");
+  // What a killed process may leave.
+  writeFileSync(`${path}.tmp`, "half a copy");
+  const buffer = bufferAbove(await openLmdbBackend(path), new Timers().clock, 1_000_000);
+  const nameAt = (n: number): Uint8Array => Uint8Array.of(n >> 8, n & 255);
+  let index = 0;
+  for (let round = 0; round < 3; round++) {
+    for (let n = 0; n < 2000; n++) buffer.put("key", nameAt(n), new Uint8Array(500).fill(round));
+    buffer.applied(baseOf(++index));
+    await buffer.flush();
+    for (let n = 10; n < 2000; n++) buffer.delete("key", nameAt(n));
+    buffer.applied(baseOf(++index));
+    await buffer.flush();
+    const { sizeBytes, sizeInUseBytes } = buffer;
+    assert.ok(sizeBytes > 1_000_000 && sizeInUseBytes < sizeBytes / 4, `${sizeInUseBytes} of ${sizeBytes} in use`);
+    assert.ok(readFileSync(path).length >= sizeInUseBytes);
+    let isDone = false;
+    const defragmenting = buffer.defragment().then(() => {
+      isDone = true;
+    });
+    buffer.put("key", nameAt(5), Uint8Array.of(index));
+    buffer.applied(baseOf(++index));
+    void buffer.commit();
+    for (; !isDone; await turn()) {
+      assert.deepEqual(buffer.get("key", nameAt(1)), new Uint8Array(500).fill(round));
+      assert.deepEqual(buffer.get("key", nameAt(5)), Uint8Array.of(index - 1));
+      assert.equal(buffer.range("key", {}).length, 10);
+    }
+    await defragmenting;
+    assert.ok(buffer.sizeBytes < sizeBytes / 4 && readFileSync(path).length < sizeBytes / 4);
+  }
+  const before = contents(buffer);
+  await buffer.close();
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => !name.endsWith("-lock")),
+    ["db"],
+  );
+  const again = await openLmdbBackend(path);
+  assert.deepEqual([contents(again), again.base], [before, baseOf(index)]);
+  await again.close();
+});
+
+test("LMDB: a copy that cannot be made leaves the database as it was", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "faultline-backend-"));
+  folders.push(folder);
+  const buffer = bufferAbove(await openLmdbBackend(join(folder, "db")), new Timers().clock, 10);
+  buffer.put("key", Uint8Array.of(1), Uint8Array.of(2));
+  buffer.applied(baseOf(1));
+  await buffer.flush();
+  // In the way of the copy, and no file.
+  mkdirSync(join(folder, "db.tmp", "not empty"), { recursive: true });
+  await assert.rejects(buffer.defragment());
+  buffer.put("key", Uint8Array.of(2), Uint8Array.of(3));
+  buffer.applied(baseOf(2));
+  await buffer.flush();
+  assert.equal(buffer.durableBase?.index, 2);
+  rmSync(join(folder, "db.tmp"), { recursive: true });
+  await buffer.defragment();
+  assert.equal(contents(buffer).length, 2);
+  await buffer.close();
 });
 
 test("LMDB: a file that is no database, or cut, is refused with its name", async () => {

@@ -60,6 +60,12 @@ export interface Backend extends BucketReader {
   commit(changes: readonly Change[], base: LogBase): Committed;
   /** Writes one commit's state into a file beside its own that does not exist yet, not synced: which commit's. Commits may go on. */
   copyTo(name: string): Promise<LogBase>;
+  /**
+   * Gives back to the disk what is free. Reads go on; no commit is under way or begins until it has resolved. Rejects with
+   * `BackendError` when from then on nothing may be relied on, with the system's error when nothing has happened. A crash meanwhile
+   * loses nothing.
+   */
+  defragment(): Promise<void>;
   /** After what was committed is durable. */
   close(): Promise<void>;
 }

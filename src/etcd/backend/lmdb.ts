@@ -5,7 +5,7 @@
  *
  * The file is opened by one process (the data directory's lock) and within it once.
  */
-import { open as openFile, rm } from "node:fs/promises";
+import { open as openFile, rename, rm } from "node:fs/promises";
 import { open, type RootDatabase } from "lmdb";
 import { assert } from "../../base/assert.ts";
 import type { LogBase } from "../model.ts";
@@ -73,8 +73,8 @@ const META = { pages: 2, bytes: 192, magic: 24, pageBytes: 48, lastPage: 144, nu
 export async function openLmdbBackend(path: string): Promise<Backend> {
   const why = await whyNoDatabase(path);
   if (why !== null) throw new BackendError(`${path}: ${why}`);
-  // What a killed process or a replaced file left of readers and locks concerns nobody.
-  await rm(lockOf(path), { force: true });
+  // What a killed process or a replaced file left of readers, locks and half a copy concerns nobody.
+  for (const left of [lockOf(path), compactOf(path), lockOf(compactOf(path))]) await rm(left, { force: true });
   return new LmdbBackend(openDatabase(path, false), path);
 }
 
@@ -96,16 +96,18 @@ function openDatabase(path: string, readOnly: boolean): Database {
 }
 
 class LmdbBackend implements Backend {
-  readonly #database: Database;
-  readonly #directory: string;
+  #database: Database;
+  readonly #path: string;
   #base: LogBase | null;
   /** As of the last visible commit, like all that is read. */
   #size: Size;
   #durable: Promise<void> = Promise.resolve();
+  /** Copies are made one at a time. */
+  #copied: Promise<unknown> = Promise.resolve();
 
   constructor(database: Database, path: string) {
     this.#database = database;
-    this.#directory = path.slice(0, path.lastIndexOf("/") + 1);
+    this.#path = path;
     this.#base = readBase(database);
     this.#size = readSize(database);
   }
@@ -168,19 +170,58 @@ class LmdbBackend implements Backend {
     return { visible, durable: this.#durable };
   }
 
-  async copyTo(name: string): Promise<LogBase> {
-    const path = this.#directory + name.slice(name.lastIndexOf("/") + 1);
-    await this.#database.backup(path, false);
-    // Commits have gone on since it was asked for: the copy itself knows what it holds.
-    const copy = openDatabase(path, true);
-    const base = readBase(copy);
-    await copy.close();
-    await rm(lockOf(path), { force: true });
-    assert(base !== null, "what is copied was committed");
-    return base;
+  copyTo(name: string): Promise<LogBase> {
+    return this.#oneAtATime(async () => {
+      const path = directoryOf(this.#path) + name.slice(name.lastIndexOf("/") + 1);
+      await this.#database.backup(path, false);
+      // Commits have gone on since it was asked for: the copy itself knows what it holds.
+      const copy = openDatabase(path, true);
+      const base = readBase(copy);
+      await copy.close();
+      await rm(lockOf(path), { force: true });
+      assert(base !== null, "what is copied was committed");
+      return base;
+    });
+  }
+
+  /**
+   * A copy without free pages, synced and open, is renamed to be the database; from then on it is read, and the old file is closed. A
+   * crash finds one file or the other, both of the last commit.
+   */
+  defragment(): Promise<void> {
+    return this.#oneAtATime(async () => {
+      const path = compactOf(this.#path);
+      let compact: Database | null = null;
+      try {
+        // The file in use may have had this name, and so has this lock.
+        await rm(lockOf(path), { force: true });
+        await this.#database.backup(path, true);
+        await sync(path);
+        compact = openDatabase(path, false);
+        await rename(path, this.#path);
+      } catch (error) {
+        await compact?.close();
+        await rm(path, { force: true });
+        throw error instanceof BackendError ? new Error(error.message) : error;
+      }
+      const before = this.#database;
+      this.#database = compact;
+      this.#size = readSize(compact);
+      await sync(directoryOf(this.#path) || ".").catch((error: unknown) => {
+        throw new BackendError(`${this.#path}: ${error instanceof Error ? error.message : String(error)}`);
+      });
+      await before.close();
+    });
+  }
+
+  #oneAtATime<Result>(make: () => Promise<Result>): Promise<Result> {
+    const made = this.#copied.then(make);
+    this.#copied = made.catch(() => {});
+    return made;
   }
 
   async close(): Promise<void> {
+    await this.#copied;
     await this.#durable;
     await this.#database.close();
   }
@@ -257,6 +298,25 @@ function copyOf(source: Uint8Array, start: number, end: number): Uint8Array {
   block.set(view, used);
   used += size;
   return new Uint8Array(block.buffer, used - size, size);
+}
+
+/** Unsynced, or not yet in the database's place. */
+function compactOf(path: string): string {
+  return `${path}.tmp`;
+}
+
+/** With the slash that ends it. */
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1);
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await openFile(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 function lockOf(path: string): string {

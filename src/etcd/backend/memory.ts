@@ -101,6 +101,9 @@ class MemoryBackend implements Backend {
     return base;
   }
 
+  /** An image has nothing free. */
+  async defragment(): Promise<void> {}
+
   async close(): Promise<void> {
     while (this.#next !== null || this.#flushing !== null) await (this.#next ?? this.#flushing)?.done;
   }

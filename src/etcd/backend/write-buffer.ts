@@ -10,6 +10,7 @@ import type { Clock, Timer } from "../../env/clock.ts";
 import type { LogBase } from "../model.ts";
 import {
   type Backend,
+  BackendError,
   BUCKETS,
   type Bucket,
   type BucketReader,
@@ -67,6 +68,7 @@ export class WriteBuffer implements BucketReader {
   #pending = new Layer();
   #committing: Layer | null = null;
   #commit: Promise<void> = Promise.resolve();
+  #defragmenting: Promise<void> | null = null;
   #timer: Timer | null = null;
   #durable: LogBase | null;
   #lastDurable: Promise<void> = Promise.resolve();
@@ -159,7 +161,7 @@ export class WriteBuffer implements BucketReader {
   /** Everything applied by now is visible in the backend when this resolves. Never rejects: `failed` tells. */
   async commit(): Promise<void> {
     // One at a time: what is pending when the one under way has ended goes as a whole.
-    while (this.#committing !== null) await this.#commit;
+    while (this.#isBusy) await (this.#defragmenting ?? this.#commit);
     if (this.#error !== null || this.#pending.base === null) return;
     this.#commit = this.#commitPending(this.#pending.base);
     await this.#commit;
@@ -178,12 +180,33 @@ export class WriteBuffer implements BucketReader {
     return this.#options.backend.copyTo(name);
   }
 
+  /** Gives back to the disk what the backend has free. Reads and writes go on, commits wait. Rejects when nothing has come of it. */
+  async defragment(): Promise<void> {
+    while (this.#isBusy) await (this.#defragmenting ?? this.#commit);
+    if (this.#error !== null) throw this.#error;
+    const running = this.#options.backend.defragment();
+    this.#defragmenting = running.then(
+      () => {},
+      (error: unknown) => {
+        if (error instanceof BackendError) this.#fail(error);
+      },
+    );
+    await this.#defragmenting;
+    this.#defragmenting = null;
+    if (this.#isDue()) void this.commit();
+    await running;
+  }
+
   /** Commits what was applied, and closes the backend once it is durable. */
   async close(): Promise<void> {
     await this.flush();
     this.#timer?.cancel();
     this.#timer = null;
     if (this.#error === null) await this.#options.backend.close();
+  }
+
+  get #isBusy(): boolean {
+    return this.#committing !== null || this.#defragmenting !== null;
   }
 
   #isDue(): boolean {
