@@ -147,6 +147,23 @@ test("a leader that is cut off ends no lease that the others keep alive, and hea
   await cluster.stop();
 });
 
+test("a leader that has not applied a revocation yet acknowledges no renewal after it (etcd's pull request 20590)", async () => {
+  const cluster = new LeaseCluster(3);
+  const leader = await cluster.serving();
+  const other = cluster.nodes.find((node) => node !== leader) as TestNode;
+  const id = await cluster.grant(leader, 60);
+  // The others commit; the leader's own log is not synced, so it applies nothing.
+  leader.log.held = true;
+  const revoked = await cluster.answer(cluster.of(other).revoke({ id }));
+  assert.equal(typeof revoked, "object");
+  assert.notEqual(leader.member.leases.get(id), null);
+  const late = [cluster.of(leader).keepAlive({ id }), cluster.of(other).keepAlive({ id })];
+  await cluster.advance(300);
+  leader.log.release();
+  for (const answer of late) assert.equal(((await cluster.answer(answer)) as { ttl: number }).ttl, 0);
+  await cluster.stop();
+});
+
 test("leases, what hangs on them and what was recorded of their time survive restarts", async () => {
   const cluster = new LeaseCluster(1);
   const node = await cluster.serving();

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { nodeClock } from "../../src/env/node/clock.ts";
+import { Ports } from "../../src/harness/cluster/ports.ts";
 
 export type ServerKind = "etcd-ts" | "etcd";
 
@@ -136,22 +136,13 @@ export class ServerProcess {
   }
 }
 
-/** Ports that were free a moment ago, all different. */
+/** Ports that were free a moment ago, all different; none that an outgoing connection would take meanwhile. */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<net.Server>((resolve, reject) => {
-          const server = net.createServer();
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const ports = new Ports();
+  const free: number[] = [];
+  while (free.length < count) free.push(await ports.reserve());
+  await ports.close();
+  return free;
 }
 
 /** Asks again until the condition holds; fails after half a minute. */
