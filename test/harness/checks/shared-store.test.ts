@@ -6,7 +6,14 @@ import { Prng } from "../../../src/base/prng.ts";
 import { isSerializable } from "../../../src/harness/checks/facts.ts";
 import { judge, type RunRecords } from "../../../src/harness/checks/judge.ts";
 import { readHeader } from "../../../src/harness/history/records.ts";
-import type { CheckName, OperationResponse, RunEvent, Verdict } from "../../../src/harness/model.ts";
+import type {
+  CheckName,
+  ObservedKeyValue,
+  OperationResponse,
+  RunEvent,
+  Verdict,
+  WatchEventRecord,
+} from "../../../src/harness/model.ts";
 import { HistoryBuilder, kv } from "./builder.ts";
 import { type Simulated, simulate } from "./simulated.ts";
 
@@ -36,13 +43,22 @@ function amongOthers(prng: Prng, alone: Simulated): Omit<RunRecords, "leases"> &
   };
   /** What others wrote before the run began and a member had not applied when it was first asked. */
   const lag = new Map(MEMBERS.map((member) => [member, prng.below(5)]));
+  const shown = (kv: ObservedKeyValue): ObservedKeyValue => ({
+    ...kv,
+    createRevision: at(kv.createRevision),
+    modRevision: at(kv.modRevision),
+  });
   const answer = (response: OperationResponse, behind: number): OperationResponse => {
     const revision = at(response.revision) - (response.revision === 1 ? behind : 0);
     if (response.kind !== "get" || response.kv === null) return { ...response, revision };
-    const { createRevision, modRevision } = response.kv;
-    const shown = { ...response.kv, createRevision: at(createRevision), modRevision: at(modRevision) };
-    return { ...response, revision, kv: shown };
+    return { ...response, revision, kv: shown(response.kv) };
   };
+  const sent = ({ createRevision = 0, previous, ...event }: WatchEventRecord): WatchEventRecord => ({
+    ...event,
+    revision: at(event.revision),
+    createRevision: at(createRevision),
+    ...(previous === undefined ? {} : { previous: previous && shown(previous) }),
+  });
   return {
     header: {
       type: "history",
@@ -64,7 +80,7 @@ function amongOthers(prng: Prng, alone: Simulated): Omit<RunRecords, "leases"> &
       const behind = isSerializable(operation) && !caughtUp ? (lag.get(member) ?? 0) : 0;
       return { ...operation, outcome: { kind: "ok", response: answer(outcome.response, behind) } };
     }),
-    watchEvents: alone.watchEvents.map((event) => ({ ...event, revision: at(event.revision) })),
+    watchEvents: alone.watchEvents.map(sent),
     watchers: alone.watchers.map((record) => ({ ...record, revision: at(record.revision) })),
     // Nobody stands still for a look at everybody.
     events: alone.events.map((event): RunEvent => {

@@ -203,16 +203,28 @@ function watch(prng: Prng, commits: readonly Commit[], shape: Shape): Pick<Simul
     const member = `n${(watcher % shape.members) + 1}`;
     const from = watcher === 0 ? 2 : 2 + prng.below(commits.length + 1);
     const life = { type: "watcher", watcher, member, reason: "" } as const;
-    watchers.push({ ...life, atNs: 0, what: "opened", revision: from });
+    // Every second one selects half the keys, and asks for what they held before.
+    const selects = { from: watcher % 2 === 0 ? "" : `k${shape.keys >> 1}`, to: null, kinds: "all" } as const;
+    let response = 0;
+    watchers.push({ ...life, atNs: 0, what: "opened", revision: from, response: response++, selects });
     let atNs = 1;
+    const held = new Map<string, ObservedKeyValue>();
     for (const commit of commits) {
-      if (commit.revision < from) continue;
+      const before = held.get(commit.key) ?? null;
+      if (commit.kv === null) held.delete(commit.key);
+      else held.set(commit.key, commit.kv);
+      if (commit.revision < from || commit.key < selects.from) continue;
       atNs = Math.max(atNs + 1, commit.atNs + prng.below(MS));
       const { key, revision, kv } = commit;
-      const event = { type: "event", watcher, member, atNs, key, revision } as const;
-      if (kv === null) watchEvents.push({ ...event, kind: "delete", value: "", version: 0 });
-      else watchEvents.push({ ...event, kind: "put", value: kv.value, version: kv.version });
-      if (prng.below(20) === 0) watchers.push({ ...life, atNs: atNs + 1, what: "progress", revision });
+      const bare = { type: "event", watcher, member, atNs, key, revision, response: response++ } as const;
+      const previous = prng.below(10) === 0 ? null : before;
+      const event = watcher % 2 === 0 ? bare : { ...bare, previous };
+      if (kv === null) watchEvents.push({ ...event, kind: "delete", value: "", version: 0, createRevision: 0 });
+      else {
+        const { value, version, createRevision } = kv;
+        watchEvents.push({ ...event, kind: "put", value, version, createRevision });
+      }
+      if (prng.below(20) === 0) watchers.push({ ...life, atNs, what: "progress", revision, response: response++ });
     }
     watchers.push({ ...life, atNs: atNs + 2, what: "closed", revision: Math.max(from, commits.at(-1)?.revision ?? 1) });
   }

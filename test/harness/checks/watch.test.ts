@@ -167,11 +167,26 @@ const MUTATIONS: Readonly<Record<string, (events: WatchEventRecord[], at: number
   "wrong value": (events, at) =>
     events.splice(at, 1, { ...(events[at] as WatchEventRecord), kind: "put", value: "phantom" }),
   "wrong key": (events, at) => events.splice(at, 1, { ...(events[at] as WatchEventRecord), key: "elsewhere" }),
+  "another creation": (events, at) => {
+    const event = events[at] as WatchEventRecord;
+    const createRevision = event.kind === "delete" ? event.revision : (event.createRevision as number) + 1;
+    events.splice(at, 1, { ...event, kind: "put", createRevision });
+  },
+  "what was not before": (events, at) => {
+    const event = events[at] as WatchEventRecord;
+    const { createRevision = 0, revision: modRevision } = event;
+    events.splice(at, 1, { ...event, previous: { value: "phantom", createRevision, modRevision, version: 1 } });
+  },
   reorder: (events, at) => {
     const [one, two] = [events[at], events[at + 1]] as [WatchEventRecord, WatchEventRecord];
-    events.splice(at, 2, { ...two, atNs: one.atNs }, { ...one, atNs: two.atNs });
+    const [first, second] = [responseOf(one), responseOf(two)];
+    events.splice(at, 2, { ...two, atNs: one.atNs, ...first }, { ...one, atNs: two.atNs, ...second });
   },
 };
+
+function responseOf({ response }: WatchEventRecord): Pick<WatchEventRecord, "response"> {
+  return response === undefined ? {} : { response };
+}
 
 function simulated(seed: number): Simulated {
   return simulate(new Prng(seed), SHAPE);
