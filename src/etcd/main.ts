@@ -14,14 +14,15 @@ import { serveCluster } from "./api/cluster.ts";
 import { serveHealth } from "./api/health.ts";
 import { serveHttp } from "./api/http.ts";
 import { serveKv } from "./api/kv.ts";
-import { LeaseService } from "./api/lease.ts";
 import { ClientServer } from "./api/learner.ts";
+import { LeaseService } from "./api/lease.ts";
 import { serveMaintenance } from "./api/maintenance.ts";
 import { Metrics } from "./api/metrics.ts";
 import { CLUSTER_VERSION, SERVER_VERSION } from "./api/version.ts";
 import { WatchService } from "./api/watch.ts";
 import { lockDataDirectory, openData } from "./boot/data-directory.ts";
 import { codeOf, EnvironmentError, messageOf } from "./boot/environment.ts";
+import { foundingMember } from "./cluster/members.ts";
 import { type Config, type LogLevel, parseConfig } from "./config/config.ts";
 import { addressesOf } from "./config/dialling.ts";
 import type { Url } from "./config/url.ts";
@@ -29,7 +30,7 @@ import { LeaseRequests } from "./lease-requests.ts";
 import { Member } from "./member.ts";
 import { Membership } from "./membership.ts";
 import type { Identity } from "./model.ts";
-import { serveDescription } from "./peer/describe.ts";
+import { type Description, serveDescription } from "./peer/describe.ts";
 import { PeerTransport } from "./peer/transport.ts";
 import { Requests } from "./requests.ts";
 
@@ -203,8 +204,17 @@ function makeTransport(config: Config, identity: Identity, trace: Trace): PeerTr
 function makePeerServer(transport: PeerTransport, member: Member, trace: Trace): GrpcServer {
   const server = new GrpcServer({ trace, clock: nodeClock, maxRequestBytes: PEER_FRAME_MAX_BYTES });
   transport.serve(server);
-  serveDescription(server, () => ({ cluster: member.members.identity.cluster, members: member.members.list() }));
+  serveDescription(server, () => describe(transport, member));
   return server;
+}
+
+/** Whose addition is in the log and not decided yet belongs to it too: it may take just that member to decide. */
+function describe(transport: PeerTransport, { members }: Member): Description {
+  const added = [...transport.peers].filter(([id]) => members.get(id) === null);
+  return {
+    cluster: members.identity.cluster,
+    members: [...members.list(), ...added.map(([id, peerUrls]) => foundingMember(id, peerUrls))],
+  };
 }
 
 interface Services {

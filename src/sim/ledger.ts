@@ -214,7 +214,7 @@ export class Ledger {
   /** Which quorum lacks the committed entry at `index` on its disks; null when none does: of whoever decided then or later. */
   lackAt(index: number): string | null {
     const later = this.#committed.configured.filter((each) => each.index > index);
-    return this.#lack(index, [this.#committed.configurationAt(index), ...later.map((each) => each.configuration)]);
+    return this.#lack(index, [...decidersAt(this.#committed, index), ...later.map((each) => each.configuration)]);
   }
 
   #lack(index: number, configurations: readonly Configuration[]): string | null {
@@ -284,7 +284,7 @@ export class Ledger {
     this.#world.stir(entry.term);
     // Its leader counts by the newest configuration that it has written, which may be later than the entry.
     const later = written.configured.filter((each) => each.index > index);
-    const lack = this.#lack(index, [written.configurationAt(index), ...later.map((each) => each.configuration)]);
+    const lack = this.#lack(index, [...decidersAt(written, index), ...later.map((each) => each.configuration)]);
     this.#world.check(lack === null, "not on a quorum", () => {
       return `${machineName(machine)} holds entry ${index} of term ${entry.term} committed, but ${lack}`;
     });
@@ -345,4 +345,10 @@ function sizeOf(entry: Entry | undefined): string {
 
 function membersText({ voters, learners }: Configuration): string {
   return [...voters.map(nameOf), ...learners.map((id) => `${nameOf(id)} (learner)`)].join(", ");
+}
+
+/** The configuration that an entry makes; a single voter decides alone that another decides with it from then on. */
+function decidersAt(log: BookedLog, index: number): readonly Configuration[] {
+  const before = log.configurationAt(index - 1);
+  return before.voters.length === 1 ? [before, log.configurationAt(index)] : [log.configurationAt(index)];
 }

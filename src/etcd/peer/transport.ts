@@ -92,6 +92,11 @@ export class PeerTransport implements ClusterTransport<Message> {
     }
   }
 
+  /** Every other member by id, with its peer URLs, as told last. */
+  get peers(): ReadonlyMap<MemberId, readonly string[]> {
+    return new Map([...this.#peers].map(([peer, { peerUrls }]) => [peer, peerUrls]));
+  }
+
   /** Since when this peer has been reached without a break, by the monotonic clock; null: it is not. */
   connectedSinceMs(peer: MemberId): number | null {
     return this.#peers.get(peer)?.sender?.connectedSinceMs ?? null;

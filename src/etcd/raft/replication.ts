@@ -112,11 +112,22 @@ export class Replication {
     const { log, term, role, id, voters, decisions } = this.#state;
     assert(role === "leader", "only a leader commits by counting");
     const reached = voters.map((voter) => (voter === id ? log.persisted : this.#matchOf(voter)));
-    const index = majorityIndex(reached);
+    const index = Math.max(majorityIndex(reached), this.#decidedAlone()) as LogIndex;
     if (index <= log.committed || !decisions.mayCommit(log.termAt(index) as Term, term)) return;
     this.#uncommittedBytes -= log.bytesBetween(log.committed, index);
     assert(this.#uncommittedBytes >= 0, "uncommitted bytes are never negative");
     log.commitTo(index);
+  }
+
+  /**
+   * A single voter decides by itself that another decides with it from then on: nobody is elected without its vote before or
+   * after. Waiting for both would be waiting for a member that cannot come before it is known to belong here.
+   */
+  #decidedAlone(): LogIndex {
+    const { log, id } = this.#state;
+    const before = log.previousConfiguration?.voters;
+    const isAlone = before?.length === 1 && before[0] === id;
+    return (isAlone ? Math.min(log.persisted, log.configurationIndex) : 0) as LogIndex;
   }
 
   #matchOf(peer: MemberId): LogIndex {
