@@ -19,7 +19,7 @@ import type {
 import { ETCD_ERRORS, type EtcdError, isEtcdError } from "./errors.ts";
 import { Asks } from "./lease/asks.ts";
 import { NO_LEASE } from "./lease/leases.ts";
-import { Lessor } from "./lease/lessor.ts";
+import { type LeaseCounts, Lessor } from "./lease/lessor.ts";
 import type { Answer, Member } from "./member.ts";
 
 export interface LeaseRequestsOptions {
@@ -77,6 +77,10 @@ export class LeaseRequests {
       stop: () => asks.stop(),
     };
     member.assign(duties, (_, request) => asks.answer(request));
+  }
+
+  get counts(): LeaseCounts {
+    return this.#lessor.counts;
   }
 
   /** The id and the least time are chosen here, not where it is applied: members may differ in flags (D1). */

@@ -245,6 +245,7 @@ function makeServices(config: Config, member: Member, transport: PeerTransport, 
     spaceRefusal: () => requests.leaseRefusal(),
   });
   const leaseService = new LeaseService(clientServer, leases);
+  metrics.leases(leases);
   return { clientServer, watchService: new WatchService(clientServer, member), leaseService, metrics };
 }
 

@@ -4,6 +4,8 @@ import { type TestContext, test } from "node:test";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { SILENT } from "../../src/env/trace.ts";
 import { LeaseService, type ServedLeases } from "../../src/etcd/api/lease.ts";
+import { Metrics } from "../../src/etcd/api/metrics.ts";
+import type { ServedMember } from "../../src/etcd/api/served.ts";
 import { ETCD_ERRORS, type EtcdError } from "../../src/etcd/errors.ts";
 import { type ClientStream, GrpcConnection } from "../../src/grpc/connection.ts";
 import { GrpcServer, type ServerStreamHandler } from "../../src/grpc/server.ts";
@@ -43,6 +45,7 @@ function serve(context: TestContext, leases: Partial<ServedLeases> = {}): Served
   const server = new GrpcServer({ trace: SILENT, clock: nodeClock });
   const waiting: Waiting[] = [];
   const service = new LeaseService(server, {
+    counts: { granted: 0, revoked: 0, renewed: 0, expired: 0 },
     grant: async ({ id, ttl }) => LeaseGrantResponse.create({ id, ttl }),
     revoke: async ({ id }) => (id === 1n ? LeaseRevokeResponse.create() : ETCD_ERRORS.leaseNotFound),
     timeToLive: async ({ id, keys }) => LeaseTimeToLiveResponse.create({ id, ttl: keys ? 1 : -1 }),
@@ -178,4 +181,27 @@ test("when the server stops, streams end with its word for it", async (context) 
   served.service.close();
   await eventually(() => served.ended !== undefined, "the stream ends");
   assert.equal(served.ended?.message, "etcdserver: server stopped");
+});
+
+test("what was granted, revoked, renewed and expired is counted under etcd's names", async () => {
+  const numbers = { leaderChangesTotal: 0, commitIndex: 0, appliedIndex: 0, proposalsPending: 0, sizeBytes: 0 };
+  const status = {
+    ...numbers,
+    proposalsFailedTotal: 0,
+    identity: { member: 7n },
+    sizeInUseBytes: 0,
+    revision: 1,
+    compactedRevision: -1,
+  };
+  const member = { status, watches: { watcherCount: 0, streamCount: 0 } } as unknown as ServedMember;
+  const metrics = new Metrics({ member, quotaBytes: null, startedSeconds: 1 });
+  metrics.leases({ counts: { granted: 5, revoked: 3, renewed: 9, expired: 2 } });
+  const page = await metrics.text();
+  for (const line of [
+    "etcd_debugging_lease_granted_total 5",
+    "etcd_debugging_lease_revoked_total 3",
+    "etcd_debugging_lease_renewed_total 9",
+    "etcd_debugging_server_lease_expired_total 2",
+  ])
+    assert.ok(page.includes(`\n${line}\n`), `${line} is missing in\n${page}`);
 });

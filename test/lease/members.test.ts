@@ -106,6 +106,9 @@ test("a lease granted anywhere lives while it is renewed anywhere, and takes its
   for (const node of cluster.nodes) {
     assert.equal(await cluster.renew(node, id), 0);
     assert.deepEqual((await cluster.timeLeft(node, id)).ttl, -1);
+    const { granted, revoked, renewed, expired } = cluster.of(node).counts;
+    const byLeader = node.member.status.role === "leader" ? [6, 1] : [0, 0];
+    assert.deepEqual([granted, revoked, renewed, expired], [1, 1, ...byLeader]);
   }
   await cluster.stop();
 });

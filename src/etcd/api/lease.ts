@@ -14,9 +14,19 @@ import { Lease } from "../../proto/gen/rpc.ts";
 import { ETCD_ERRORS, type EtcdError, isEtcdError } from "../errors.ts";
 import { grpcErrorOf, settle } from "./served.ts";
 
+/** Since the process began. */
+export interface LeaseCounts {
+  readonly granted: number;
+  readonly revoked: number;
+  /** By this member as leader, as the next. */
+  readonly renewed: number;
+  readonly expired: number;
+}
+
 type Answer<Response> = Promise<Response | EtcdError>;
 
 export interface ServedLeases {
+  readonly counts: LeaseCounts;
   grant(request: LeaseGrantRequest): Answer<LeaseGrantResponse>;
   revoke(request: LeaseRevokeRequest): Answer<LeaseRevokeResponse>;
   keepAlive(request: LeaseKeepAliveRequest): Answer<LeaseKeepAliveResponse>;

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { hex, NO_MEMBER } from "../../base/ids.ts";
+import type { LeaseCounts, ServedLeases } from "./lease.ts";
 import type { ServedMember } from "./served.ts";
 import { SERVER_VERSION } from "./version.ts";
 
@@ -43,6 +44,17 @@ export class Metrics {
 
   walSynced(seconds: number): void {
     this.#walSync.observe(seconds);
+  }
+
+  /** Adds those of leases. */
+  leases(leases: Pick<ServedLeases, "counts">): void {
+    const counted: readonly (readonly [keyof LeaseCounts, string, string])[] = [
+      ["granted", "etcd_debugging_lease_granted_total", "The total number of granted leases."],
+      ["revoked", "etcd_debugging_lease_revoked_total", "The total number of revoked leases."],
+      ["renewed", "etcd_debugging_lease_renewed_total", "The number of renewed leases seen by the leader."],
+      ["expired", "etcd_debugging_server_lease_expired_total", "The total number of expired leases."],
+    ];
+    for (const [key, name, help] of counted) this.#counter(name, help, () => leases.counts[key]);
   }
 
   #process(startedSeconds: number): void {

@@ -21,6 +21,17 @@ import { Tenure } from "./tenure.ts";
 
 export type LeaseCommand = Partial<Pick<InternalRaftRequest, "leaseRevoke" | "leaseCheckpoint">>;
 
+/** Since this process began. */
+export interface LeaseCounts {
+  /** As applied here. */
+  readonly granted: number;
+  readonly revoked: number;
+  /** As acknowledged here, as leader. */
+  readonly renewed: number;
+  /** Revoked because their time was up, as proposed here. */
+  readonly expired: number;
+}
+
 /** What the leader's part needs of the member. Neither promise rejects. */
 export interface LessorHost {
   nowMs(): number;
@@ -46,6 +57,7 @@ export class Lessor {
   /** Null while another member leads, or none. */
   #tenure: Tenure | null = null;
   #nextScanMs = Number.NEGATIVE_INFINITY;
+  readonly #counts = { granted: 0, revoked: 0, renewed: 0, expired: 0 };
 
   constructor(leases: Leases, host: LessorHost, electionMs: number) {
     this.#leases = leases;
@@ -53,10 +65,20 @@ export class Lessor {
     this.#electionMs = electionMs;
     this.#rounds = new Rounds({ nowMs: () => host.nowMs(), confirm: () => host.confirmLeadership(), electionMs });
     leases.watch({
-      granted: (lease) => this.#tenure?.granted(lease, host.nowMs()),
+      granted: (lease) => {
+        this.#counts.granted++;
+        this.#tenure?.granted(lease, host.nowMs());
+      },
       checkpointed: (lease) => this.#tenure?.checkpointed(lease),
-      revoked: (id) => this.#tenure?.revoked(id),
+      revoked: (id) => {
+        this.#counts.revoked++;
+        this.#tenure?.revoked(id);
+      },
     });
+  }
+
+  get counts(): LeaseCounts {
+    return this.#counts;
   }
 
   /** This member leads. Time counts from the first proof of it, which comes after all entries of earlier terms were applied. */
@@ -110,6 +132,7 @@ export class Lessor {
       // Only when the revocation is applied is it certain that the lease is gone. One asked for in time is saved until it is proposed.
       if (tenure.revoking.has(lease.id) || tenure.isExpired(lease.id, askedMs)) return AGAIN;
       tenure.renew(lease, nowMs);
+      this.#counts.renewed++;
       if (tenure.isCheckpointed(lease)) checkpointed.add(lease.id);
       return { kind: AnswerKind.ALIVE, ttl: lease.ttlSeconds, grantedTtl: lease.ttlSeconds, keys: [] };
     });
@@ -142,7 +165,10 @@ export class Lessor {
     for (const id of expired) {
       if (!tenure.isExpired(id, nowMs) || tenure.revoking.has(id)) continue;
       tenure.revoking.add(id);
-      void this.#host.proposeAsLeader({ leaseRevoke: { id } }, tenure.term).then(() => tenure.revoking.delete(id));
+      void this.#host.proposeAsLeader({ leaseRevoke: { id } }, tenure.term).then((isApplied) => {
+        tenure.revoking.delete(id);
+        if (isApplied) this.#counts.expired++;
+      });
     }
   }
 
