@@ -66,6 +66,8 @@ export class Applying {
   #isHeld = true;
   #isRunning = false;
   #isCompacting = false;
+  #isStopped = false;
+  #replacing: Promise<void> = Promise.resolve();
 
   constructor(options: ApplyingOptions) {
     this.#options = options;
@@ -95,6 +97,21 @@ export class Applying {
     this.#release(this.resumesAt, () => {});
   }
 
+  /** Lets what has arrived meanwhile go first: for work in slices. Never resolves once this has stopped: the storage may be closed. */
+  pause(): Promise<void> {
+    return new Promise((resolve) =>
+      this.#options.soon(() => {
+        if (!this.#isStopped) resolve();
+      }),
+    );
+  }
+
+  /** Nothing more is applied, and nothing is read in slices. Resolves when nobody is busy with the storage. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#replacing.catch(() => {});
+  }
+
   hold(): void {
     assert(!this.#isHeld, "one snapshot is installed at a time");
     this.#isHeld = true;
@@ -105,7 +122,9 @@ export class Applying {
   async install(record: SnapshotRecord, restored: () => void): Promise<void> {
     const { storage } = this.#options;
     this.store.detach();
-    await storage.install(record);
+    this.#replacing = storage.install(record);
+    await this.#replacing;
+    if (this.#isStopped) return;
     await this.#read();
     assert(storage.buffer.appliedIndex === record.base.index, "a snapshot holds what its record says");
     this.#release(record.base.index, restored);
@@ -113,7 +132,7 @@ export class Applying {
 
   async #read(): Promise<void> {
     const { buffer } = this.#options.storage;
-    const pause = (): Promise<void> => new Promise((resolve) => this.#options.soon(resolve));
+    const pause = (): Promise<void> => this.pause();
     this.members.load(buffer);
     this.#configuration = buffer.durableBase?.configuration ?? NOBODY;
     this.alarms.load(buffer);
@@ -140,10 +159,10 @@ export class Applying {
     const { storage, soon, listener } = this.#options;
     const { buffer } = storage;
     let count = 0;
-    while (!this.#isHeld && !buffer.isFull && count < Math.min(this.#queue.length, SLICE_ENTRIES))
+    while (!this.#isHeld && !this.#isStopped && !buffer.isFull && count < Math.min(this.#queue.length, SLICE_ENTRIES))
       this.#apply(this.#queue[count++] as Entry);
     this.#queue = this.#queue.slice(count);
-    this.#isRunning = this.#queue.length > 0 && !this.#isHeld;
+    this.#isRunning = this.#queue.length > 0 && !this.#isHeld && !this.#isStopped;
     if (!this.#isRunning) return;
     const goOn = (): void => {
       this.#run();
@@ -184,7 +203,7 @@ export class Applying {
     if (this.#isCompacting) return;
     this.#isCompacting = true;
     const step = (): void => {
-      this.#isCompacting = !this.#isHeld && this.store.compactStep();
+      this.#isCompacting = !this.#isHeld && !this.#isStopped && this.store.compactStep();
       if (this.#isCompacting) this.#options.soon(step);
     };
     this.#options.soon(step);

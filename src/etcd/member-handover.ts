@@ -1,6 +1,8 @@
 /** Requests to hand leadership over that wait for their end: the target leads, or the time is up. */
 import { type MemberId, NO_MEMBER } from "../base/ids.ts";
+import type { Clock } from "../env/clock.ts";
 import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
+import type { Loop } from "./member-loop.ts";
 
 interface Waiting {
   readonly target: MemberId;
@@ -13,12 +15,31 @@ interface Waiting {
 const WAITING_MAX = 64;
 
 export class Handovers {
+  readonly #loop: Pick<Loop, "status" | "step">;
+  readonly #clock: Clock;
   #waiting: Waiting[] = [];
 
+  constructor(loop: Pick<Loop, "status" | "step">, clock: Clock) {
+    this.#loop = loop;
+    this.#clock = clock;
+  }
+
   /** Comes to null when `target` leads. */
-  add(target: MemberId, deadlineMs: number, isHasty: boolean): Promise<EtcdError | null> {
+  begin(target: MemberId, timeoutMs: number, isHasty: boolean): Promise<EtcdError | null> {
+    this.#loop.step({ kind: "transfer", target });
+    const deadlineMs = this.#clock.monotonicMs() + timeoutMs;
     if (this.#waiting.length >= WAITING_MAX) return Promise.resolve(ETCD_ERRORS.tooManyRequests);
     return new Promise((end) => this.#waiting.push({ target, deadlineMs, isHasty, end }));
+  }
+
+  /** A leader leaves to the voter that is furthest; nothing on any other member. */
+  async leave(timeoutMs: number): Promise<void> {
+    const { role, peers, configuration } = this.#loop.status;
+    if (role !== "leader") return;
+    const voters = peers.filter(({ id, isLive }) => isLive && configuration.voters.includes(id));
+    const furthest = Math.max(...voters.map(({ match }) => match));
+    const target = voters.find(({ match }) => match === furthest);
+    if (target !== undefined) await this.begin(target.id, timeoutMs, true);
   }
 
   /** Another member leads, or for the moment none that is known (0). */

@@ -15,7 +15,7 @@ import { MemberDisk } from "./member-disk.ts";
 import type { MemberOptions } from "./member-options.ts";
 import { PeerBook } from "./member-peers.ts";
 import { Snapshots } from "./member-snapshots.ts";
-import type { LogBase, Message, PromiseMessage, PromptMessage, RaftInput, Ready } from "./model.ts";
+import type { Leadership, LogBase, Message, PromiseMessage, PromptMessage, RaftInput, Ready } from "./model.ts";
 import { RaftCore } from "./raft/core.ts";
 import { CORRECT } from "./raft/decisions.ts";
 import type { RaftStatus } from "./raft/status.ts";
@@ -24,7 +24,9 @@ import type { SnapshotRecord } from "./wal/record.ts";
 export interface LoopListener extends ApplyListener {
   /** The core has taken in what came: a read's round to be asked for in the same turn, null when there is none. */
   readRound(): number | null;
-  /** After each turn: leadership, confirmed reads, what was dropped or refused. All that it lets apply is applied. */
+  /** Leadership is another, known before anything more is applied. */
+  follow(leadership: Leadership): void;
+  /** After each turn: confirmed reads, what was dropped or refused. All that it lets apply is applied. */
   turned(ready: Ready): void;
   unreachable(peer: MemberId): void;
   /** The state is being replaced, and then is another: of a later moment. */
@@ -54,6 +56,7 @@ export class Loop {
   #inputs: RaftInput[] = [];
   #turnDue = false;
   #ended = false;
+  #stopped: Promise<void> = Promise.resolve();
   /** What takes the place of the state when the sync of that Ready has returned. */
   #installing: { readonly number: number; readonly record: SnapshotRecord } | null = null;
   /** Where the log begins on the disk, and how far this member was when that was looked at. */
@@ -128,11 +131,13 @@ export class Loop {
   /** Nothing more happens. */
   end(): void {
     this.#ended = true;
+    this.#stopped = this.applying.stop();
     this.#snapshots.stop();
   }
 
   async close(): Promise<void> {
     await this.#options.transport.close();
+    await this.#stopped;
     await this.#disk.close();
   }
 
@@ -159,6 +164,7 @@ export class Loop {
     if (received !== null) this.#hold(ready.number, received);
     this.#send(ready.messages, this.#disk.takeKept());
     this.#snapshots.send(ready.snapshotsToSend);
+    if (ready.leadership !== null) this.#listener.follow(ready.leadership);
     this.applying.take(ready.entriesToApply);
     this.#peers.update(this.#core.configuration);
     this.#listener.turned(ready);

@@ -3,7 +3,6 @@
  * that etcd's clients know. What happens meanwhile is the loop's (member-loop.ts); what a member is started with, member-options.ts.
  */
 import { hex, type MemberId, NO_MEMBER, type Term } from "../base/ids.ts";
-import type { Timer } from "../env/clock.ts";
 import type { Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
 import type { AlarmsView } from "./cluster/alarms.ts";
@@ -12,12 +11,15 @@ import { ETCD_ERRORS, type EtcdError } from "./errors.ts";
 import type { Leases } from "./lease/leases.ts";
 import { Changes } from "./member-changes.ts";
 import { CAREFUL } from "./member-decisions.ts";
+import { Duties, type LeaderDuties, type PeerAnswers } from "./member-duties.ts";
 import { Gate } from "./member-gate.ts";
 import { Handovers } from "./member-handover.ts";
 import { Loop } from "./member-loop.ts";
 import type { MemberOptions } from "./member-options.ts";
 import { type Command, Proposals } from "./member-proposals.ts";
+import { Publishing } from "./member-publish.ts";
 import { Reads } from "./member-reads.ts";
+import { Ticker } from "./member-ticker.ts";
 import type { Change, Leadership, MemberStatus, Ready } from "./model.ts";
 import type { MvccStore } from "./mvcc/store.ts";
 import { WatchHub } from "./watch/hub.ts";
@@ -26,19 +28,6 @@ export type Answer<Response> = Response | EtcdError;
 
 /** A read that may be run. */
 export type Reading<Response> = () => Answer<Response>;
-
-/** What a member does beside leading as long as it leads: told when that begins and ends. */
-export interface LeaderDuties {
-  leaderSince(term: Term, nowMs: number): void;
-  follower(): void;
-  /** Once a tick, whoever leads. */
-  due(nowMs: number): void;
-  /** This member has ended. */
-  stop(): void;
-}
-
-/** Answers a peer's question; null: no answer. */
-export type PeerAnswers = (from: MemberId, request: Uint8Array) => Promise<Uint8Array | null>;
 
 /** etcd's: what a request may take, elections aside. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -62,16 +51,13 @@ export class Member {
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #changes = new Changes();
-  readonly #handovers = new Handovers();
+  readonly #handovers: Handovers;
+  readonly #duties = new Duties();
+  readonly #publishing: Publishing;
   readonly #timeoutMs: number;
-  #duties: LeaderDuties | null = null;
-  #answers: PeerAnswers | null = null;
-  #tickTimer: Timer | null = null;
-  #nextTickMs = 0;
+  readonly #ticker: Ticker;
   #nextProgressMs: number;
   #leadership: Leadership;
-  #resolveServing: () => void = () => {};
-  #isPublished = false;
   #ended = false;
   #isRemoved = false;
   #leaderChangedMs = Number.NEGATIVE_INFINITY;
@@ -80,10 +66,10 @@ export class Member {
 
   constructor(options: MemberOptions) {
     this.#options = options;
-    const { identity, clock, storage, soon, electionMs, requestMaxBytes, startNumber } = options;
-    this.serving = new Promise((resolve) => {
-      this.#resolveServing = resolve;
-    });
+    const { identity, clock, storage, soon, heartbeatMs, electionMs, requestMaxBytes, startNumber } = options;
+    this.#publishing = new Publishing(options, (command) => this.#propose(command, null));
+    this.serving = this.#publishing.done;
+    void this.serving.then(() => this.#open());
     this.#leadership = { role: "follower", term: storage.hardState.term, leader: NO_MEMBER };
     this.makeHeader = (revision) => ({
       clusterId: identity.cluster,
@@ -92,6 +78,7 @@ export class Member {
       raftTerm: this.#leadership.term,
     });
     this.#loop = this.#makeLoop();
+    this.#handovers = new Handovers(this.#loop, clock);
     const onWork = (): void => soon(() => this.#catchUp());
     this.watches = new WatchHub({ view: this.store, makeHeader: this.makeHeader, onWork });
     this.#timeoutMs = REQUEST_TIMEOUT_MS + 2 * electionMs;
@@ -99,12 +86,14 @@ export class Member {
     this.#proposals = new Proposals(identity.member, startNumber / 1000, limits);
     this.#reads = new Reads(this.#timeoutMs, options.memberDecisions ?? CAREFUL);
     this.#nextProgressMs = clock.monotonicMs() + PROGRESS_NOTIFY_MS;
+    this.#ticker = new Ticker(clock, heartbeatMs, (nowMs) => this.#tick(nowMs));
   }
 
   #makeLoop(): Loop {
     const { identity, clock } = this.#options;
     return new Loop(this.#options, this.makeHeader, {
       readRound: () => (this.#leadership.leader === NO_MEMBER ? null : this.#reads.begin()),
+      follow: (leadership) => this.#follow(leadership),
       turned: (ready) => this.#turned(ready),
       published: (events) => this.watches.publish(events, this.store.revision),
       outcome: (id, data, outcome) => this.#proposals.applied(id, data, outcome),
@@ -122,7 +111,7 @@ export class Member {
         this.watches.suspend();
       },
       restored: () => this.#restored(),
-      request: async (from, request) => (this.#ended ? null : ((await this.#answers?.(from, request)) ?? null)),
+      request: (from, request) => this.#duties.answer(from, request),
       removed: () => this.#remove(0),
       failed: (error) => this.fail(error),
     });
@@ -133,9 +122,9 @@ export class Member {
     const started = this.#loop.start().then(() => {
       if (this.#ended) return;
       this.watches.restored();
-      this.#nextTickMs = this.#options.clock.monotonicMs();
-      this.#tick();
-      void this.#publish();
+      this.#ticker.start();
+      if (this.members.removed.has(this.#options.identity.member)) this.#remove(0);
+      this.#publish();
     });
     started.catch((error: unknown) => this.fail(error instanceof Error ? error : new Error(String(error))));
   }
@@ -235,7 +224,10 @@ export class Member {
     if (refusal !== null) return refusal;
     // A snapshot may be taking the place of the state: now, or when it is run.
     if (!this.#gate.isOpen) return this.read(true, run);
-    return () => (this.#loop.applying.isHeld ? ETCD_ERRORS.timeout : run());
+    return () => {
+      if (this.#ended) return ETCD_ERRORS.stopped;
+      return this.#loop.applying.isHeld ? ETCD_ERRORS.timeout : run();
+    };
   }
 
   /** Runs a command through the log: what it came to, or why it is not known. */
@@ -258,7 +250,7 @@ export class Member {
 
   /** Lets what has arrived meanwhile go first: for work in slices. */
   pause(): Promise<void> {
-    return new Promise((resolve) => this.#options.soon(resolve));
+    return this.#loop.applying.pause();
   }
 
   /** Hands leadership to another voter (Raft dissertation, section 3.10). Null once that leads; only the leader can do it. */
@@ -267,25 +259,19 @@ export class Member {
     const { role, leader } = this.#leadership;
     if (role !== "leader") return ETCD_ERRORS.notLeader;
     if (this.members.get(target)?.isLearner !== false) return ETCD_ERRORS.badTransferee;
-    return target === leader ? null : this.#handOver(target, this.#timeoutMs, false);
+    return target === leader ? null : this.#handovers.begin(target, this.#timeoutMs, false);
   }
 
   /** Before a stop: a leader leaves to the voter that is furthest, so that the others need not miss it first. In any case soon over. */
   async leave(): Promise<void> {
-    const { role, peers, configuration } = this.#loop.status;
-    if (this.#ended || role !== "leader") return;
-    const voters = peers.filter(({ id, isLive }) => isLive && configuration.voters.includes(id));
-    const furthest = Math.max(...voters.map(({ match }) => match));
-    const target = voters.find(({ match }) => match === furthest);
-    if (target !== undefined) await this.#handOver(target.id, this.#options.electionMs, true);
+    if (!this.#ended) await this.#handovers.leave(this.#options.electionMs);
   }
 
   // --------------------------------------------------------------------------------------------------------- leadership
 
   /** Told from now on: what a leader has to do beside leading. */
   assign(duties: LeaderDuties, answers: PeerAnswers): void {
-    this.#duties = duties;
-    this.#answers = answers;
+    this.#duties.assign(duties, answers);
   }
 
   /** The term in which this member led at a moment after the call, as a quorum says; null: it does not, or nobody says so. */
@@ -322,11 +308,6 @@ export class Member {
     });
   }
 
-  #handOver(target: MemberId, timeoutMs: number, isHasty: boolean): Promise<EtcdError | null> {
-    this.#loop.step({ kind: "transfer", target });
-    return this.#handovers.add(target, this.#options.clock.monotonicMs() + timeoutMs, isHasty);
-  }
-
   /** `term`: for its leader alone; null: for whoever leads. */
   #propose(command: Command, term: Term | null): Promise<Outcome> {
     if (this.#ended) return Promise.resolve({ kind: "refused", error: ETCD_ERRORS.stopped });
@@ -345,44 +326,24 @@ export class Member {
       this.#loop.step({ kind: "change", id, change, context });
   }
 
-  /** Tells the cluster name and client URLs, again until it was applied here; then everything that waits may be served (D4). */
-  async #publish(): Promise<void> {
-    const { identity, name, clientUrls, trace, clock, heartbeatMs } = this.#options;
-    const memberAttributes = { name, clientUrls };
-    const command: Command = { clusterMemberAttrSet: { memberId: identity.member, memberAttributes } };
-    const outcome = await this.#propose(command, null);
-    if (this.#ended || this.#isPublished) return;
-    if (outcome.kind === "refused") {
-      trace.warn("failed to publish local member to cluster through raft", { error: outcome.error.message });
-      clock.after(heartbeatMs, () => void this.#publish());
-      return;
-    }
-    trace.info("published local member to cluster through raft", {
-      "local-member-id": hex(identity.member),
-      "cluster-id": hex(identity.cluster),
-      name,
-      "client-urls": clientUrls,
-    });
-    this.#isPublished = true;
-    this.#resolveServing();
-    if (!this.#loop.applying.isHeld) this.#gate.open();
+  #publish(): void {
+    void this.#publishing.publish(() => this.#ended);
+  }
+
+  #open(): void {
+    if (this.#publishing.isDone && !this.#ended && !this.#loop.applying.isHeld) this.#gate.open();
   }
 
   /** A snapshot of the leader's has become the state. */
   #restored(): void {
     this.watches.restored();
-    if (this.#isPublished) this.#gate.open();
+    this.#open();
     // It may have been among what the snapshot stands for, which is never applied here.
-    else void this.#publish();
+    if (!this.#publishing.isDone) this.#publish();
+    if (this.members.removed.has(this.#options.identity.member)) this.#remove(0);
   }
 
-  #tick(): void {
-    if (this.#ended) return;
-    const { clock, heartbeatMs } = this.#options;
-    const nowMs = clock.monotonicMs();
-    // However late: one tick. Time this process did not have is no evidence against a leader.
-    this.#nextTickMs = Math.max(this.#nextTickMs + heartbeatMs, nowMs + heartbeatMs / 2);
-    this.#tickTimer = clock.after(this.#nextTickMs - nowMs, () => this.#tick());
+  #tick(nowMs: number): void {
     this.#loop.step({ kind: "tick" });
     this.#reads.retry();
     this.#reads.expire(nowMs);
@@ -396,11 +357,10 @@ export class Member {
       this.#nextProgressMs = nowMs + PROGRESS_NOTIFY_MS;
       this.watches.notifyProgress();
     }
-    this.#duties?.due(nowMs);
+    this.#duties.due(nowMs);
   }
 
   #turned(ready: Ready): void {
-    if (ready.leadership !== null) this.#follow(ready.leadership);
     for (const { id, index } of ready.readStates) this.#reads.confirmed(id, index);
     this.#reads.applied(this.#loop.applying.applied);
     // A leader that hands over is not full: what it drops waits for the next.
@@ -417,11 +377,10 @@ export class Member {
     const before = this.#leadership;
     this.#leadership = leadership;
     const { role, term, leader } = leadership;
+    this.#duties.follow(before, leadership, clock.monotonicMs());
     if (leader === before.leader && role === before.role) return;
     const details = { "local-member-id": hex(identity.member), role, term, leader: hex(leader) };
     trace.info("raft state changed", details);
-    if (before.role === "leader") this.#duties?.follower();
-    if (role === "leader") this.#duties?.leaderSince(term, clock.monotonicMs());
     if (leader === before.leader) return;
     this.#handovers.leaderIs(leader);
     this.#leaderChangedMs = clock.monotonicMs();
@@ -452,14 +411,14 @@ export class Member {
   #end(): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    this.#tickTimer?.cancel();
+    this.#ticker.stop();
     this.#loop.end();
     this.#gate.stop();
     this.#reads.stop();
     this.#proposals.stop();
     this.#changes.stop();
     this.#handovers.stop();
-    this.#duties?.stop();
+    this.#duties.stop();
     return true;
   }
 }
