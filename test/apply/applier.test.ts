@@ -25,6 +25,7 @@ import {
 import type { KeyValue } from "../../src/proto/gen/mvccpb.ts";
 import {
   bytes,
+  compactionRequest,
   deleteRequest,
   leaseCheckpointRequest,
   leaseGrantRequest,
@@ -42,6 +43,7 @@ const command = fc.oneof(
     weight: 4,
     arbitrary: txnRequest.filter((txn) => validateTxn(txn) === null).map((txn) => InternalRaftRequest.create({ txn })),
   },
+  { weight: 1, arbitrary: compactionRequest.map((compaction) => InternalRaftRequest.create({ compaction })) },
   { weight: 3, arbitrary: leaseGrantRequest.map((leaseGrant) => InternalRaftRequest.create({ leaseGrant })) },
   { weight: 1, arbitrary: leaseRevokeRequest.map((leaseRevoke) => InternalRaftRequest.create({ leaseRevoke })) },
   {
@@ -64,7 +66,8 @@ test("random commands leave the answers, events and every past state that full c
           const { outcome, events } = applier.apply(received);
           const expected = twin.command(() => runOnTwin(twin, each));
           assert.deepEqual(plainOutcome(outcome), expected);
-          assert.equal(store.revision, twin.revision);
+          assert.deepEqual([store.revision, store.compactedRevision], [twin.revision, twin.compacted]);
+          store.compactStep({ keys: 1, changes: 1 });
           if (events.length > 0) assert.deepEqual(events.map(plainEvent), twin.events[twin.revision]);
         }
         for (const range of ranges) {
@@ -168,7 +171,8 @@ function putOf(name: string, value: string): InternalRaftRequest {
 }
 
 function runOnTwin(twin: Twin, command: InternalRaftRequest): unknown {
-  const { put, deleteRange, txn, leaseGrant, leaseRevoke, leaseCheckpoint } = command;
+  const { put, deleteRange, txn, compaction, leaseGrant, leaseRevoke, leaseCheckpoint } = command;
+  if (compaction !== null) return twin.compact(compaction);
   if (put !== null) return twin.put(put);
   if (leaseGrant !== null) return twin.leaseGrant(leaseGrant);
   if (leaseRevoke !== null) return twin.leaseRevoke(leaseRevoke);
@@ -179,7 +183,8 @@ function runOnTwin(twin: Twin, command: InternalRaftRequest): unknown {
 }
 
 function checkHistory(store: MvccStore, twin: Twin): void {
-  for (let revision = 2; revision <= twin.revision; revision++) {
+  // What the compacted revision itself changed is told, but not what each change replaced; and only what it left.
+  for (let revision = Math.max(2, twin.compacted + 1); revision <= twin.revision; revision++) {
     const changes = store.changesAt(revision as Revision);
     const events = changes.map((kv): StoreEvent => {
       return { kind: kv.version === 0 ? "delete" : "put", kv, previous: store.previousOf(kv) };
@@ -203,6 +208,7 @@ function plainOutcome(outcome: Outcome): unknown {
       return { revision: header?.revision, id, ttl };
     }
     case "leaseRevoke":
+    case "compaction":
       return { revision: outcome.response.header?.revision };
     case "refused":
       return outcome.error.message;

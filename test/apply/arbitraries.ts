@@ -1,6 +1,7 @@
 /** Random commands over a key space small enough that they meet. */
 import fc from "fast-check";
 import {
+  CompactionRequest,
   Compare,
   DeleteRangeRequest,
   LeaseCheckpointRequest,
@@ -52,6 +53,10 @@ export const leaseCheckpointRequest: fc.Arbitrary<LeaseCheckpointRequest> = fc
 export const deleteRequest: fc.Arbitrary<DeleteRangeRequest> = fc
   .record({ key, rangeEnd, prevKv: flag })
   .map((fields) => DeleteRangeRequest.create(fields));
+
+export const compactionRequest: fc.Arbitrary<CompactionRequest> = fc
+  .record({ revision: fc.integer({ min: -2, max: 24 }), physical: flag })
+  .map((fields) => CompactionRequest.create(fields));
 
 const filter = fc.oneof(
   { weight: 4, arbitrary: fc.constant(0) },

@@ -3,6 +3,7 @@
  * possible. Keys and values are strings here.
  */
 import {
+  type CompactionRequest,
   type Compare,
   CompareResult,
   CompareTarget,
@@ -39,6 +40,9 @@ type State = ReadonlyMap<string, TwinKeyValue>;
 
 export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
+const COMPACTED = "etcdserver: mvcc: required revision has been compacted";
+const FUTURE = "etcdserver: mvcc: required revision is a future revision";
+
 export class Twin {
   /** states[r]: the key space at revision r. */
   readonly states: State[] = [new Map(), new Map()];
@@ -46,6 +50,7 @@ export class Twin {
   readonly events: TwinEvent[][] = [[], []];
   /** Seconds granted and seconds left at the last checkpoint, by id. */
   readonly leases: Map<bigint, { readonly ttl: number; readonly left: number | null }> = new Map();
+  compacted = -1;
   #open = new Map<string, TwinKeyValue>();
   #openEvents: TwinEvent[] = [];
 
@@ -87,6 +92,13 @@ export class Twin {
     return { revision: this.#seen(), deleted: doomed.length, previous: request.prevKv ? doomed : [] };
   }
 
+  compact({ revision }: CompactionRequest): unknown {
+    if (revision <= this.compacted) return COMPACTED;
+    if (revision > this.revision) return FUTURE;
+    this.compacted = revision;
+    return { revision: this.revision };
+  }
+
   leaseGrant({ id, ttl }: LeaseGrantRequest): unknown {
     if (ttl > 9_000_000_000) return "etcdserver: too large lease TTL";
     if (this.leases.has(id)) return "etcdserver: lease already exists";
@@ -120,7 +132,13 @@ export class Twin {
     const mod = this.revision + 1;
     for (const previous of doomed) {
       this.#open.delete(previous.key);
-      this.#openEvents.push({ kind: "delete", key: previous.key, value: "", mod, previous: this.#before(previous.key) });
+      this.#openEvents.push({
+        kind: "delete",
+        key: previous.key,
+        value: "",
+        mod,
+        previous: this.#before(previous.key),
+      });
     }
   }
 
@@ -133,7 +151,8 @@ export class Twin {
   }
 
   range(request: RangeRequest): unknown {
-    if (request.revision > this.#seen()) return "etcdserver: mvcc: required revision is a future revision";
+    if (request.revision > this.#seen()) return FUTURE;
+    if (request.revision > 0 && request.revision < this.compacted) return COMPACTED;
     const state =
       request.revision > 0 && request.revision <= this.revision ? this.states[request.revision] : this.#open;
     const found = select(state as State, request.key, request.rangeEnd);
@@ -180,8 +199,10 @@ export class Twin {
       let refusal: string | null = null;
       if (operation?.kind === "requestPut") refusal = this.#refusesPut(operation.value, before);
       if (operation?.kind === "requestTxn") refusal = this.#refusesTxn(operation.value, before);
-      if (operation?.kind === "requestRange" && operation.value.revision > this.revision) {
-        refusal = "etcdserver: mvcc: required revision is a future revision";
+      if (operation?.kind === "requestRange") {
+        const { revision } = operation.value;
+        if (revision > this.revision) refusal = FUTURE;
+        else if (revision !== 0 && revision < this.compacted) refusal = COMPACTED;
       }
       if (refusal !== null) return refusal;
     }

@@ -16,6 +16,7 @@ import {
   type KeyValue,
   type Range,
 } from "../../src/etcd/backend/backend.ts";
+import { hashBuckets } from "../../src/etcd/backend/hash.ts";
 import { openLmdbBackend } from "../../src/etcd/backend/lmdb.ts";
 import { openMemoryBackend } from "../../src/etcd/backend/memory.ts";
 import { WriteBuffer } from "../../src/etcd/backend/write-buffer.ts";
@@ -296,6 +297,37 @@ test("a backend that fails is told once, and nothing counts as durable afterward
   await buffer.close();
   assert.deepEqual([failures, buffer.durableBase], [[error], null]);
   await assert.rejects(buffer.copyTo("copy"), error);
+});
+
+test("the hash is of what is stored, wherever it lies, and of all of it", async () => {
+  const lmdb = OPENERS[1]?.place() ?? assert.fail();
+  const buffers = [
+    bufferAbove(await openMemoryBackend(new MemoryDisk(), "db"), new Timers().clock, 1000),
+    bufferAbove(await lmdb.open(false), new Timers().clock, 7),
+  ];
+  const hashes = async (): Promise<readonly number[]> => [
+    ...new Set(await Promise.all(buffers.map((buffer) => hashBuckets(buffer, turn)))),
+  ];
+  const seen = new Set(await hashes());
+  let index = 0;
+  const write = async (...change: readonly [Bucket, number, number | null]): Promise<void> => {
+    const [bucket, key, value] = change;
+    index++;
+    for (const buffer of buffers) {
+      if (value === null) buffer.delete(bucket, Uint8Array.of(key));
+      else buffer.put(bucket, Uint8Array.of(key), Uint8Array.of(value));
+      buffer.applied(baseOf(index));
+    }
+    const now = await hashes();
+    assert.equal(now.length, 1, "both have one hash");
+    assert.ok(!seen.has(now[0] as number), `${change}`);
+    seen.add(now[0] as number);
+  };
+  for (const bucket of BUCKETS) for (let n = 0; n < 10; n++) await write(bucket, n, n);
+  await write("lease", 3, null);
+  await write("lease", 4, 3);
+  await write("meta", 0, 9);
+  for (const buffer of buffers) await buffer.close();
 });
 
 test("memory: a damaged image is refused", async () => {

@@ -1,4 +1,5 @@
 /** What the write buffer holds of one bucket, in order; and how layers and the backend below them are read as one. */
+import { bytesAfter } from "../../base/bytes.ts";
 import type { Bucket, BucketReader, Change, KeyValue, Range } from "./backend.ts";
 import { textOf } from "./sorted.ts";
 
@@ -95,9 +96,7 @@ class BelowWalk {
     const { limit, maxBytes } = this.#range;
     // Only a bound ends a page before the range does.
     if (last === undefined || (limit === undefined && maxBytes === undefined)) return;
-    const from = new Uint8Array(last.key.length + 1);
-    from.set(last.key);
-    this.#page = this.#reader.range(this.#bucket, { ...this.#range, from });
+    this.#page = this.#reader.range(this.#bucket, { ...this.#range, from: bytesAfter(last.key) });
     this.#at = 0;
   }
 }

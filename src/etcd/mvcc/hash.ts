@@ -6,12 +6,13 @@
  * When no key at all is alive at that revision, etcd counts what it still has: here, what a finished compaction leaves.
  */
 import { assert } from "../../base/assert.ts";
+import { bytesAfter } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { BucketReader, KeyValue } from "../backend/backend.ts";
 import { keyName } from "./key.ts";
 import type { Names } from "./names.ts";
-import { after, isTombstoneKey, mainOf, revisionKey, subOf } from "./revision-key.ts";
+import { isTombstoneKey, mainOf, revisionKey, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readChange } from "./storage.ts";
 
 export interface RevisionHash {
@@ -54,7 +55,7 @@ export async function hashOf(state: HashedState, pause: PauseWhileThere): Promis
       if (mainOf(found.key) <= compactedRevision && !isKept(names, found, keptAt, compactedRevision)) continue;
       hash = crc32c(found.value, crc32c(found.key, hash));
     }
-    from = after(last.key);
+    from = bytesAfter(last.key);
     if (!(await pause())) return null;
   }
 }

@@ -1,11 +1,12 @@
 /** The index anew out of what the storage holds: one scan, in slices. */
 import { assert } from "../../base/assert.ts";
+import { bytesAfter } from "../../base/bytes.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { StoredKeyValue } from "../model.ts";
 import { keyName } from "./key.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { Names } from "./names.ts";
-import { after, mainOf, subOf } from "./revision-key.ts";
+import { mainOf, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readChange, type StoreStorage } from "./storage.ts";
 
 export interface LoadOptions {
@@ -31,7 +32,7 @@ export async function loadNames(storage: StoreStorage, names: Names, options: Lo
       options.changed?.(change.key, change.lease);
     }
     revision = mainOf(last.key) as Revision;
-    from = after(last.key);
+    from = bytesAfter(last.key);
     await options.pause();
   }
 }

@@ -31,13 +31,6 @@ export function isTombstoneKey(key: Uint8Array): boolean {
   return key.length === TOMBSTONE_BYTES;
 }
 
-/** The first key behind `key`. */
-export function after(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}
-
 function word(bytes: Uint8Array, at: number): number {
   const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [number, number, number, number];
   return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;

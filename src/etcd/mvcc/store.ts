@@ -11,6 +11,7 @@
  * change: that is how a transaction reads its own writes. Keys and values handed in are copied.
  */
 import { AssertionError, assert } from "../../base/assert.ts";
+import { bytesAfter } from "../../base/bytes.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { KeyValue } from "../backend/backend.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
@@ -24,7 +25,7 @@ import { KeyIndex } from "./key-index.ts";
 import { type LoadOptions, loadNames } from "./load.ts";
 import { Names } from "./names.ts";
 import { Recent } from "./recent.ts";
-import { after, mainOf, revisionKey, subOf } from "./revision-key.ts";
+import { mainOf, revisionKey, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readChange, readVersion, type StoreStorage, writeChange } from "./storage.ts";
 
 /** Reads a revision this high or higher as the newest. */
@@ -253,7 +254,7 @@ export class MvccStore implements StoreView {
     if (last === undefined) return { changes: [], next: Math.max(revision, end) as Revision };
     // The last revision may have been cut: however large it is, it stays whole.
     const next = (mainOf(last.key) + 1) as Revision;
-    const rest = this.#storage.range(KEY_BUCKET, { from: after(last.key), to: revisionKey(next, 0, false) });
+    const rest = this.#storage.range(KEY_BUCKET, { from: bytesAfter(last.key), to: revisionKey(next, 0, false) });
     const whole = rest.length === 0 ? found : [...found, ...rest];
     return { changes: whole.filter((each) => !this.#isRemovable(each)).map(readChange), next };
   }

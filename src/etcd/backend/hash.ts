@@ -1,0 +1,24 @@
+/** etcd's Hash: CRC-32C over every bucket's name, keys and values. Only backends that hold the same have the same. */
+import { bytesAfter } from "../../base/bytes.ts";
+import { crc32c } from "../../base/crc32c.ts";
+import { BUCKETS, type BucketReader } from "./backend.ts";
+
+const SLICE = { limit: 1000, maxBytes: 256 * 1024 } as const;
+
+/** In slices, with `pause` between: what is written meanwhile may be in it or not. Rejects as `pause` does. */
+export async function hashBuckets(reader: BucketReader, pause: () => Promise<void>): Promise<number> {
+  let hash = 0;
+  for (const bucket of BUCKETS) {
+    hash = crc32c(Buffer.from(bucket), hash);
+    let from: Uint8Array = new Uint8Array(0);
+    for (;;) {
+      const slice = reader.range(bucket, { from, ...SLICE });
+      for (const { key, value } of slice) hash = crc32c(value, crc32c(key, hash));
+      const last = slice.at(-1);
+      if (last === undefined) break;
+      from = bytesAfter(last.key);
+      await pause();
+    }
+  }
+  return hash;
+}
