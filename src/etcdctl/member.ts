@@ -74,14 +74,11 @@ export async function memberAdd(context: Context, args: readonly string[], optio
   }
   const peerUrls = peerUrlsOf(options);
   for (const url of peerUrls) checkUrl(url);
-  const client = context.client();
-  const response = await client.cluster.memberAdd({ peerUrls, isLearner: options.learner === true });
+  const response = await context.client().cluster.memberAdd({ peerUrls, isLearner: options.learner === true });
   const id = response.member?.id ?? 0n;
   print(context, MemberAddResponse, response, () => printChange(context, id, "added to", response.header));
   if (context.flags.format !== "simple") return;
-  // Asked again: as others will see it.
-  const { members } = await client.cluster.memberList();
-  const cluster = members.flatMap((member) =>
+  const cluster = response.members.flatMap((member) =>
     member.peerUrls.map((url) => `${member.id === id ? name : member.name}=${url}`),
   );
   context.line();

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { MemberId } from "../../src/base/ids.ts";
 import { type Config, parseConfig } from "../../src/etcd/config/config.ts";
+import { addressesOf } from "../../src/etcd/config/dialling.ts";
 
 function config(argv: readonly string[], env: Record<string, string> = {}): Config {
   const result = parseConfig(argv, env);
@@ -75,6 +77,27 @@ test("dial overrides are repeated or listed", () => {
   const listed = config([...OWN, "--peer-dial-override", "b=http://127.0.0.1:12,c=http://127.0.0.1:13"]);
   assert.deepEqual(overrides.peerDialOverrides, listed.peerDialOverrides);
   assert.equal(overrides.peerDialOverrides.get("c")?.port, 13);
+});
+
+test("a member is dialled where the flags say, by its name, a peer URL or its id; else at its URLs", () => {
+  const url = (port: number): string => `http://127.0.0.1:${port}`;
+  const [later, known] = [0x8e9e05c52164694dn as MemberId, 0x1n as MemberId];
+  const given = config([...OWN, `--peer-dial-override=b=${url(11)},${url(7)}=${url(12)},8e9e05c52164694d=${url(13)}`]);
+  const dialled = (id: MemberId, ...urls: string[]): readonly number[] =>
+    addressesOf(given, id, urls).map(({ port }) => port);
+  const [b] = given.initialCluster.get("b") ?? [];
+  assert.deepEqual(dialled(known, b?.text ?? ""), [11]);
+  assert.deepEqual(dialled(known, url(7)), [12]);
+  assert.deepEqual(dialled(later, url(8)), [13]);
+  assert.deepEqual(dialled(known, url(8), url(9)), [8, 9]);
+  assert.deepEqual(dialled(known, "https://127.0.0.1:8", "unix://x"), [], "what this server cannot dial");
+});
+
+test("switches need no value, and take Go's", () => {
+  assert.equal(config([]).strictReconfigCheck, true);
+  assert.equal(config(["--strict-reconfig-check=f", "--name=default"]).strictReconfigCheck, false);
+  assert.equal(config(["--strict-reconfig-check", "--max-learners=2"]).learnersMax, 2);
+  assert.match(refusal(["--strict-reconfig-check=maybe"]), /neither true nor false/);
 });
 
 test("what is wrong is refused with the flag's name and what to do", () => {

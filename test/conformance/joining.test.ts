@@ -66,7 +66,7 @@ async function countOf(client: EtcdClient): Promise<number> {
 
 test("killed at any moment of joining, a member goes on where it was", async (context) => {
   const founded = await single(context);
-  await fill(founded.client, 24);
+  await fill(founded.client, 12);
   await founded.client.cluster.memberAdd({ peerUrls: [founded.joinerUrl], isLearner: true });
   const joiner = await joinerOf(context, founded);
   const moments = ['"local member"', "receiving database snapshot", "received database snapshot", "published local"];
@@ -82,7 +82,7 @@ test("killed at any moment of joining, a member goes on where it was", async (co
   }
   joiner.start();
   const client = clientOf(context, joiner);
-  await eventually(async () => (await countOf(client)) === 24, `it has everything:\n${joiner.log}`);
+  await eventually(async () => (await countOf(client)) === 12, `it has everything:\n${joiner.log}`);
   const { members } = await founded.client.cluster.memberList();
   assert.deepEqual(members.map(({ name, isLearner }) => [name, isLearner]).sort(), [
     ["a", false],
@@ -92,7 +92,7 @@ test("killed at any moment of joining, a member goes on where it was", async (co
 
 test("a snapshot whose way breaks, or is cut without a word, is sent anew", async (context) => {
   const founded = await single(context);
-  await fill(founded.client, 24);
+  await fill(founded.client, 12);
   await founded.client.cluster.memberAdd({ peerUrls: [founded.joinerUrl], isLearner: true });
   const joiner = await joinerOf(context, founded);
   joiner.start();
@@ -101,7 +101,7 @@ test("a snapshot whose way breaks, or is cut without a word, is sent anew", asyn
   founded.link.heal();
   await founded.client.kv.put({ key: bytes("k-later"), value: bytes("1") });
   const client = clientOf(context, joiner);
-  await eventually(async () => (await countOf(client)) === 25, `it has everything:\n${joiner.log}`);
+  await eventually(async () => (await countOf(client)) === 13, `it has everything:\n${joiner.log}`);
 });
 
 test("a second voter joins a single one: from then on both must agree", async (context) => {

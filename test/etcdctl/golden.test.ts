@@ -269,15 +269,13 @@ test("changes of the membership print what etcdctl printed, ids in columns", { s
   const header = ResponseHeader.create({ clusterId: 0xc538b2ee42afe368n });
   const urls = ["http://127.0.0.1:33804"];
   const d4 = { id: 0xb4dc2c6df9e7875dn, name: "", peerUrls: urls, clientUrls: [], isLearner: true };
-  members = MemberListResponse.create({
-    members: [
-      { id: 1n, name: "d3", peerUrls: ["http://127.0.0.1:33803"], clientUrls: [], isLearner: false },
-      { id: 2n, name: "d1", peerUrls: ["http://127.0.0.1:33801"], clientUrls: [], isLearner: false },
-      d4,
-      { id: 3n, name: "d2", peerUrls: ["http://127.0.0.1:33802"], clientUrls: [], isLearner: false },
-    ],
-  });
-  const added = MemberAddResponse.create({ header, member: d4 });
+  const four = [
+    { id: 1n, name: "d3", peerUrls: ["http://127.0.0.1:33803"], clientUrls: [], isLearner: false },
+    { id: 2n, name: "d1", peerUrls: ["http://127.0.0.1:33801"], clientUrls: [], isLearner: false },
+    d4,
+    { id: 3n, name: "d2", peerUrls: ["http://127.0.0.1:33802"], clientUrls: [], isLearner: false },
+  ];
+  const added = MemberAddResponse.create({ header, member: d4, members: four });
   assert.deepEqual(await same("D-015-learner-add", added), { peerUrls: urls, isLearner: true });
   assert.deepEqual(await same("D-029-learner-promote", MemberPromoteResponse.create({ header })), { id: d4.id });
   const moved = { id: d4.id, peerUrls: ["http://127.0.0.1:33814"] };
