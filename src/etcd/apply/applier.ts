@@ -77,7 +77,7 @@ export class Applier {
     const revision = store.revision;
     const outcome = this.#run(command);
     const events = store.commit();
-    for (const { kv } of events) leases.attach(keyName(kv.key), kv.lease);
+    if (leases.size > 0) for (const { kv } of events) leases.attach(keyName(kv.key), kv.lease);
     assert(outcome.kind !== "refused" || events.length === 0, "a refused command has no effect");
     assert(store.revision === revision + (events.length > 0 ? 1 : 0), "one command is at most one revision");
     return { outcome, events };
