@@ -243,7 +243,7 @@ const MODULES: readonly { readonly rooms: RegExp; readonly allowed: RegExp }[] =
   },
   { rooms: /^src\/etcd\/backend\/lmdb\.ts$/, allowed: /^(lmdb|node:fs\/promises)$/ },
   { rooms: /^src\/etcd\/cluster$/, allowed: /^node:crypto$/ },
-  { rooms: /^src\/etcd\/api$/, allowed: /^prom-client$/ },
+  { rooms: /^src\/etcd\/api$/, allowed: /^(prom-client|node:crypto)$/ },
   { rooms: /^src\/etcd\/config$/, allowed: /^(node:path|commander)$/ },
   { rooms: /^src\/harness\/(checks|gate|model\.ts)$|^src\/(sim|mutants)$/, allowed: /^$/ },
 ];

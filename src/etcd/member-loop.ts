@@ -8,6 +8,7 @@
  * nothing is read or applied meanwhile. What waits for an answer hears of everything through `LoopListener`.
  */
 import type { LogIndex, MemberId, Term } from "../base/ids.ts";
+import type { SnapshotSource } from "../env/transport.ts";
 import type { MakeHeader } from "./apply/header.ts";
 import { Applying, type ApplyListener } from "./member-apply.ts";
 import { CAREFUL } from "./member-decisions.ts";
@@ -198,6 +199,11 @@ export class Loop {
   }
 
   // ---------------------------------------------------------------------------------------------------------- snapshots
+
+  /** For a client. */
+  openSnapshot(): Promise<SnapshotSource> {
+    return this.#snapshots.open();
+  }
 
   #hold(number: number, record: SnapshotRecord): void {
     this.#installing = { number, record };

@@ -3,6 +3,7 @@
  * that etcd's clients know. What happens meanwhile is the loop's (member-loop.ts); what a member is started with, member-options.ts.
  */
 import { hex, type MemberId, NO_MEMBER, type Term } from "../base/ids.ts";
+import type { SnapshotSource } from "../env/transport.ts";
 import type { Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
 import type { AlarmsView } from "./cluster/alarms.ts";
@@ -246,6 +247,16 @@ export class Member {
     const changed = this.#changes.add(change, context, this.#deadlineMs());
     this.#repropose();
     return changed;
+  }
+
+  /** Everything applied here by now, as a file: to be read, and closed. Rejects when it cannot be made. */
+  openSnapshot(): Promise<SnapshotSource> {
+    return this.#loop.openSnapshot();
+  }
+
+  /** Rewrites this member's store without what is free in it, while requests go on. */
+  defragment(): Promise<void> {
+    return this.#options.storage.buffer.defragment();
   }
 
   /** Lets what has arrived meanwhile go first: for work in slices. */

@@ -1,5 +1,6 @@
 /** The requests of clients, validated, and each on its way: at once, through a quorum's consent to read, or through the log. */
 import { assert } from "../base/assert.ts";
+import type { SnapshotSource } from "../env/transport.ts";
 import {
   AlarmAction,
   type AlarmRequest,
@@ -7,6 +8,7 @@ import {
   AlarmType,
   type CompactionRequest,
   type CompactionResponse,
+  type DefragmentResponse,
   type DeleteRangeRequest,
   type DeleteRangeResponse,
   type HashKVRequest,
@@ -42,10 +44,13 @@ interface WriteResponses {
 
 /** What a chunk of a streamed range comes near to: etcd's largest request. */
 const CHUNK_BYTES = 1.5 * 1024 ** 2;
+const SNAPSHOTS_MAX = 4;
 
 export class Requests {
   readonly #member: Member;
   readonly #quotaBytes: number | null;
+  /** Being made. */
+  #snapshots = 0;
   /** Large ranges between two slices. */
   readonly #waiting: (() => void)[] = [];
 
@@ -139,6 +144,26 @@ export class Requests {
     if (isEtcdError(found)) return found;
     const { hash, compactedRevision, hashRevision } = found;
     return { header: member.makeHeader(member.store.revision), hash, compactRevision: compactedRevision, hashRevision };
+  }
+
+  async defragment(): Promise<Answer<DefragmentResponse>> {
+    const refusal = await this.#member.whenServing();
+    if (refusal !== null) return refusal;
+    await this.#member.defragment();
+    return { header: null };
+  }
+
+  /** Each is a whole copy on the disk: few at a time. */
+  async snapshot(): Promise<Answer<SnapshotSource>> {
+    const refusal = await this.#member.whenServing();
+    if (refusal !== null) return refusal;
+    if (this.#snapshots >= SNAPSHOTS_MAX) return ETCD_ERRORS.tooManyRequests;
+    this.#snapshots++;
+    try {
+      return await this.#member.openSnapshot();
+    } finally {
+      this.#snapshots--;
+    }
   }
 
   async members(options: { readonly linearizable: boolean }): Promise<Answer<readonly ClusterMember[]>> {

@@ -21,6 +21,7 @@ import { GrpcError } from "../../src/grpc/status.ts";
 import {
   AlarmResponse,
   CompactionResponse,
+  DefragmentResponse,
   DeleteRangeResponse,
   DowngradeRequest,
   HashKVResponse,
@@ -77,6 +78,8 @@ function puppet(): Puppet {
       compact: async () => CompactionResponse.create(),
       alarm: async () => AlarmResponse.create(),
       hashKv: async () => HashKVResponse.create(),
+      defragment: async () => DefragmentResponse.create(),
+      snapshot: async () => ETCD_ERRORS.stopped,
       members: async () => [{ id: 7n as MemberId, name: "n", peerUrls: ["p"], clientUrls: ["c"], isLearner: false }],
     },
     status: STATUS,
@@ -135,6 +138,8 @@ function serve(context: TestContext): Served {
     compact: (request) => made.requests.compact(request),
     alarm: (request) => made.requests.alarm(request),
     hashKv: (request) => made.requests.hashKv(request),
+    defragment: () => made.requests.defragment(),
+    snapshot: () => made.requests.snapshot(),
     members: (options) => made.requests.members(options),
   };
   const member = memberOf(made);

@@ -4,6 +4,7 @@ import { type AlarmMember, AlarmType, MoveLeaderResponse, StatusResponse } from 
 import { Maintenance } from "../../proto/gen/rpc.ts";
 import { ETCD_ERRORS } from "../errors.ts";
 import { grpcErrorOf, type ServedMember, type ServedRequests, unwrap } from "./served.ts";
+import { streamSnapshot } from "./snapshot.ts";
 import { SERVER_VERSION, STORAGE_VERSION } from "./version.ts";
 
 /**
@@ -17,6 +18,8 @@ export function serveMaintenance(
   quotaBytes: number | null,
 ): void {
   server.unary(Maintenance.Alarm, async (request) => unwrap(await requests.alarm(request)));
+  server.unary(Maintenance.Defragment, async () => unwrap(await requests.defragment()));
+  server.streaming(Maintenance.Snapshot, (stream) => streamSnapshot(stream, requests));
   server.unary(Maintenance.HashKV, async (request) => unwrap(await requests.hashKv(request)));
   server.unary(Maintenance.Status, async () => {
     const refusal = await member.whenServing();

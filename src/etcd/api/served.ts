@@ -1,11 +1,13 @@
 /** What the services need of the member behind them. It is handed in: nothing here knows how a request is carried out. */
 import type { MemberId, Revision } from "../../base/ids.ts";
+import type { SnapshotSource } from "../../env/transport.ts";
 import { GrpcError } from "../../grpc/status.ts";
 import type {
   AlarmRequest,
   AlarmResponse,
   CompactionRequest,
   CompactionResponse,
+  DefragmentResponse,
   DeleteRangeRequest,
   DeleteRangeResponse,
   HashKVRequest,
@@ -35,6 +37,9 @@ export interface ServedRequests {
   compact(request: CompactionRequest): Promise<Answer<CompactionResponse>>;
   alarm(request: AlarmRequest): Promise<Answer<AlarmResponse>>;
   hashKv(request: HashKVRequest): Promise<Answer<HashKVResponse>>;
+  defragment(): Promise<Answer<DefragmentResponse>>;
+  /** A copy of the store, to be closed by who asked for it. */
+  snapshot(): Promise<Answer<SnapshotSource>>;
   members(options: { readonly linearizable: boolean }): Promise<Answer<readonly ClusterMember[]>>;
 }
 
