@@ -153,6 +153,25 @@ test("who has no room for it, does not want it, or is nobody does not take it", 
   await eventually(() => sinks.every(({ end }) => end === "discarded"), "discarded");
 });
 
+test("a file that cannot be synced is not taken, and the next one is", async (context) => {
+  let isFull = true;
+  const { a, sinks } = await pair(context, (sink) => {
+    sink.finish = async () => {
+      sink.end = "finished";
+      if (isFull) throw new Error("ENOSPC: no space left on device, fsync");
+      return true;
+    };
+  });
+  assert.equal(await a.transport.sendSnapshot(B, new MemorySource(contentOf(1000))), false);
+  isFull = false;
+  assert.equal(await a.transport.sendSnapshot(B, new MemorySource(contentOf(1000))), true);
+  assert.deepEqual(
+    sinks.map(({ end }) => end),
+    ["finished", "finished"],
+    "nothing is discarded that was finished",
+  );
+});
+
 test("a member that stops ends its snapshots, coming and going", async (context) => {
   const { a, b, sinks } = await pair(context, (sink) => {
     sink.before = () => new Promise((resolve) => setTimeout(resolve, 5));
