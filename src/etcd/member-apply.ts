@@ -61,7 +61,7 @@ export class Applying {
   readonly #applier: Applier;
   #applied: LogIndex = NOTHING_APPLIED;
   #configuration: Configuration = NOBODY;
-  #queue: readonly Entry[] = [];
+  #queue: Entry[] = [];
   /** The state is not there, or about to be replaced. */
   #isHeld = true;
   #isRunning = false;
@@ -151,7 +151,7 @@ export class Applying {
   /** Entries that are committed and synced here: applied at once, unless some wait already or must. */
   take(entries: readonly Entry[]): void {
     if (entries.length === 0) return;
-    this.#queue = this.#queue.length === 0 ? entries : [...this.#queue, ...entries];
+    for (const entry of entries) this.#queue.push(entry);
     if (!this.#isRunning) this.#run();
   }
 
@@ -161,7 +161,7 @@ export class Applying {
     let count = 0;
     while (!this.#isHeld && !this.#isStopped && !buffer.isFull && count < Math.min(this.#queue.length, SLICE_ENTRIES))
       this.#apply(this.#queue[count++] as Entry);
-    this.#queue = this.#queue.slice(count);
+    this.#queue.splice(0, count);
     this.#isRunning = this.#queue.length > 0 && !this.#isHeld && !this.#isStopped;
     if (!this.#isRunning) return;
     const goOn = (): void => {
