@@ -6,7 +6,7 @@ import { assert } from "../base/assert.ts";
 import { hex, type LogIndex, type MemberId } from "../base/ids.ts";
 import type { Clock } from "../env/clock.ts";
 import type { Trace } from "../env/trace.ts";
-import type { ClusterTransport, SnapshotSink } from "../env/transport.ts";
+import type { ClusterTransport, SnapshotSink, SnapshotSource } from "../env/transport.ts";
 import { decodeBase } from "./backend/base-codec.ts";
 import type { LogBase, Message, RaftInput } from "./model.ts";
 import type { MemberStorage, SnapshotReceiver } from "./storage.ts";
@@ -115,6 +115,20 @@ export class Snapshots {
     );
     this.#copying = copying.catch(() => null);
     return copying;
+  }
+
+  /** A copy of everything applied by now, for a client: to be read, and closed. Rejects when it cannot be made. */
+  async open(): Promise<SnapshotSource> {
+    const { storage } = this.#options;
+    const opening = this.#copying.then(async () => {
+      const file = await storage.makeSnapshot();
+      return { file, source: await storage.openSnapshot(file) };
+    });
+    this.#copying = opening.then(
+      ({ file }) => file,
+      () => null,
+    );
+    return (await opening).source;
   }
 
   // ------------------------------------------------------------------------------------------------------------- taking
