@@ -16,7 +16,16 @@ import { MemberDisk } from "./member-disk.ts";
 import type { MemberOptions } from "./member-options.ts";
 import { PeerBook } from "./member-peers.ts";
 import { Snapshots } from "./member-snapshots.ts";
-import type { Leadership, LogBase, Message, PromiseMessage, PromptMessage, RaftInput, Ready } from "./model.ts";
+import type {
+  Configuration,
+  Leadership,
+  LogBase,
+  Message,
+  PromiseMessage,
+  PromptMessage,
+  RaftInput,
+  Ready,
+} from "./model.ts";
 import { RaftCore } from "./raft/core.ts";
 import { CORRECT } from "./raft/decisions.ts";
 import type { RaftStatus } from "./raft/status.ts";
@@ -75,6 +84,7 @@ export class Loop {
       ...options,
       retryMs: electionMs,
       log: this.#core,
+      hasState: () => !this.applying.isHeld,
       step: (input) => this.step(input),
     });
     this.#peers = new PeerBook(transport, this.applying.members);
@@ -85,6 +95,10 @@ export class Loop {
 
   get status(): RaftStatus {
     return this.#core.status;
+  }
+
+  get configuration(): Configuration {
+    return this.#core.configuration;
   }
 
   get committed(): LogIndex {
@@ -138,7 +152,7 @@ export class Loop {
 
   async close(): Promise<void> {
     await this.#options.transport.close();
-    await this.#stopped;
+    await Promise.all([this.#stopped, this.#snapshots.copied()]);
     await this.#disk.close();
   }
 
@@ -223,6 +237,7 @@ export class Loop {
       this.#listener.restored();
     };
     try {
+      await this.#snapshots.copied();
       await this.applying.install(record, restored);
     } catch (error) {
       if (!this.#ended) this.#listener.failed(error instanceof Error ? error : new Error(String(error)));

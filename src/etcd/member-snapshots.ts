@@ -21,6 +21,8 @@ export interface SnapshotsOptions {
   /** How long after a failed attempt the next may begin. */
   readonly retryMs: number;
   readonly log: LogMarks;
+  /** False while the state is being replaced: there is nothing to copy. */
+  readonly hasState: () => boolean;
   readonly step: (input: RaftInput) => void;
 }
 
@@ -109,18 +111,26 @@ export class Snapshots {
 
   /** The last copy, as long as the log goes on from where it ends; otherwise a new one, after the one that is being made. */
   #copy(): Promise<SnapshotFile> {
-    const { storage, log } = this.#options;
-    const copying = this.#copying.then((last) =>
-      last !== null && last.base.index >= log.baseIndex ? last : storage.makeSnapshot(),
-    );
+    const { storage, log, hasState } = this.#options;
+    const copying = this.#copying.then((last) => {
+      if (last !== null && last.base.index >= log.baseIndex) return last;
+      if (this.#ended || !hasState()) throw new Error("the state is being replaced");
+      return storage.makeSnapshot();
+    });
     this.#copying = copying.catch(() => null);
     return copying;
   }
 
+  /** Resolves when no copy is being made: the store may be closed then. */
+  async copied(): Promise<void> {
+    await this.#copying;
+  }
+
   /** A copy of everything applied by now, for a client: to be read, and closed. Rejects when it cannot be made. */
   async open(): Promise<SnapshotSource> {
-    const { storage } = this.#options;
+    const { storage, hasState } = this.#options;
     const opening = this.#copying.then(async () => {
+      if (this.#ended || !hasState()) throw new Error("the state is being replaced");
       const file = await storage.makeSnapshot();
       return { file, source: await storage.openSnapshot(file) };
     });
