@@ -238,6 +238,7 @@ export class Loop {
     };
     try {
       await this.#snapshots.copied();
+      if (this.#ended) return;
       await this.applying.install(record, restored);
     } catch (error) {
       if (!this.#ended) this.#listener.failed(error instanceof Error ? error : new Error(String(error)));
