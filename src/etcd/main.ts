@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** etcd-ts: flags -> data directory -> log -> listeners -> member -> services, and an orderly end. */
 import { randomInt } from "node:crypto";
-import { hex, type MemberId } from "../base/ids.ts";
+import { hex, type MemberId, NO_MEMBER } from "../base/ids.ts";
 import { Prng } from "../base/prng.ts";
 import { nodeClock } from "../env/node/clock.ts";
 import type { DirectoryLock } from "../env/node/disk.ts";
@@ -16,6 +16,7 @@ import { serveHttp } from "./api/http.ts";
 import { serveKv } from "./api/kv.ts";
 import { ClientServer } from "./api/learner.ts";
 import { LeaseService } from "./api/lease.ts";
+import { LedStreams } from "./api/led-streams.ts";
 import { serveMaintenance } from "./api/maintenance.ts";
 import { Metrics } from "./api/metrics.ts";
 import { CLUSTER_VERSION, SERVER_VERSION } from "./api/version.ts";
@@ -245,8 +246,12 @@ function makeServices(config: Config, member: Member, transport: PeerTransport, 
     spaceRefusal: () => requests.leaseRefusal(),
   });
   const leaseService = new LeaseService(clientServer, leases);
+  const hasLeader = (): boolean => member.status.leader !== NO_MEMBER;
+  const led = new LedStreams({ clock: nodeClock, electionMs: config.electionMs, hasLeader });
+  const watchService = new WatchService(clientServer, member, led);
   metrics.leases(leases);
-  return { clientServer, watchService: new WatchService(clientServer, member), leaseService, metrics };
+  metrics.peers(() => transport.counts);
+  return { clientServer, watchService, leaseService, metrics };
 }
 
 async function listenAll(flag: string, urls: readonly Url[], server: GrpcServer): Promise<readonly StreamListener[]> {

@@ -155,7 +155,7 @@ test("who has no room for it, does not want it, or is nobody does not take it", 
 
 test("a file that cannot be synced is not taken, and the next one is", async (context) => {
   let isFull = true;
-  const { a, sinks } = await pair(context, (sink) => {
+  const { a, b, sinks } = await pair(context, (sink) => {
     sink.finish = async () => {
       sink.end = "finished";
       if (isFull) throw new Error("ENOSPC: no space left on device, fsync");
@@ -170,6 +170,14 @@ test("a file that cannot be synced is not taken, and the next one is", async (co
     ["finished", "finished"],
     "nothing is discarded that was finished",
   );
+  const none = { snapshotSendFailures: 0, snapshotsInFlight: 0, snapshotsReceived: 0, snapshotReceiveFailures: 0 };
+  assert.deepEqual(a.transport.counts.get(B), { ...none, snapshotsSent: 1, snapshotSendFailures: 1 });
+  assert.deepEqual(b.transport.counts.get(A), {
+    ...none,
+    snapshotsSent: 0,
+    snapshotsReceived: 1,
+    snapshotReceiveFailures: 1,
+  });
 });
 
 test("a member that stops ends its snapshots, coming and going", async (context) => {

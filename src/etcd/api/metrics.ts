@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { hex, NO_MEMBER } from "../../base/ids.ts";
+import { hex, type MemberId, NO_MEMBER } from "../../base/ids.ts";
 import type { LeaseCounts, ServedLeases } from "./lease.ts";
 import type { ServedMember } from "./served.ts";
 import { SERVER_VERSION } from "./version.ts";
@@ -9,6 +9,15 @@ export interface MetricsOptions {
   /** Null: none. */
   readonly quotaBytes: number | null;
   readonly startedSeconds: number;
+}
+
+/** What passes between this member and one other. */
+export interface ServedPeer {
+  readonly snapshotsSent: number;
+  readonly snapshotSendFailures: number;
+  readonly snapshotsInFlight: number;
+  readonly snapshotsReceived: number;
+  readonly snapshotReceiveFailures: number;
 }
 
 /** etcd's own bounds for its disk histograms, in seconds. */
@@ -55,6 +64,43 @@ export class Metrics {
       ["expired", "etcd_debugging_server_lease_expired_total", "The total number of expired leases."],
     ];
     for (const [key, name, help] of counted) this.#counter(name, help, () => leases.counts[key]);
+  }
+
+  /** Adds those of the peers there are when the page is asked for. */
+  peers(read: () => ReadonlyMap<MemberId, ServedPeer>): void {
+    const counted: readonly (readonly [keyof ServedPeer, "To" | "From", string, string])[] = [
+      ["snapshotsSent", "To", "etcd_network_snapshot_send_success", "Total number of successful snapshot sends"],
+      ["snapshotSendFailures", "To", "etcd_network_snapshot_send_failures", "Total number of snapshot send failures"],
+      [
+        "snapshotsInFlight",
+        "To",
+        "etcd_network_snapshot_send_inflights_total",
+        "Total number of inflight snapshot sends",
+      ],
+      [
+        "snapshotsReceived",
+        "From",
+        "etcd_network_snapshot_receive_success",
+        "Total number of successful snapshot receives",
+      ],
+      [
+        "snapshotReceiveFailures",
+        "From",
+        "etcd_network_snapshot_receive_failures",
+        "Total number of snapshot receive failures",
+      ],
+    ];
+    for (const [key, label, name, help] of counted)
+      new Gauge({
+        name,
+        help,
+        labelNames: [label],
+        registers: [this.#registry],
+        collect() {
+          this.reset();
+          for (const [peer, counts] of read()) this.set({ [label]: hex(peer) }, counts[key]);
+        },
+      });
   }
 
   #process(startedSeconds: number): void {

@@ -21,6 +21,8 @@ export interface SnapshotReceiverOptions {
   readonly refusal: (start: SnapshotStart) => string | null;
   /** Null: it is not wanted. */
   readonly open: (from: MemberId, header: Uint8Array) => Promise<SnapshotSink | null>;
+  /** Whether what was offered is here. */
+  readonly ended: (from: MemberId, taken: boolean) => void;
 }
 
 /** Without a byte from the sender. */
@@ -122,6 +124,11 @@ class Incoming {
   /** From the open sink to its end. Never rejects. */
   async run(start: SnapshotStart): Promise<void> {
     const from = start.hello?.from as MemberId;
+    this.#options.ended(from, await this.#receive(from, start));
+  }
+
+  /** Whether it was taken. */
+  async #receive(from: MemberId, start: SnapshotStart): Promise<boolean> {
     const fields = { "remote-snapshot-sender-id": hex(from), bytes: start.bytes };
     const { trace } = this.#options;
     let sink: SnapshotSink | null = null;
@@ -134,9 +141,10 @@ class Incoming {
       const reason = error instanceof Error ? error.message : String(error);
       trace.warn("failed to receive database snapshot", { ...fields, error: reason });
       await sink?.discard().catch(() => {});
-      return this.#refuse(reason);
+      this.#refuse(reason);
+      return false;
     }
-    await this.#finish(sink, fields);
+    return this.#finish(sink, fields);
   }
 
   async #fill(sink: SnapshotSink, announcedBytes: number): Promise<void> {
@@ -154,16 +162,19 @@ class Incoming {
     if (checksum !== this.#checksum) throw new SnapshotRefused("the snapshot's checksum is wrong");
   }
 
-  async #finish(sink: SnapshotSink, fields: Record<string, unknown>): Promise<void> {
-    let taken = false;
+  async #finish(sink: SnapshotSink, fields: Record<string, unknown>): Promise<boolean> {
     try {
-      taken = await sink.finish();
+      const taken = await sink.finish();
+      this.#options.trace.info("received database snapshot", { ...fields, taken });
+      this.#stream.send({ taken });
+      this.#stream.end();
+      return taken;
     } catch (error) {
-      return this.#refuse(error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.trace.warn("failed to receive database snapshot", { ...fields, error: reason });
+      this.#refuse(reason);
+      return false;
     }
-    this.#options.trace.info("received database snapshot", { ...fields, taken });
-    this.#stream.send({ taken });
-    this.#stream.end();
   }
 
   /** The next piece; null after the last. */

@@ -31,8 +31,18 @@ export interface PeerTransportOptions extends PeerTimes {
 
 type MessageStream = ServerStream<Frame, Welcome>;
 
+/** Of one peer, since it has been known at these URLs. */
+export interface PeerCounts {
+  snapshotsSent: number;
+  snapshotSendFailures: number;
+  snapshotsInFlight: number;
+  snapshotsReceived: number;
+  snapshotReceiveFailures: number;
+}
+
 interface Known {
   readonly peerUrls: readonly string[];
+  readonly counts: PeerCounts;
   /** Null before the member receives, and for a peer that cannot be dialled. */
   sender: PeerSender | null;
 }
@@ -55,6 +65,12 @@ export class PeerTransport implements ClusterTransport<Message> {
       ...options,
       refusal: ({ hello }) => this.#refusal(hello),
       open: async (from, header) => this.#handler?.snapshot(from, header) ?? null,
+      ended: (from, taken) => {
+        const counts = this.#peers.get(from)?.counts;
+        if (counts === undefined) return;
+        if (taken) counts.snapshotsReceived++;
+        else counts.snapshotReceiveFailures++;
+      },
     });
   }
 
@@ -84,7 +100,7 @@ export class PeerTransport implements ClusterTransport<Message> {
     for (const [peer, peerUrls] of peers) {
       if (peer === this.#options.identity.member || this.#peers.has(peer)) continue;
       const sender = this.#handler === null ? null : this.#dial(peer, peerUrls, this.#handler);
-      this.#peers.set(peer, { peerUrls, sender });
+      this.#peers.set(peer, { peerUrls, counts: noCounts(), sender });
     }
     for (const [peer, stream] of this.#incoming) {
       const refusal = this.#refusalOfMember(peer);
@@ -97,6 +113,11 @@ export class PeerTransport implements ClusterTransport<Message> {
     return new Map([...this.#peers].map(([peer, { peerUrls }]) => [peer, peerUrls]));
   }
 
+  /** For metrics. */
+  get counts(): ReadonlyMap<MemberId, Readonly<PeerCounts>> {
+    return new Map([...this.#peers].map(([peer, { counts }]) => [peer, counts]));
+  }
+
   /** Since when this peer has been reached without a break, by the monotonic clock; null: it is not. */
   connectedSinceMs(peer: MemberId): number | null {
     return this.#peers.get(peer)?.sender?.connectedSinceMs ?? null;
@@ -107,14 +128,19 @@ export class PeerTransport implements ClusterTransport<Message> {
   }
 
   async sendSnapshot(to: MemberId, source: SnapshotSource): Promise<boolean> {
-    const address = this.#peers.get(to)?.sender?.address;
-    if (address === undefined) {
+    const known = this.#peers.get(to);
+    const address = known?.sender?.address;
+    if (known === undefined || address === undefined) {
       await source.close().catch(() => {});
       return false;
     }
     const sender = new SnapshotSender({ ...this.#options, peer: to, address }, source);
     this.#snapshots.add(sender);
+    known.counts.snapshotsInFlight++;
     const taken = await sender.run();
+    known.counts.snapshotsInFlight--;
+    if (taken) known.counts.snapshotsSent++;
+    else known.counts.snapshotSendFailures++;
     this.#snapshots.delete(sender);
     return taken;
   }
@@ -222,6 +248,16 @@ export class PeerTransport implements ClusterTransport<Message> {
     const { cluster, member } = this.#options.identity;
     return this.#refusal(makeHello({ cluster, member: from }, member));
   }
+}
+
+function noCounts(): PeerCounts {
+  return {
+    snapshotsSent: 0,
+    snapshotSendFailures: 0,
+    snapshotsInFlight: 0,
+    snapshotsReceived: 0,
+    snapshotReceiveFailures: 0,
+  };
 }
 
 function isSame(some: readonly string[], others: readonly string[]): boolean {
