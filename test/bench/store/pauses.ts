@@ -120,16 +120,16 @@ async function measureWork(work: Work, context: Context): Promise<readonly Figur
   return [figureOf(work.name, await worstOf(watched), true)];
 }
 
-/** What a busy machine takes from the process is not its pause: judged is the time it was busy itself. */
+/** What a busy machine takes from the process is not its pause: judged is the rest. */
 function figureOf(name: string, worst: Worst, judged: boolean): Figure {
   const rest = `${worst.wallMs.toFixed(0)} by the clock, collector ${worst.collectionMs.toFixed(0)}`;
   const target = judged ? ({ kind: "at-most", value: PAUSE_MAX_MS } as const) : null;
-  return { section: SECTION, name: `${name} (${rest})`, unit: "ms", ours: worst.busyMs, theirs: null, target };
+  return { section: SECTION, name: `${name} (${rest})`, unit: "ms", ours: worst.ownMs, theirs: null, target };
 }
 
 interface Worst {
   readonly wallMs: number;
-  readonly busyMs: number;
+  readonly ownMs: number;
   readonly collectionMs: number;
 }
 
@@ -139,7 +139,7 @@ async function worstOf(members: readonly BenchMember[]): Promise<Worst> {
   const most = (of: (pauses: Worst) => number): number => Math.max(...all.map(of));
   return {
     wallMs: most(({ wallMs }) => wallMs),
-    busyMs: most(({ busyMs }) => busyMs),
+    ownMs: most(({ ownMs }) => ownMs),
     collectionMs: most(({ collectionMs }) => collectionMs),
   };
 }
