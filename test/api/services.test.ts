@@ -9,6 +9,7 @@ import { serveCluster } from "../../src/etcd/api/cluster.ts";
 import { serveHealth } from "../../src/etcd/api/health.ts";
 import { serveHttp } from "../../src/etcd/api/http.ts";
 import { serveKv } from "../../src/etcd/api/kv.ts";
+import { LedStreams } from "../../src/etcd/api/led-streams.ts";
 import { serveMaintenance } from "../../src/etcd/api/maintenance.ts";
 import { Metrics } from "../../src/etcd/api/metrics.ts";
 import type { ServedMember, ServedRequests } from "../../src/etcd/api/served.ts";
@@ -154,7 +155,11 @@ function serve(context: TestContext): Served {
   serveMaintenance(server, member, requests, 1_000_000);
   serveHealth(server);
   serveHttp(server, member, requests, new Metrics({ member, quotaBytes: 1_000_000, startedSeconds: 1 }));
-  const watchService = new WatchService(server, member);
+  const watchService = new WatchService(
+    server,
+    member,
+    new LedStreams({ clock: nodeClock, electionMs: 1000, hasLeader: () => true }),
+  );
   const [client, accepted] = MemoryStream.pair();
   server.accept(accepted);
   const connection = new GrpcConnection(client, { clock: nodeClock });

@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import type { Revision } from "../../src/base/ids.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { SILENT } from "../../src/env/trace.ts";
+import { LedStreams } from "../../src/etcd/api/led-streams.ts";
 import { WatchService } from "../../src/etcd/api/watch.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { MvccStore } from "../../src/etcd/mvcc/store.ts";
@@ -43,7 +44,8 @@ class Served {
     };
     // The service asks for nothing else.
     const member = { watches, whenServing: () => null } as unknown as ConstructorParameters<typeof WatchService>[1];
-    new WatchService(this.#server, member);
+    const led = new LedStreams({ clock: nodeClock, electionMs: 1000, hasLeader: () => true });
+    new WatchService(this.#server, member, led);
     context.after(async () => {
       for (const connection of this.#connections) connection.close();
       await this.#server.close(0);

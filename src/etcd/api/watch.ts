@@ -1,7 +1,9 @@
 import type { GrpcServer, ServerStream } from "../../grpc/server.ts";
+import type { GrpcError } from "../../grpc/status.ts";
 import type { WatchRequest, WatchResponse } from "../../proto/gen/etcdserverpb.ts";
 import { Watch } from "../../proto/gen/rpc.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
+import type { LedStreams } from "./led-streams.ts";
 import { grpcErrorOf, type ServedMember, type ServedWatchStream } from "./served.ts";
 
 type Stream = ServerStream<WatchRequest, WatchResponse>;
@@ -12,10 +14,12 @@ type Stream = ServerStream<WatchRequest, WatchResponse>;
  */
 export class WatchService {
   readonly #member: ServedMember;
+  readonly #led: LedStreams;
   readonly #open = new Set<Stream>();
 
-  constructor(server: GrpcServer, member: ServedMember) {
+  constructor(server: GrpcServer, member: ServedMember, led: LedStreams) {
     this.#member = member;
+    this.#led = led;
     server.streaming(Watch.Watch, (stream) => this.#accept(stream));
   }
 
@@ -23,10 +27,15 @@ export class WatchService {
   close(): void {
     for (const stream of this.#open) stream.end(grpcErrorOf(ETCD_ERRORS.stopped));
     this.#open.clear();
+    this.#led.close();
   }
 
   #accept(stream: Stream): void {
-    this.#open.add(stream);
+    const end = (error: GrpcError): void => {
+      close();
+      stream.end(error);
+    };
+    const led = { metadata: stream.metadata, end };
     let watches: ServedWatchStream | null = null;
     // Requests that came before this member serves: no more than the stream's window holds, because it is paused.
     let early: WatchRequest[] = [];
@@ -34,13 +43,15 @@ export class WatchService {
     const close = (): void => {
       over = true;
       this.#open.delete(stream);
+      this.#led.remove(led);
       watches?.close();
     };
+    if (!this.#led.admit(led)) return;
+    this.#open.add(stream);
     const begin = (refusal: EtcdError | null): void => {
       if (over) return;
       if (refusal !== null) {
-        close();
-        stream.end(grpcErrorOf(refusal));
+        end(grpcErrorOf(refusal));
         return;
       }
       watches = this.#member.watches.openStream({ send: ({ encoded }) => stream.sendEncoded(encoded) });
