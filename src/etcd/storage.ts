@@ -70,6 +70,8 @@ export interface StorageOptions {
   readonly failed: (error: Error) => void;
   readonly segmentMaxBytes?: number;
   readonly preallocateBytes?: number;
+  /** How often what was applied goes into the store: the write buffer's, D5. */
+  readonly commitMs?: number;
 }
 
 const SNAPSHOT_DIRECTORY = "snap";
@@ -185,11 +187,12 @@ export class Storage implements MemberStorage {
   }
 
   #bufferAbove(backend: Backend): WriteBuffer {
+    const { clock, commitMs } = this.#options;
     const failed = (error: Error): void => {
       this.#failure = error;
       this.#options.failed(error);
     };
-    return new WriteBuffer({ backend, clock: this.#options.clock, failed });
+    return new WriteBuffer({ backend, clock, failed, ...(commitMs !== undefined && { commitMs }) });
   }
 }
 

@@ -2,8 +2,9 @@
  * Servers broken on purpose, each by one wrong answer to one question of safety: the simulator must catch every one. None is
  * ever part of the healthy program: a mutant wraps what a member is handed at its start.
  */
-import { NO_MEMBER } from "../base/ids.ts";
+import { type LogIndex, NO_MEMBER } from "../base/ids.ts";
 import type { Disk, DiskFile } from "../env/disk.ts";
+import { CAREFUL, type MemberDecisions } from "../etcd/member-decisions.ts";
 import type { MemberOptions } from "../etcd/member-options.ts";
 import { CORRECT, type RaftDecisions } from "../etcd/raft/decisions.ts";
 import type { Requests } from "../etcd/requests.ts";
@@ -50,6 +51,14 @@ export const MUTANTS: readonly Mutant[] = [
   decided("truncate-always", "cuts its log wherever an append begins, committed or not", { conflicts: () => true }),
   decided("commit-earlier-terms", "commits entries of earlier terms by counting copies", { mayCommit: () => true }),
   decided("read-unconfirmed", "answers reads without knowing that it still leads", { readConfirmed: () => true }),
+  decided("learner-votes", "counts the votes of learners", { voteCounts: () => true }),
+  decided("stale-transfer", "hands leadership to members that lack entries", { transferReady: () => true }),
+  decided("overlapping-changes", "changes the membership while a change is under way", { mayChange: () => true }),
+  decided("forget-members", "installs a snapshot without its membership", { configurationOf: (_, before) => before }),
+  careless("answer-early", "answers confirmed reads before it has applied up to them", { mayRead: () => true }),
+  careless("apply-twice", "applies an entry a second time after a restart", {
+    resumeAt: (stored) => (stored > 1 ? stored - 1 : stored) as LogIndex,
+  }),
 ];
 
 export function mutantOf(name: string): Mutant | null {
@@ -58,6 +67,10 @@ export function mutantOf(name: string): Mutant | null {
 
 function decided(name: string, sin: string, decisions: Partial<RaftDecisions>): Mutant {
   return { name, sin, member: (options) => ({ ...options, decisions: { ...CORRECT, ...decisions } }) };
+}
+
+function careless(name: string, sin: string, decisions: Partial<MemberDecisions>): Mutant {
+  return { name, sin, member: (options) => ({ ...options, memberDecisions: { ...CAREFUL, ...decisions } }) };
 }
 
 function stored(options: MemberOptions, changes: Partial<MemberStorage>): MemberOptions {

@@ -12,6 +12,7 @@
  */
 import { type MemberId, NO_MEMBER } from "../base/ids.ts";
 import type { BucketReader } from "../etcd/backend/backend.ts";
+import type { Member } from "../etcd/member.ts";
 import type { Configuration, Entry, HardState, LogBase, MemberStatus, Message } from "../etcd/model.ts";
 import { type Batch, BookedLog, isSameConfiguration, isSameEntry, isSameLog, NOTHING } from "./books.ts";
 import { keysDifference } from "./contents.ts";
@@ -33,6 +34,8 @@ class Book {
   stored = 0;
   /** The state is being loaded: it counts from this index on. */
   loadedAt = 0;
+  /** The members that it goes by, and those of its log, when they were last compared. */
+  agreed: readonly [Configuration, Configuration] | null = null;
   /** As it last showed itself, in this life. */
   last: MemberStatus | null = null;
 
@@ -162,7 +165,8 @@ export class Ledger {
   // ---------------------------------------------------------------------------------------------------------- members
 
   /** After each event of a machine; its store holds what it applied up to `storedIndex` durably. */
-  observe(machine: number, status: MemberStatus, storedIndex: number): void {
+  observe(machine: number, member: Pick<Member, "status" | "configuration">, storedIndex: number): void {
+    const { status, configuration } = member;
     const { role, term, leader, identity, commitIndex, appliedIndex, revision } = status;
     const book = this.#book(machine);
     book.stored = Math.max(book.stored, storedIndex);
@@ -184,7 +188,21 @@ export class Ledger {
       this.#world.fail("state differs from the twin", text);
     }
     this.#expectForward(machine, status);
+    this.#expectConfiguration(machine, configuration);
     book.last = status;
+  }
+
+  /** Who decides is what the log says, also when a snapshot has taken the log's place. */
+  #expectConfiguration(machine: number, configuration: Configuration): void {
+    const book = this.#book(machine);
+    const { configuration: booked } = book.written;
+    // Both stay the same objects from event to event.
+    if (book.agreed?.[0] === configuration && book.agreed[1] === booked) return;
+    book.agreed = [configuration, booked];
+    this.#world.check(isSameConfiguration(configuration, booked), "members disagree", () => {
+      const text = `${machineName(machine)} goes by ${membersText(configuration)} as the members`;
+      return `${text}, and its log says ${membersText(booked)}`;
+    });
   }
 
   #expectForward(machine: number, status: MemberStatus): void {

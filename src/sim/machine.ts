@@ -130,7 +130,7 @@ export class Machine implements NetworkPort {
     if (!this.#touched) return;
     this.#touched = false;
     const member = this.#process?.member;
-    if (member != null) this.#parts.ledger.observe(this.number, member.status, this.#stored());
+    if (member != null) this.#parts.ledger.observe(this.number, member, this.#stored());
   }
 
   #stored(): number {
@@ -267,6 +267,7 @@ export class Machine implements NetworkPort {
       openBackend: (name) => openMemoryBackend(disk, name),
       failed: (error) => process.member?.fail(error),
       segmentMaxBytes: world.scenario.disk.segmentMaxBytes,
+      commitMs: world.scenario.cuts.commitMs,
     });
     const startNumber = await takeStartNumber(disk, this.clock.wallMs());
     if (opened.repaired !== null) {

@@ -109,6 +109,8 @@ export interface LimitsPlan {
 export interface CutsPlan {
   readonly snapshotCount: number;
   readonly catchUpEntries: number;
+  /** How often what was applied goes into the store: the later, the more is applied again after a restart. */
+  readonly commitMs: number;
 }
 
 export interface DiskPlan {

@@ -23,7 +23,7 @@ function quiet(faults: readonly PlannedFault[]): Scenario {
       breakChance: 0,
     },
     disk: { writeMs: 0.1, syncMs: 2, segmentMaxBytes: 64 * 1024 * 1024 },
-    cuts: { snapshotCount: 20, catchUpEntries: 5 },
+    cuts: { snapshotCount: 20, catchUpEntries: 5, commitMs: 100 },
     snapshotPieces: 3,
     limits: { appendBytes: 512 * 1024, windowAppends: 64 },
     load: {
@@ -65,7 +65,11 @@ test("entries that follow an installed snapshot are published after it was annou
   const busy = { ...quiet([]).load, clients: 9, thinkMs: 20 };
   const { coverage } = await survives(
     [0, 1, 2].map((target) => ({ atMs: 2_000 + 2_500 * target, durationMs: 1_500, fault: { kind: "pause", target } })),
-    { cuts: { snapshotCount: 3, catchUpEntries: 0 }, load: busy, disk: { ...quiet([]).disk, syncMs: 20 } },
+    {
+      cuts: { snapshotCount: 3, catchUpEntries: 0, commitMs: 100 },
+      load: busy,
+      disk: { ...quiet([]).disk, syncMs: 20 },
+    },
   );
   assert.ok((coverage["snapshots installed"] ?? 0) > 0, JSON.stringify(coverage));
 });
