@@ -21,7 +21,7 @@ import { type Command, Proposals } from "./member-proposals.ts";
 import { Publishing } from "./member-publish.ts";
 import { Reads } from "./member-reads.ts";
 import { Ticker } from "./member-ticker.ts";
-import type { Change, Leadership, MemberStatus, Ready } from "./model.ts";
+import type { Change, Configuration, Leadership, MemberStatus, Ready } from "./model.ts";
 import type { MvccStore } from "./mvcc/store.ts";
 import { WatchHub } from "./watch/hub.ts";
 
@@ -186,6 +186,11 @@ export class Member {
   /** An id that no request of any member had or will have, but for members that share 16 bits of theirs. */
   newId(): bigint {
     return this.#proposals.newId();
+  }
+
+  /** Who decides, as this member has it in its log, committed or not. */
+  get configuration(): Configuration {
+    return this.#loop.configuration;
   }
 
   get status(): MemberStatus {
