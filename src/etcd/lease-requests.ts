@@ -66,17 +66,18 @@ export class LeaseRequests {
     );
     this.#lessor = lessor;
     this.#asks = asks;
-    const due = (atMs: number): void => {
-      lessor.due(atMs);
-      asks.due(atMs);
-    };
-    const duties = {
-      leaderSince: lessor.leaderSince.bind(lessor),
-      follower: () => lessor.follower(),
-      due,
-      stop: () => asks.stop(),
-    };
-    member.assign(duties, (_, request) => asks.answer(request));
+    member.assign(
+      {
+        leaderSince: (term) => lessor.leaderSince(term),
+        follower: () => lessor.follower(),
+        due: (atMs) => {
+          lessor.due(atMs);
+          asks.due(atMs);
+        },
+        stop: () => asks.stop(),
+      },
+      (_, request) => asks.answer(request),
+    );
   }
 
   get counts(): LeaseCounts {

@@ -123,6 +123,10 @@ test("the time is raised to the least, chosen ids differ, taken ones are refused
   assert.equal(await cluster.grant(node, 9, -5n), -5n);
   const again = LeaseGrantRequest.create({ ttl: 9, id: -5n });
   assert.equal(await cluster.answer(requests.grant(again)), "etcdserver: lease already exists");
+  // The next id that is chosen here: another is chosen then.
+  const chosen = await cluster.grant(node, 9);
+  await cluster.grant(node, 9, chosen + 3n);
+  assert.equal(await cluster.grant(node, 9), chosen + 5n);
   const long = LeaseGrantRequest.create({ ttl: 9_000_000_001 });
   assert.equal(await cluster.answer(requests.grant(long)), "etcdserver: too large lease TTL");
   assert.equal(await cluster.answer(requests.revoke({ id: 77n })), "etcdserver: requested lease not found");
