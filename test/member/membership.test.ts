@@ -72,6 +72,22 @@ test("a member is added as a learner, gets everything by a snapshot, is promoted
   await cluster.stop();
 });
 
+test("a new voter may be needed to decide on its own addition: it is dialled as soon as that is in the log", async () => {
+  const cluster = new MemberCluster(3);
+  const leader = await cluster.serving();
+  cluster.isolate(others(cluster, leader)[0] as TestNode);
+  const added = change(cluster, leader, "add-voter", 4);
+  await cluster.advance(300);
+  assert.equal(leader.member.members.get(idOf(4)), null, "not yet: two of four are no majority");
+  assert.deepEqual(leader.peers.get(idOf(4)), memberOf(idOf(4)).peerUrls);
+  cluster.join(4);
+  assert.equal(await added, null);
+  cluster.heal();
+  await cluster.serving();
+  assert.deepEqual(names(leader), ["1 n1", "2 n2", "3 n3", "4 n4"]);
+  await cluster.stop();
+});
+
 test("changes go through any member, one after the other, while writes go on", async () => {
   const cluster = new MemberCluster(3);
   const leader = await cluster.serving();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
+import { encodeBase } from "../../src/etcd/backend/base-codec.ts";
 import { isEtcdError } from "../../src/etcd/errors.ts";
 import { PutRequest, RangeRequest, WatchCreateRequest, type WatchResponse } from "../../src/proto/gen/etcdserverpb.ts";
 import { MemberCluster, type TestNode } from "../support/members.ts";
@@ -111,6 +112,23 @@ test("a snapshot that breaks on its way is sent again, until one arrives", async
   cluster.breaksStreams = false;
   await agree(cluster);
   assert.equal(cluster.snapshotsTaken, 1);
+  await cluster.stop();
+});
+
+test("a snapshot that brings nothing new is not taken, and its sender is told how far this member is", async () => {
+  const cluster = new MemberCluster(3, CUT_OFTEN);
+  const leader = await cluster.serving();
+  await putMany(cluster, leader, 12);
+  const other = follower(cluster, leader);
+  await agree(cluster);
+  const base = other.log.buffer.durableBase;
+  assert.ok(base !== null);
+  const before = cluster.sent.length;
+  assert.equal(await other.handler?.snapshot(leader.id, encodeBase(base)), null);
+  await cluster.settle();
+  const answer = cluster.sent.slice(before).find(({ kind, from }) => kind === "append-response" && from === other.id);
+  assert.ok(answer?.kind === "append-response" && answer.rejected === null);
+  assert.equal(answer.index, other.member.status.commitIndex);
   await cluster.stop();
 });
 
