@@ -121,6 +121,6 @@ test("leases are noticed when they have run out and again every three seconds, a
         order.map(([, { deadlineMs }]) => deadlineMs),
       );
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
