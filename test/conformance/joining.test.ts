@@ -69,7 +69,7 @@ test("killed at any moment of joining, a member goes on where it was", async (co
   await fill(founded.client, 12);
   await founded.client.cluster.memberAdd({ peerUrls: [founded.joinerUrl], isLearner: true });
   const joiner = await joinerOf(context, founded);
-  const moments = ['"local member"', "receiving database snapshot", "received database snapshot", "published local"];
+  const moments = ["receiving database snapshot", "received database snapshot", "published local"];
   for (const moment of moments) {
     const seen = joiner.log.split(moment).length;
     joiner.start();
@@ -90,7 +90,7 @@ test("killed at any moment of joining, a member goes on where it was", async (co
   ]);
 });
 
-test("a snapshot whose way breaks, or is cut without a word, is sent anew", async (context) => {
+test("a snapshot whose way breaks is sent anew", async (context) => {
   const founded = await single(context);
   await fill(founded.client, 12);
   await founded.client.cluster.memberAdd({ peerUrls: [founded.joinerUrl], isLearner: true });
