@@ -12,7 +12,7 @@ import type { Revision } from "../../base/ids.ts";
 import type { BucketReader, KeyValue } from "../backend/backend.ts";
 import { keyName } from "./key.ts";
 import type { Names } from "./names.ts";
-import { isTombstoneKey, mainOf, revisionKey, subOf } from "./revision-key.ts";
+import { mainOf, revisionKey, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readChange } from "./storage.ts";
 
 export interface RevisionHash {
@@ -52,7 +52,7 @@ export async function hashOf(state: HashedState, pause: PauseWhileThere): Promis
     const last = slice.at(-1);
     if (last === undefined) return { hash, compactedRevision, hashRevision: revision };
     for (const found of slice) {
-      if (mainOf(found.key) <= compactedRevision && !isKept(names, found, keptAt, compactedRevision)) continue;
+      if (mainOf(found.key) <= compactedRevision && !isKept(names, found, keptAt)) continue;
       hash = crc32c(found.value, crc32c(found.key, hash));
     }
     from = bytesAfter(last.key);
@@ -60,11 +60,11 @@ export async function hashOf(state: HashedState, pause: PauseWhileThere): Promis
   }
 }
 
-function isKept(names: Names, found: KeyValue, at: Revision, compactedRevision: Revision): boolean {
+/** Whether it is the newest version of a key that is there at that revision: so never a tombstone. */
+function isKept(names: Names, found: KeyValue, at: Revision): boolean {
   const index = names.get(keyName(readChange(found).key));
   assert(index !== undefined, "every change is of a key in the index");
   const main = mainOf(found.key);
-  if (main === compactedRevision && isTombstoneKey(found.key)) return false;
   const newest = index.at(at);
   return newest !== null && newest.main === main && newest.sub === subOf(found.key);
 }

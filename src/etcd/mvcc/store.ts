@@ -147,8 +147,11 @@ export class MvccStore implements StoreView {
     this.#storage = storage;
     this.#isDetached = false;
     this.#compaction.moveTo(storage, this.#names);
-    // What the newest revisions changed may be compacted away, tombstones: they were there all the same.
-    this.#revision = Math.max(FIRST_REVISION, last, this.#compaction.revision) as Revision;
+    this.#revision = Math.max(FIRST_REVISION, last) as Revision;
+    // Of the revision it compacts at a compaction leaves every key's last change, tombstones too: no restart goes back in time.
+    assert(this.#revision >= this.compactedRevision, "the compacted revision has a change", {
+      revision: this.#revision,
+    });
   }
 
   get revision(): Revision {
