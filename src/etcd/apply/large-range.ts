@@ -19,7 +19,16 @@ import type { StoredKeyValue } from "../model.ts";
 import { keyName, keyRange } from "../mvcc/key.ts";
 import { NEWEST, type StoreView } from "../mvcc/store.ts";
 import type { MakeHeader } from "./header.ts";
-import { arrangeRange, checkRevision, isFiltered } from "./range.ts";
+import {
+  checkRevision,
+  cutRange,
+  isFiltered,
+  orderOf,
+  passesFilters,
+  type RangeOrder,
+  readLimit,
+  type Sortable,
+} from "./range.ts";
 
 /** Of the index alone, and with values: each some milliseconds at most. */
 const SLICE_NAMES = 20_000;
@@ -115,24 +124,73 @@ class LargeRange {
     const { limit } = this.#request;
     const parts: Uint8Array[] = [];
     const found = await this.#read(limit > 0 ? limit : Number.POSITIVE_INFINITY, false, (kvs) => {
-      parts.push(RangeResponse.encode({ header: null, kvs, more: false, count: 0 }));
+      parts.push(encodePart(kvs));
     });
     if (found === null) return null;
     const { count } = found;
-    const more = limit > 0 && count > limit;
-    parts.push(RangeResponse.encode({ header: this.#header, kvs: [], more, count }));
-    const encoded = await this.#join(parts);
-    return encoded === null ? null : new EncodedRange(this.#header, more, count, encoded);
+    return await this.#join(parts, limit > 0 && count > limit, count);
   }
 
-  /** Filters and orders need everything first. The sorting itself is one step. */
+  /** Filters and orders need everything first. */
   async #arranged(): Promise<RangeResponse | null> {
-    const kept: StoredKeyValue[] = [];
-    const found = await this.#read(Number.POSITIVE_INFINITY, true, (kvs) => {
-      for (const kv of kvs) kept.push(kv);
+    const order = orderOf(this.#request) ?? {
+      sortable: (kv: StoredKeyValue): Sortable => ({ kv, by: 0 }),
+      compare: null,
+    };
+    const kept: Sortable[] = [];
+    const found = await this.#read(readLimit(this.#request) || Number.POSITIVE_INFINITY, true, (kvs) => {
+      for (const kv of kvs) if (passesFilters(kv, this.#request)) kept.push(order.sortable(kv));
     });
     if (found === null) return null;
-    return { header: this.#header, ...arrangeRange(this.#request, { kvs: kept, count: found.count }) };
+    const sorted = order.compare === null ? kept : await this.#sort(kept, order.compare);
+    if (sorted === null) return null;
+    const kvs = sorted.map(({ kv }) => kv);
+    if (order.compare === null && this.#request.sortOrder === SortOrder.DESCEND) kvs.reverse();
+    const cut = cutRange(this.#request, { kvs, count: found.count });
+    const parts: Uint8Array[] = [];
+    for (let at = 0; at < cut.kvs.length; at += SLICE.limit) {
+      parts.push(encodePart(cut.kvs.slice(at, at + SLICE.limit)));
+      if (!(await this.#pause())) return null;
+    }
+    return await this.#join(parts, cut.more, cut.count);
+  }
+
+  /** Merge sort, stable, from sorted runs upwards. */
+  async #sort(items: readonly Sortable[], compare: RangeOrder["compare"]): Promise<readonly Sortable[] | null> {
+    let runs: Sortable[][] = [];
+    for (let at = 0; at < items.length; at += SLICE.limit) {
+      runs.push(items.slice(at, at + SLICE.limit).sort(compare));
+      if (!(await this.#pause())) return null;
+    }
+    while (runs.length > 1) {
+      const merged: Sortable[][] = [];
+      for (let i = 0; i < runs.length; i += 2) {
+        const run = await this.#merge(runs[i] as Sortable[], runs[i + 1] ?? [], compare);
+        if (run === null) return null;
+        merged.push(run);
+      }
+      runs = merged;
+    }
+    return runs[0] ?? [];
+  }
+
+  async #merge(a: Sortable[], b: Sortable[], compare: RangeOrder["compare"]): Promise<Sortable[] | null> {
+    const merged: Sortable[] = [];
+    let i = 0;
+    let j = 0;
+    while (i < a.length || j < b.length) {
+      const left = a[i];
+      const right = b[j];
+      if (right === undefined || (left !== undefined && compare(left, right) <= 0)) {
+        merged.push(left as Sortable);
+        i++;
+      } else {
+        merged.push(right);
+        j++;
+      }
+      if (merged.length % SLICE_NAMES === 0 && !(await this.#pause())) return null;
+    }
+    return merged;
   }
 
   /** Hands over at most `limit` key-values, a slice at a time, and counts them all. */
@@ -173,7 +231,9 @@ class LargeRange {
     return total;
   }
 
-  async #join(parts: readonly Uint8Array[]): Promise<Uint8Array | null> {
+  /** Parts of an encoded message behind each other are that message. */
+  async #join(kvs: readonly Uint8Array[], more: boolean, count: number): Promise<EncodedRange | null> {
+    const parts = [...kvs, RangeResponse.encode({ header: this.#header, kvs: [], more, count })];
     const whole = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     let copied = 0;
@@ -185,8 +245,12 @@ class LargeRange {
       copied = 0;
       if (!(await this.#pause())) return null;
     }
-    return whole;
+    return new EncodedRange(this.#header, more, count, whole);
   }
+}
+
+function encodePart(kvs: readonly StoredKeyValue[]): Uint8Array {
+  return RangeResponse.encode({ header: null, kvs, more: false, count: 0 });
 }
 
 function isInKeyOrder(request: RangeRequest): boolean {

@@ -33,7 +33,7 @@ export function answerRange(view: StoreView, request: RangeRequest, makeHeader: 
   const keysOnly = request.keysOnly && request.sortTarget !== SortTarget.VALUE;
   const range = keyRange(request.key, request.rangeEnd);
   const found = view.range(range, { at, limit: readLimit(request), keysOnly });
-  return { header, ...arrangeRange(request, found) };
+  return { header, ...cutRange(request, { kvs: arrange(found.kvs, request), count: found.count }) };
 }
 
 export interface RangeFound {
@@ -42,9 +42,9 @@ export interface RangeFound {
   readonly count: number;
 }
 
-/** Filters, sorts and cuts what was read, in key order, as the request wants it. */
-export function arrangeRange(request: RangeRequest, found: Omit<RangeFound, "more">): RangeFound {
-  let kvs = arrange(found.kvs, request);
+/** What remains of the request when everything is filtered and in order. */
+export function cutRange(request: RangeRequest, found: Omit<RangeFound, "more">): RangeFound {
+  let { kvs } = found;
   const more = request.limit > 0 && kvs.length > request.limit;
   if (more) kvs = kvs.slice(0, request.limit);
   if (request.keysOnly && request.sortTarget === SortTarget.VALUE) kvs = kvs.map((kv) => ({ ...kv, value: NO_BYTES }));
@@ -62,7 +62,7 @@ export function checkRevision(view: StoreView, revision: number, current: Revisi
  * How many key-values to read: one past the limit, to know whether there are more. An explicit order or a filter needs all of
  * them; a sort target without an order does not (an etcd quirk that clients can see: it cuts by key first, then sorts).
  */
-function readLimit(request: RangeRequest): number {
+export function readLimit(request: RangeRequest): number {
   if (request.sortOrder !== SortOrder.NONE || isFiltered(request) || request.limit <= 0) return 0;
   return request.limit + 1;
 }
@@ -77,17 +77,37 @@ export function isFiltered(request: RangeRequest): boolean {
   );
 }
 
+/** A key-value and what it is sorted by. */
+export interface Sortable {
+  readonly kv: StoredKeyValue;
+  readonly by: number | string;
+}
+
+export interface RangeOrder {
+  readonly sortable: (kv: StoredKeyValue) => Sortable;
+  readonly compare: (a: Sortable, b: Sortable) => number;
+}
+
+/** Null: the order of the keys, perhaps backwards. */
+export function orderOf({ sortTarget, sortOrder }: RangeRequest): RangeOrder | null {
+  if (sortTarget === SortTarget.KEY) return null;
+  const direction = sortOrder === SortOrder.DESCEND ? -1 : 1;
+  const sortKey = sortKeyOf(sortTarget);
+  return {
+    sortable: (kv) => ({ kv, by: sortKey(kv) }),
+    compare: (a, b) => (a.by < b.by ? -direction : a.by > b.by ? direction : 0),
+  };
+}
+
 function arrange(kvs: readonly StoredKeyValue[], request: RangeRequest): readonly StoredKeyValue[] {
-  const kept = isFiltered(request) ? kvs.filter((kv) => passes(kv, request)) : kvs;
-  if (request.sortTarget === SortTarget.KEY) {
-    return request.sortOrder === SortOrder.DESCEND ? kept.toReversed() : kept;
-  }
-  const direction = request.sortOrder === SortOrder.DESCEND ? -1 : 1;
-  const sortKey = sortKeyOf(request.sortTarget);
-  return kept
-    .map((kv) => ({ kv, by: sortKey(kv) }))
-    .sort((a, b) => (a.by < b.by ? -direction : a.by > b.by ? direction : 0))
-    .map(({ kv }) => kv);
+  const kept = isFiltered(request) ? kvs.filter((kv) => passesFilters(kv, request)) : kvs;
+  const order = orderOf(request);
+  if (order !== null)
+    return kept
+      .map(order.sortable)
+      .sort(order.compare)
+      .map(({ kv }) => kv);
+  return request.sortOrder === SortOrder.DESCEND ? kept.toReversed() : kept;
 }
 
 function sortKeyOf(target: RangeRequest["sortTarget"]): (kv: StoredKeyValue) => number | string {
@@ -103,7 +123,7 @@ function sortKeyOf(target: RangeRequest["sortTarget"]): (kv: StoredKeyValue) => 
   }
 }
 
-function passes(kv: StoredKeyValue, request: RangeRequest): boolean {
+export function passesFilters(kv: StoredKeyValue, request: RangeRequest): boolean {
   const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request;
   return (
     (minModRevision === 0 || kv.modRevision >= minModRevision) &&
