@@ -41,16 +41,15 @@ function timeToLive({ ttl, grantedTtl, keys }: LeaseTimeToLiveResponse): object 
   return { ttl: isFresh ? "about what was granted" : ttl, keys: sorted };
 }
 
-/** The store's sizes and raft's places are the implementation's own. */
+/** The store's sizes and raft's places are the implementation's own; its storage version etcd finds some seconds after its start. */
 function statusOf(status: StatusResponse, memberId: bigint): object {
-  const { header, leader, dbSizeQuota, storageVersion, isLearner, downgradeInfo, errors } = status;
+  const { header, leader, dbSizeQuota, isLearner, downgradeInfo, errors } = status;
   const named = errors.map((error) => error.replaceAll(memberId.toString(), "1"));
   const revision = header === null ? null : header.revision;
   return {
     revision,
     leads: leader === memberId,
     dbSizeQuota,
-    storageVersion,
     isLearner,
     downgradeInfo,
     errors: named.map(spacesAlike).sort(),

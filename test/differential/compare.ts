@@ -12,6 +12,7 @@ import {
   DeleteRangeRequest,
   LeaseRevokeRequest,
   PutRequest,
+  RangeRequest,
 } from "../../src/proto/gen/etcdserverpb.ts";
 import { type Answer, answerText, revisionOf } from "./answer.ts";
 import { DIFFERENCES_TO_3_4 } from "./differences.ts";
@@ -113,6 +114,14 @@ class Servers {
     this.#endings = [];
   }
 
+  /** The same contents at the same revision: what a reset makes of them is alike. */
+  async areAlike(): Promise<boolean> {
+    const everything = Uint8Array.of(0);
+    const request = RangeRequest.create({ key: everything, rangeEnd: everything });
+    const answers = await this.#ask({ kind: "range", request });
+    return answers.every(({ answer }) => isDeepStrictEqual(answer, answers[0]?.answer));
+  }
+
   /** Stops at the first difference. */
   async play(steps: readonly Step[]): Promise<Difference | null> {
     for (const step of steps) {
@@ -145,7 +154,9 @@ class Servers {
   }
 
   async #ask(step: Step): Promise<readonly Answered[]> {
-    const skipsOld = DIFFERENCES_TO_3_4.some(({ skips }) => skips?.(step, { isFull: this.#full.size > 0 }) === true);
+    const skipsOld = DIFFERENCES_TO_3_4.some(
+      ({ skips }) => skips?.(step, { isFull: this.#full.size > 0, newest: this.#newest }) === true,
+    );
     const first = step.kind === "watch" ? await this.#targets[0]?.run(step, this.#newest, null) : undefined;
     const asked = this.#targets.map(async (target, at): Promise<Answered | null> => {
       const { name, release } = target.version;
@@ -177,11 +188,16 @@ async function explain(
   found: Difference,
   { seed, kinds, say, versions }: ComparisonOptions,
 ): Promise<string> {
-  say("answers differ; looking for the shortest sequence that shows it");
+  say(
+    [
+      "answers differ in",
+      textOf(found.step),
+      ...answersText(found),
+      "looking for the shortest sequence that shows it",
+    ].join("\n"),
+  );
   let shown = found;
-  const showsAfter = (prelude: readonly Step[]) => async (candidate: readonly Step[]) => {
-    await servers.renew();
-    if (prelude.length > 0) await servers.play(prelude);
+  const isShown = async (candidate: readonly Step[]): Promise<boolean> => {
     const difference = await servers.play(candidate);
     // Only a difference in the last step: whatever else is shown is another one.
     const isIt =
@@ -189,29 +205,40 @@ async function explain(
     if (isIt) shown = difference;
     return isIt;
   };
+  const showsWhenUsed = async (candidate: readonly Step[]): Promise<boolean> => {
+    if (!(await servers.areAlike())) {
+      await servers.renew();
+      await servers.play(usedBefore());
+    }
+    await servers.play(resetSteps(kinds));
+    return isShown(candidate);
+  };
+  const showsFromEmpty = async (candidate: readonly Step[]): Promise<boolean> => {
+    await servers.renew();
+    return isShown(candidate);
+  };
   const whole = steps.slice(0, steps.indexOf(found.step) + 1);
-  const lines = [`etcd-ts answers differently from ${namesOf(versions.slice(1))} (seed ${seed})`];
-  const tries = [
-    { prelude: [], from: "From empty stores:" },
-    {
-      prelude: [...usedBefore(), ...resetSteps(kinds)],
-      from: `From stores that were written ${USED_REVISIONS} times, emptied and compacted:`,
-    },
-  ];
-  let shortest: readonly Step[] = [];
-  for (const { prelude, from } of tries) {
-    const shows = showsAfter(prelude);
-    if (!(await shows(whole))) continue;
-    shortest = await shrink(whole, shows, SHRINK_ATTEMPTS_MAX);
-    lines.push(from);
-    break;
+  let shortest: readonly Step[] = whole.slice(-UNEXPLAINED_STEPS);
+  let from = `It rests on sequences before; the last ${shortest.length} steps:`;
+  if (await showsWhenUsed(whole)) {
+    shortest = await shrink(whole, showsWhenUsed, SHRINK_ATTEMPTS_MAX);
+    const isPlain = await showsFromEmpty(shortest);
+    from = isPlain ? "From empty stores:" : "From stores that were written, emptied and compacted:";
+  } else if (await showsFromEmpty(whole)) {
+    shortest = await shrink(whole, showsFromEmpty, SHRINK_ATTEMPTS_MAX);
+    from = "From empty stores that were never compacted:";
   }
-  if (shortest.length === 0) {
-    shortest = whole.slice(-UNEXPLAINED_STEPS);
-    lines.push(`It rests on sequences before; the last ${shortest.length} steps:`);
-  }
-  lines.push(...shortest.map((step) => `  ${textOf(step)}`), "The last of them is answered");
-  return [...lines, ...shown.answers.map(({ name, answer }) => `  by ${name}: ${answerText(answer)}`)].join("\n");
+  return [
+    `etcd-ts answers differently from ${namesOf(versions.slice(1))} (seed ${seed})`,
+    from,
+    ...shortest.map((step) => `  ${textOf(step)}`),
+    "The last of them is answered",
+    ...answersText(shown),
+  ].join("\n");
+}
+
+function answersText({ answers }: Difference): readonly string[] {
+  return answers.map(({ name, answer }) => `  by ${name}: ${answerText(answer)}`);
 }
 
 function usedBefore(): readonly Step[] {

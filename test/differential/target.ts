@@ -108,7 +108,7 @@ export class Target {
       case "briefLease":
         return this.#briefLease(step.request);
       case "watch":
-        return readHistory(this.#channel, step.request.creates, this.version.release === "3.4" ? expected : null);
+        return readHistory(this.#channel, step.request.creates, expected, this.version.release === "3.4");
       case "hashKv":
         return this.#afterCompaction().then(() => this.#unary(step));
       default:

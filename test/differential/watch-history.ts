@@ -16,13 +16,15 @@ interface Told {
 }
 
 /**
- * The end is known by a progress response, which comes only when every watcher of the stream has got its history. A server that
- * answers too early (etcd before 3.4.25 and 3.5.8) is waited for until it has told as many events as `expected` says.
+ * The end is known by a progress response, which comes only when every watcher of the stream has got its history. etcd before 3.4.25
+ * and 3.5.8 sends it too early (`isEager`), and no etcd sends it any more when it has cancelled one of them: then the end is when as
+ * much was told as in `expected`.
  */
 export function readHistory(
   channel: GrpcChannel,
   creates: readonly WatchCreateRequest[],
   expected: Answer | null,
+  isEager: boolean,
 ): Promise<object> {
   const told = new Map<bigint, Told>();
   const refused: object[] = [];
@@ -34,8 +36,9 @@ export function readHistory(
       done({ refused, told: [...told].sort(([a], [b]) => Number(a - b)) });
       stream.cancel();
     };
+    const counts = (): boolean => isEager || [...told.values()].some(({ control }) => control.length > 1);
     const isComplete = (): boolean =>
-      answered >= creates.length && expected !== null && countOf(told) >= countIn(expected);
+      answered >= creates.length && expected !== null && counts() && countOf(told) >= countIn(expected);
     const stream: ClientStream<WatchRequest> = channel.stream(
       Watch.Watch,
       { timeoutMs: STREAM_TIMEOUT_MS },
@@ -43,7 +46,7 @@ export function readHistory(
         message: (response) => {
           if (response.created) answered++;
           if (isProgress(response)) {
-            if (expected === null) finish();
+            if (!isEager) finish();
             return;
           }
           note(response, told, refused);
