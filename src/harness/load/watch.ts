@@ -1,9 +1,9 @@
 import type { Clock, Timer } from "../../env/clock.ts";
 import type { ClientStream, GrpcConnection } from "../../grpc/connection.ts";
 import type { GrpcError } from "../../grpc/status.ts";
-import { WatchCreateRequest, WatchRequest, type WatchResponse } from "../../proto/gen/etcdserverpb.ts";
+import { StatusRequest, WatchCreateRequest, WatchRequest, type WatchResponse } from "../../proto/gen/etcdserverpb.ts";
 import { type Event, EventType, type KeyValue } from "../../proto/gen/mvccpb.ts";
-import { Watch } from "../../proto/gen/rpc.ts";
+import { Maintenance, Watch } from "../../proto/gen/rpc.ts";
 import type { DeliveredEvent } from "../history/event-columns.ts";
 import type { Recorder } from "../history/recorder.ts";
 import type { WatchSelection } from "../model.ts";
@@ -11,11 +11,13 @@ import type { Keys } from "./keys.ts";
 import type { KvWorkload } from "./kv.ts";
 import { Link, type LinkOptions } from "./link.ts";
 import { reasonOf } from "./outcomes.ts";
+import { tellsProgressInOrder } from "./progress.ts";
 
 /** A watch that ends while its connection lives is asked for again after this. */
 const REOPEN_MS = 100;
 /** A watcher that was sent nothing for so long asks how far it is. */
 const PROGRESS_AFTER_MS = 250;
+const STATUS_MS = 5000;
 const decoder = new TextDecoder();
 
 export interface WatcherOptions {
@@ -45,6 +47,8 @@ export class Watcher {
   #stream: ClientStream<WatchRequest> | null = null;
   #reopen: Timer | null = null;
   #silence: Timer | null = null;
+  /** The member's answers to that can be relied on. */
+  #asksProgress = false;
   /** Responses of the open stream so far: what the history calls `response`. */
   #responses = 0;
   #nextRevision: number;
@@ -60,6 +64,11 @@ export class Watcher {
   /** The member has confirmed the watch, and it has not ended since. */
   get open(): boolean {
     return this.#open;
+  }
+
+  /** It hears of every change of the run's keys, be it as progress: then there is a revision to wait for. */
+  get hearsAll(): boolean {
+    return this.#options.range === "all" || this.#asksProgress;
   }
 
   /** Everything up to this revision has been delivered. */
@@ -97,6 +106,14 @@ export class Watcher {
     const value = WatchCreateRequest.create({ ...this.#range(), startRevision: this.#nextRevision, prevKv });
     stream.send(WatchRequest.create({ requestUnion: { kind: "createRequest", value } }));
     this.#askInSilence(stream, 0);
+    this.#learnVersion(connection);
+  }
+
+  #learnVersion(connection: GrpcConnection): void {
+    this.#asksProgress = false;
+    connection.unary(Maintenance.Status, StatusRequest.create({}), { timeoutMs: STATUS_MS }, (error, status) => {
+      this.#asksProgress = error === null && status !== null && tellsProgressInOrder(status.version);
+    });
   }
 
   #range(): { readonly key: Uint8Array; readonly rangeEnd: Uint8Array } {
@@ -108,7 +125,7 @@ export class Watcher {
     this.#silence?.cancel();
     this.#silence = this.#options.clock.after(PROGRESS_AFTER_MS, () => {
       if (this.#stream !== stream) return;
-      if (this.#open && this.#responses === before)
+      if (this.#open && this.#asksProgress && this.#responses === before)
         stream.send(WatchRequest.create({ requestUnion: { kind: "progressRequest", value: {} } }));
       this.#askInSilence(stream, this.#responses);
     });
