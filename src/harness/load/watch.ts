@@ -76,9 +76,10 @@ export class Watcher {
     return this.#nextRevision - 1;
   }
 
-  /** Asks how far it is; the answer comes as any other progress does. */
+  /** Asks how far it is, as Kubernetes' API server only does where the answer can be trusted; it comes as any other progress does. */
   requestProgress(): void {
-    if (this.#open) this.#stream?.send(WatchRequest.create({ requestUnion: { kind: "progressRequest", value: {} } }));
+    if (this.#open && this.#asksProgress)
+      this.#stream?.send(WatchRequest.create({ requestUnion: { kind: "progressRequest", value: {} } }));
   }
 
   close(): void {
