@@ -100,8 +100,13 @@ export class Streams {
     const receiver = this.#end(to);
     if (receiver === null) return null;
     const { handler } = receiver.process;
-    const sink = await this.#soon(this.#in(receiver, async () => handler?.snapshot(from, source.header) ?? null));
-    if (sink === null) return false;
+    const offered = this.#in(receiver, async () => handler?.snapshot(from, source.header) ?? null);
+    const sink = await this.#soon(offered);
+    if (sink === null) {
+      // Whoever is ready when nobody waits any more is told so.
+      void offered.then((late) => late && this.#in(receiver, () => late.discard()));
+      return false;
+    }
     let last: Promise<unknown> = Promise.resolve();
     /** One after the other, also when nobody waits for it any more. */
     const atSink = <Result>(action: (sink: SnapshotSink) => Promise<Result>): Promise<Result | null> => {

@@ -73,3 +73,27 @@ test("entries that follow an installed snapshot are published after it was annou
   );
   assert.ok((coverage["snapshots installed"] ?? 0) > 0, JSON.stringify(coverage));
 });
+
+test("a member whose disk fails under a snapshot takes the next one", async () => {
+  // It took none ever after: what it could not finish counted as under way.
+  let broken = 0;
+  for (const target of [0, 1, 2]) {
+    const links = [0, 1, 2].flatMap((other): (readonly [number, number])[] =>
+      other === target
+        ? []
+        : [
+            [target, other],
+            [other, target],
+          ],
+    );
+    const { coverage } = await survives(
+      [
+        { atMs: 2_000, durationMs: 2_000, fault: { kind: "cut", shape: "symmetric", links, flapMs: 0, holds: false } },
+        { atMs: 3_900, durationMs: 3_000, fault: { kind: "failed-sync", target } },
+      ],
+      { cuts: { snapshotCount: 3, catchUpEntries: 0, commitMs: 100 } },
+    );
+    broken += coverage["snapshots broken"] ?? 0;
+  }
+  assert.ok(broken > 0, "a snapshot met the failing sync");
+});
