@@ -1,4 +1,8 @@
 import {
+  AlarmRequest,
+  type AlarmResponse,
+  DefragmentRequest,
+  type DefragmentResponse,
   HashKVRequest,
   type HashKVResponse,
   MoveLeaderRequest,
@@ -23,6 +27,15 @@ export class MaintenanceClient {
 
   hashKv(request: Partial<HashKVRequest> = {}, options?: CallOptions): Promise<HashKVResponse> {
     return this.#caller.call(Maintenance.HashKV, HashKVRequest.create(request), "read", options);
+  }
+
+  /** Without an action: those that are raised. */
+  alarm(request: Partial<AlarmRequest>, options?: CallOptions): Promise<AlarmResponse> {
+    return this.#caller.call(Maintenance.Alarm, AlarmRequest.create(request), "write", options);
+  }
+
+  defragment(options?: CallOptions): Promise<DefragmentResponse> {
+    return this.#caller.call(Maintenance.Defragment, DefragmentRequest.create(), "write", options);
   }
 
   /** Only the leader can. */

@@ -1,16 +1,17 @@
 import { Command } from "commander";
 import { hex } from "../base/ids.ts";
-import { StatusResponse } from "../proto/gen/etcdserverpb.ts";
+import { HashKVResponse, StatusResponse } from "../proto/gen/etcdserverpb.ts";
 import type { Context } from "./context.ts";
 import { CommandError, ExitCode } from "./errors.ts";
 import { goJson, goString } from "./json.ts";
+import { printTable } from "./table.ts";
 import { bytesOf, formatDuration, formatSize } from "./text.ts";
 
 export interface EndpointOptions {
   readonly cluster?: true;
 }
 
-const clusterFlag = ["--cluster", "use all endpoints from the cluster member list"] as const;
+export const clusterFlag: readonly [string, string] = ["--cluster", "use all endpoints from the cluster member list"];
 
 export function endpointHealthCommand(): Command {
   return new Command("health")
@@ -25,7 +26,7 @@ export function endpointStatusCommand(): Command {
 }
 
 /** The flag's endpoints, or with --cluster every client URL the members advertise. */
-async function endpointsOf(context: Context, options: EndpointOptions): Promise<readonly string[]> {
+export async function endpointsOf(context: Context, options: EndpointOptions): Promise<readonly string[]> {
   if (!options.cluster) return context.flags.endpoints;
   const { members } = await context.client().cluster.memberList();
   return members.flatMap((member) => member.clientUrls);
@@ -92,13 +93,70 @@ export async function endpointStatus(
       (item) => `{"Endpoint":${goString(item.endpoint)},"Status":${goJson(StatusResponse, item.status)}}`,
     );
     context.line(`[${items.join(",")}]`);
-  } else for (const { endpoint, status } of statuses) context.line(statusLine(endpoint, status));
+  } else {
+    const rows = statuses.map(({ endpoint, status }) => statusRow(endpoint, status));
+    if (context.flags.format === "table") printTable(context, STATUS_COLUMNS, rows);
+    else for (const row of rows) context.line(row.join(", "));
+  }
   if (failed) throw new CommandError(ExitCode.ERROR, "");
 }
 
-function statusLine(endpoint: string, status: StatusResponse): string {
+const STATUS_COLUMNS = [
+  "ENDPOINT",
+  "ID",
+  "VERSION",
+  "DB SIZE",
+  "IS LEADER",
+  "IS LEARNER",
+  "RAFT TERM",
+  "RAFT INDEX",
+  "RAFT APPLIED INDEX",
+  "ERRORS",
+];
+
+function statusRow(endpoint: string, status: StatusResponse): readonly string[] {
   const { header, version, dbSize, leader, isLearner, raftTerm, raftIndex, raftAppliedIndex, errors } = status;
   const member = header?.memberId ?? 0n;
   const state = [hex(member), version, formatSize(dbSize), leader === member, isLearner];
-  return [endpoint, ...state, raftTerm, raftIndex, raftAppliedIndex, errors.join(", ")].join(", ");
+  return [endpoint, ...state, raftTerm, raftIndex, raftAppliedIndex, errors.join(", ")].map(String);
+}
+
+interface HashOptions extends EndpointOptions {
+  readonly rev: string;
+}
+
+export function endpointHashKvCommand(): Command {
+  return new Command("hashkv")
+    .description("Prints the KV history hash for each endpoint in --endpoints")
+    .option(...clusterFlag)
+    .option("--rev <revision>", "maximum revision to hash (default: all revisions)", "0");
+}
+
+export async function endpointHashKv(context: Context, _args: readonly string[], options: HashOptions): Promise<void> {
+  if (!/^[+-]?\d+$/.test(options.rev))
+    throw new CommandError(
+      ExitCode.ERROR,
+      `invalid argument "${options.rev}" for "--rev" flag: strconv.ParseInt: parsing "${options.rev}": invalid syntax`,
+    );
+  const hashes: { readonly endpoint: string; readonly hash: HashKVResponse }[] = [];
+  let failure: string | null = null;
+  for (const endpoint of await endpointsOf(context, options)) {
+    try {
+      const revision = Number(options.rev);
+      hashes.push({ endpoint, hash: await context.client([endpoint]).maintenance.hashKv({ revision }) });
+    } catch (error) {
+      failure = (error as Error).message;
+      context.world.error(`Failed to get the hash of endpoint ${endpoint} (${failure})`);
+    }
+  }
+  const rows = hashes.map(({ endpoint, hash }) => [endpoint, String(hash.hash)]);
+  if (context.flags.format === "table") printTable(context, ["ENDPOINT", "HASH"], rows);
+  else if (context.flags.format === "simple") for (const row of rows) context.line(row.join(", "));
+  else {
+    const items = hashes.map(
+      (item) => `{"Endpoint":${goString(item.endpoint)},"HashKV":${goJson(HashKVResponse, item.hash)}}`,
+    );
+    context.line(`[${items.join(",")}]`);
+  }
+  if (failure !== null) throw new CommandError(ExitCode.ERROR, failure);
 }

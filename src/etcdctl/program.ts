@@ -3,7 +3,14 @@ import { EndpointError, splitEndpoints } from "../client/endpoints.ts";
 import { GrpcError, StatusCode } from "../grpc/status.ts";
 import { Context, type GlobalFlags, type World } from "./context.ts";
 import { del, delCommand } from "./del.ts";
-import { endpointHealth, endpointHealthCommand, endpointStatus, endpointStatusCommand } from "./endpoint.ts";
+import {
+  endpointHashKv,
+  endpointHashKvCommand,
+  endpointHealth,
+  endpointHealthCommand,
+  endpointStatus,
+  endpointStatusCommand,
+} from "./endpoint.ts";
 import { badArguments, CommandError, ExitCode } from "./errors.ts";
 import { get, getCommand } from "./get.ts";
 import {
@@ -18,6 +25,16 @@ import {
   leaseTimeToLive,
   leaseTimeToLiveCommand,
 } from "./lease.ts";
+import {
+  alarmDisarm,
+  alarmDisarmCommand,
+  alarmList,
+  alarmListCommand,
+  compaction,
+  compactionCommand,
+  defrag,
+  defragCommand,
+} from "./maintenance.ts";
 import {
   memberAdd,
   memberAddCommand,
@@ -80,6 +97,8 @@ function buildProgram(world: World): Command {
   add(program, delCommand(), del);
   add(program, txnCommand(), txn);
   add(program, watchCommand(), watch);
+  add(program, compactionCommand(), compaction);
+  add(program, defragCommand(), defrag);
   add(program, moveLeaderCommand(), moveLeader);
   add(program, versionCommand(), version);
   const lease = new Command("lease").description("Lease related commands");
@@ -96,8 +115,12 @@ function buildProgram(world: World): Command {
   add(member, memberPromoteCommand(), memberPromote);
   const endpoint = new Command("endpoint").description("Endpoint related commands");
   add(endpoint, endpointHealthCommand(), endpointHealth);
-  add(endpoint, endpointStatusCommand(), endpointStatus);
-  program.addCommand(lease).addCommand(member).addCommand(endpoint);
+  add(endpoint, endpointStatusCommand(), endpointStatus, [...FORMATS, "table"]);
+  add(endpoint, endpointHashKvCommand(), endpointHashKv, [...FORMATS, "table"]);
+  const alarm = new Command("alarm").description("Alarm related commands");
+  add(alarm, alarmListCommand(), alarmList);
+  add(alarm, alarmDisarmCommand(), alarmDisarm);
+  program.addCommand(lease).addCommand(member).addCommand(endpoint).addCommand(alarm);
   for (const option of GLOBAL_OPTIONS) program.addOption(option);
   overrideExit(program, world);
   return program;
