@@ -182,6 +182,33 @@ test("a pin holds the removal off, and its end tells that there is work", () => 
   assert.deepEqual([store.compactStep(), isDone], [false, true]);
 });
 
+test("what was replaced before the compacted revision is not told any more, removed or not", () => {
+  const store = storeOf("a", "a", "a");
+  const [newest = assert.fail()] = store.changesAt(4 as Revision);
+  assert.equal(store.previousOf(newest)?.version, 2);
+  store.compact(4);
+  assert.equal(store.previousOf(newest), null);
+});
+
+test("what a compaction has finished removing is not looked for again after a restart; what it has not is", async () => {
+  for (const isFinished of [true, false]) {
+    const buckets = new MemoryBuckets();
+    const before = new MvccStore(buckets);
+    for (let n = 0; n < 3; n++) {
+      before.put(bytes("a"), bytes(String(n)), 0n);
+      before.commit();
+    }
+    before.compact(4);
+    while (isFinished && before.compactStep()) {}
+    let works = 0;
+    const again = new MvccStore(buckets, { onCompaction: () => works++ });
+    await again.load(buckets, { pause: async () => {} });
+    assert.deepEqual([again.revision, again.compactedRevision, works], [4, 4, isFinished ? 0 : 1]);
+    while (again.compactStep()) {}
+    assert.equal(buckets.count("key"), 1);
+  }
+});
+
 test("between two storages nothing can be read", async () => {
   const store = storeOf("a");
   store.detach();
