@@ -124,8 +124,8 @@ export class WatchStream {
   }
 
   #refusal(request: WatchCreateRequest): string | null {
-    if (isEmptyRange(watchRange(request))) return WATCH_REFUSALS.emptyRange;
     if (request.startRevision < 0) return WATCH_REFUSALS.compacted;
+    if (isEmptyRange(watchRange(request))) return WATCH_REFUSALS.emptyRange;
     return request.watchId !== 0n && this.#watchers.has(request.watchId) ? WATCH_REFUSALS.duplicateId : null;
   }
 
