@@ -31,7 +31,7 @@ const { values: flags } = parseArgs({
   },
 });
 const { smoke } = flags;
-const keys = Number(flags.keys ?? (smoke ? 20_000 : 1_000_000));
+const keys = Number(flags.keys ?? (smoke ? 5_000 : 1_000_000));
 const rounds = Number(flags.rounds ?? (smoke ? 1 : 5));
 const parts = flags.only.split(",");
 const unknown = parts.filter((part) => !PARTS.some((known) => known === part));
@@ -71,7 +71,8 @@ async function main(): Promise<void> {
   if (parts.includes("micro")) figures.push(...(await measureMicro()));
   const durationMs = smoke ? 100 : 1000;
   if (parts.includes("shapes"))
-    for (const members of [1, 3]) figures.push(...(await measureShapes({ ...common, members, durationMs })));
+    for (const members of smoke ? [3] : [1, 3])
+      figures.push(...(await measureShapes({ ...common, members, durationMs })));
   if (parts.includes("watch")) figures.push(...(await measureFanout({ ...common, durationMs: smoke ? 100 : 1500 })));
   if (parts.includes("keys"))
     figures.push(...(await measureMillion({ ...common, keys, settleMs: smoke ? 200 : 5000 })));

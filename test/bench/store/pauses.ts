@@ -284,10 +284,10 @@ function takeSnapshot(member: BenchMember): Promise<void> {
 }
 
 /** The follower misses more than the leader keeps. */
-async function catchUp({ cluster, leader, follower }: Context): Promise<void> {
+async function catchUp({ cluster, leader, follower, options }: Context): Promise<void> {
   await follower.stop("SIGTERM");
   await withConnection(leader, (connection) =>
-    load([connection], 100, putIn(1000), { durationMs: 600_000, callsMax: MISSED_PUTS }),
+    load([connection], 100, putIn(1000), { durationMs: 600_000, callsMax: Math.min(MISSED_PUTS, options.keys) }),
   );
   follower.start();
   await follower.serves();
