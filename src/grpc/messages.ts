@@ -83,7 +83,7 @@ function messageLength(bytes: Buffer, offset: number, maxBytes: number): number 
   if (bytes[offset] !== 0) throw new GrpcError(StatusCode.UNIMPLEMENTED, "compressed messages are not supported");
   const length = bytes.readUInt32BE(offset + 1);
   if (length > maxBytes) {
-    const text = `received message larger than max (${length} vs. ${maxBytes})`;
+    const text = `grpc: received message larger than max (${length} vs. ${maxBytes})`;
     throw new GrpcError(StatusCode.RESOURCE_EXHAUSTED, text);
   }
   return length;
