@@ -23,6 +23,7 @@ interface Result {
   readonly filledBytes: number;
   readonly filledAnonymousBytes: number;
   readonly startSeconds: number;
+  readonly startCpuSeconds: number;
   readonly killedStartSeconds: number;
   readonly startedBytes: number;
   readonly startedAnonymousBytes: number;
@@ -52,6 +53,7 @@ export async function measureMillion(options: MillionOptions): Promise<readonly 
     figure("resident memory after it", "MiB", ({ filledBytes }) => filledBytes / MEBIBYTE, noMore),
     figure("  of it no pages of files", "MiB", ({ filledAnonymousBytes }) => filledAnonymousBytes / MEBIBYTE, null),
     figure("start-up", "s", ({ startSeconds }) => startSeconds, { kind: "at-most", value: 10 }),
+    figure("start-up: server CPU", "s", ({ startCpuSeconds }) => startCpuSeconds, null),
     figure("start-up after a kill", "s", ({ killedStartSeconds }) => killedStartSeconds, {
       kind: "at-most",
       value: 10,
@@ -74,6 +76,7 @@ async function measure(program: Program, { keys, settleMs, say }: MillionOptions
     const filled = member.memory();
     say(`${kind}: starting again`);
     const startSeconds = await restart(member, "SIGTERM");
+    const startCpuSeconds = member.cpuSeconds();
     await holds(member, keys);
     await delay(settleMs);
     const started = member.memory();
@@ -85,6 +88,7 @@ async function measure(program: Program, { keys, settleMs, say }: MillionOptions
       filledBytes: filled.residentBytes,
       filledAnonymousBytes: filled.anonymousBytes,
       startSeconds,
+      startCpuSeconds,
       killedStartSeconds,
       startedBytes: started.residentBytes,
       startedAnonymousBytes: started.anonymousBytes,
