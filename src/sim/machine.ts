@@ -26,6 +26,8 @@ import { machineName, machineOf, memberId, type World } from "./world.ts";
 
 const CLUSTER = 0xfa017n as ClusterId;
 const REQUEST_MAX_BYTES = 1536 * 1024;
+/** Less than usual: a power cut tears it into sectors. */
+const PREALLOCATE_BYTES = 16 * 1024;
 /** How soon a turn follows what asked for it. */
 const TURN_US = 20;
 /** A supervisor starts again what ended by itself. */
@@ -267,6 +269,7 @@ export class Machine implements NetworkPort {
       openBackend: (name) => openMemoryBackend(disk, name),
       failed: (error) => process.member?.fail(error),
       segmentMaxBytes: world.scenario.disk.segmentMaxBytes,
+      preallocateBytes: PREALLOCATE_BYTES,
       commitMs: world.scenario.cuts.commitMs,
     });
     const startNumber = await takeStartNumber(disk, this.clock.wallMs());

@@ -82,7 +82,7 @@ export function scenarioOf(seed: number): Scenario {
     cuts: {
       snapshotCount: chance.pick([3, 20, 100, 100_000]),
       catchUpEntries: chance.pick([0, 0, 5, 50]),
-      commitMs: chance.pick([100, 500, 2_000]),
+      commitMs: chance.pick([100, 1_000, 3_000]),
     },
     snapshotPieces: chance.pick([1, 3, 20]),
     load: loadOf(chance, members),

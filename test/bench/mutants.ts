@@ -8,7 +8,7 @@ import { MUTANTS } from "../../src/mutants/catalogue.ts";
 const MAIN = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 const SEEDS_MAX = 500;
 /** Those are found within a seed or two. */
-const SMOKE: readonly string[] = ["skip-sync", "vote-twice", "read-locally"];
+const SMOKE: readonly string[] = ["skip-sync", "vote-twice", "read-locally", "answer-early", "apply-twice"];
 
 interface Figures {
   readonly seeds: number;
