@@ -210,7 +210,10 @@ export class LoadDriver {
     // A plan's deadline may be too short for anything to be answered: these reads must be.
     this.#calls.deadlineNs = Math.max(this.#calls.deadlineNs, FINAL_DEADLINE_NS);
     return this.#measure(FINAL_PHASE, this.#options.plan.phases.length, limitMs, async (options) => {
-      await runLanes(options, FINAL_LANES_PER_MEMBER * members, source, this.#nowNs() + limitMs * 1e6);
+      const endNs = this.#nowNs() + limitMs * 1e6;
+      // What broke may not have been dialled again yet; a member that is gone leaves half of the time to the others.
+      await this.#until(limitMs / 2, () => this.#links.every(({ connection }) => connection !== null));
+      await runLanes(options, FINAL_LANES_PER_MEMBER * members, source, endNs);
       return 0;
     });
   }
