@@ -12,8 +12,8 @@ import { bytes } from "./arbitraries.ts";
 const EVERYTHING = { key: bytes("\0"), rangeEnd: bytes("\0") };
 const CHUNK_BYTES = 4_000;
 
-function storeOf(count: number): MvccStore {
-  const store = new MvccStore(new MemoryBuckets());
+function storeOf(count: number, storage: MemoryBuckets = new MemoryBuckets()): MvccStore {
+  const store = new MvccStore(storage);
   for (let i = 0; i < count; i++) {
     store.put(bytes(`k${String(i).padStart(5, "0")}`), bytes("v".repeat(i % 100)), 0n);
     store.commit();
@@ -80,6 +80,25 @@ test("a compaction that overtakes a stream ends it", () => {
   store.commit();
   assert.equal(store.compact(store.revision), null);
   assert.equal(stream.next(), ETCD_ERRORS.compacted);
+});
+
+test("a chunk while a snapshot takes the place of the state is refused; one after it is of the same revision", async () => {
+  const store = storeOf(100);
+  const [cut, slow] = [0, 1].map(
+    () => new RangeStream(store, RangeRequest.create(EVERYTHING), innerHeader, CHUNK_BYTES),
+  );
+  assert.ok(cut !== undefined && slow !== undefined);
+  for (const stream of [cut, slow]) assert.ok(!isEtcdError(stream.next()));
+  store.detach();
+  assert.equal(cut.next(), ETCD_ERRORS.timeout);
+  const storage = new MemoryBuckets();
+  const newer = storeOf(100, storage);
+  newer.deleteRange({ from: "k", to: null });
+  newer.commit();
+  await store.load(storage, { pause: async () => {} });
+  const chunk = slow.next();
+  assert.ok(!isEtcdError(chunk));
+  assert.equal(chunk.response.kvs[0]?.modRevision, 12);
 });
 
 test("a streamed count is one chunk without keys", () => {

@@ -1,11 +1,12 @@
 /**
  * RangeStream (etcd 3.7): one range in chunks, each read when there is room for it, all at the revision of the first. What nobody
  * fetches takes no memory: nothing is held between two chunks but where the next one begins. A compaction may overtake a slow
- * reader: then the next chunk is refused, as in etcd.
+ * reader: then the next chunk is refused, as in etcd. So is one that is asked for while a snapshot takes the place of the state,
+ * with an error after which clients ask again.
  */
 import type { Revision } from "../../base/ids.ts";
 import type { RangeRequest, RangeResponse } from "../../proto/gen/etcdserverpb.ts";
-import type { EtcdError } from "../errors.ts";
+import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
 import type { StoredKeyValue } from "../model.ts";
 import { keyRange } from "../mvcc/key.ts";
 import type { StoreView } from "../mvcc/store.ts";
@@ -47,6 +48,7 @@ export class RangeStream {
 
   /** The next chunk, or why there is none. Nothing may be asked for after the last one or a refusal. */
   next(): RangeChunk | EtcdError {
+    if (this.#view.contents === null) return ETCD_ERRORS.timeout;
     const at = this.#at;
     const refusal = checkRevision(this.#view, at, this.#view.revision);
     if (refusal !== null) return refusal;
