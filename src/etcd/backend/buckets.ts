@@ -3,7 +3,7 @@ import { BUCKETS, type Bucket, type BucketReader, type KeyValue, type Range } fr
 import { bytesOf, SortedMap, textOf } from "./sorted.ts";
 
 /** Beside its key and value, roughly what LMDB spends on an entry. */
-const ENTRY_BYTES = 16;
+export const ENTRY_BYTES = 16;
 
 export class MemoryBuckets implements BucketReader {
   readonly #buckets: ReadonlyMap<Bucket, SortedMap<Uint8Array>> = new Map(
@@ -38,6 +38,11 @@ export class MemoryBuckets implements BucketReader {
       bytes += key.length + value.length;
     }
     return found;
+  }
+
+  /** All of a bucket in order; a key with one character a byte. */
+  each(bucket: Bucket, visit: (key: string, value: Uint8Array) => void): void {
+    this.#of(bucket).each(visit);
   }
 
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {

@@ -19,7 +19,7 @@ import {
   type Range,
 } from "./backend.ts";
 import { decodeBase, encodeBase } from "./base-codec.ts";
-import { MemoryBuckets } from "./buckets.ts";
+import { ENTRY_BYTES, MemoryBuckets } from "./buckets.ts";
 
 interface State {
   base: LogBase | null;
@@ -34,6 +34,8 @@ interface Flush {
 
 const CHECKSUM_BYTES = 4;
 const LENGTH_BYTES = 4;
+
+assert(2 * LENGTH_BYTES <= ENTRY_BYTES, "an entry's lengths have room in what an entry is counted as");
 
 /** Opens the image `name` within its existing directory, or begins empty. Rejects with `BackendError` when it is damaged. */
 export async function openMemoryBackend(disk: Disk, name: string): Promise<Backend> {
@@ -165,25 +167,24 @@ function makeFlush(): Flush {
 /** The base, then for each bucket its keys and values in order; every part behind its length, a bucket behind its count. */
 function encodeImage({ base, buckets }: State): Uint8Array {
   assert(base !== null, "an image is of something committed");
-  const parts: Uint8Array[] = [new Uint8Array(CHECKSUM_BYTES)];
-  const part = (bytes: Uint8Array): void => void parts.push(numberBytes(bytes.length), bytes);
-  part(encodeBase(base));
+  const encodedBase = encodeBase(base);
+  const room = CHECKSUM_BYTES + LENGTH_BYTES * (1 + BUCKETS.length) + encodedBase.length + buckets.sizeBytes;
+  const image = Buffer.allocUnsafe(room);
+  let at = image.writeUInt32BE(encodedBase.length, CHECKSUM_BYTES);
+  image.set(encodedBase, at);
+  at += encodedBase.length;
   for (const bucket of BUCKETS) {
-    parts.push(numberBytes(buckets.count(bucket)));
-    for (const { key, value } of buckets.range(bucket, {})) {
-      part(key);
-      part(value);
-    }
+    at = image.writeUInt32BE(buckets.count(bucket), at);
+    buckets.each(bucket, (key, value) => {
+      at = image.writeUInt32BE(key.length, at);
+      at += image.write(key, at, "latin1");
+      at = image.writeUInt32BE(value.length, at);
+      image.set(value, at);
+      at += value.length;
+    });
   }
-  const image = Buffer.concat(parts);
-  image.writeUInt32BE(crc32c(image, 0, CHECKSUM_BYTES));
-  return image;
-}
-
-function numberBytes(value: number): Uint8Array {
-  const bytes = Buffer.alloc(LENGTH_BYTES);
-  bytes.writeUInt32BE(value);
-  return bytes;
+  image.writeUInt32BE(crc32c(image, 0, CHECKSUM_BYTES, at));
+  return image.subarray(0, at);
 }
 
 function decodeImage(image: Uint8Array, name: string): State {

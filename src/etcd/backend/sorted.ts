@@ -40,6 +40,10 @@ export class SortedMap<Value> {
     }
   }
 
+  each(visit: (key: string, value: Value) => void): void {
+    for (const key of this.#keys) visit(key, this.#values.get(key) as Value);
+  }
+
   /** Of the first key that is not less. */
   #placeOf(key: string): number {
     let low = 0;
