@@ -87,6 +87,13 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     throw new WalError(
       `${files.storeName}: the store has entries up to ${backend.base?.index ?? 0} only, and the log begins behind ${begins}`,
     );
+  // A founder's store is written before its log. Otherwise only synced entries are applied; that their records seem torn is damage.
+  const founded = opened.snapshot === null ? (options.founding?.base.index ?? 0) : 0;
+  const ends = Math.max(founded, begins + opened.entries.length);
+  if ((backend.base?.index ?? 0) > ends)
+    throw new WalError(
+      `wal: the end of the log is lost: its last entry is ${ends}, and ${files.storeName} has entries up to ${backend.base?.index}`,
+    );
   const storage = new Storage(options, opened, files, backend);
   if (storage.base === null && options.founding !== null) {
     if (opened.entries.length > 0)

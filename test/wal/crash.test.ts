@@ -167,6 +167,25 @@ test("a store that lacks what the log begins behind is refused", async () => {
   );
 });
 
+test("a log that lost the last entry of those the store has is refused, though it only seems torn", async () => {
+  const disk = new MemoryDisk();
+  const storage = await open(disk);
+  for (const entry of [entryOf(1, 1), entryOf(1, 2)]) {
+    const batch = { hardState: hardStateOf(1, entry.index), entries: [entry] };
+    await new Promise((synced) => storage.append(batch, synced));
+    storage.buffer.applied(baseOf(entry));
+  }
+  await storage.close();
+  const segment = `wal/${[...(await disk.list("wal"))].sort().at(-1)}`;
+  const lastBatch = disk.calls.findLast((call) => call.startsWith(`write ${segment}`)) as string;
+  const at = Number(/ at (\d+) /.exec(lastBatch)?.[1]);
+  disk.put(segment, disk.contents(segment).subarray(0, at + 20));
+  await assert.rejects(
+    open(disk),
+    /^WalError: wal: the end of the log is lost: its last entry is 1, and snap\/db has entries up to 2/,
+  );
+});
+
 /** The recorded workload, and its books. */
 class Life {
   readonly #disk: MemoryDisk;
