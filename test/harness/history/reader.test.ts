@@ -55,7 +55,7 @@ test("garbage is named by file, line and field", async () => {
   assert.match(await complaint(HEADER, good, "{nonsense"), /^FILE:3: not JSON: /);
   assert.equal(
     await complaint(HEADER, broken({ type: "oops" })),
-    'FILE:2: type: "operation", "event", "watcher" or "lease" is wanted, not "oops"',
+    'FILE:2: type: "operation", "event", "watcher", "lease", "list" or "compaction" is wanted, not "oops"',
   );
   assert.equal(await complaint(HEADER, broken({ startNs: 1.5 })), "FILE:2: startNs: a whole number is wanted, not 1.5");
   assert.equal(await complaint(HEADER, broken({ endNs: 1 })), "FILE:2: endNs: before startNs");

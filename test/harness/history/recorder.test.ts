@@ -51,6 +51,9 @@ const step = fc.oneof(
     client: fc.nat(NAMES.clients.length - 1),
     phase: fc.nat(1),
     key: name,
+    // Of those classes that compare.
+    condition: fc.record({ target: fc.constantFrom("mod-revision" as const, "version" as const), equals: ordinal }),
+    refused: fc.boolean(),
     outcome: fc.oneof(
       fc.record({
         kind: fc.constant("ok" as const),
@@ -129,6 +132,26 @@ function play(steps: readonly Step[], recorder: Recorder): HistoryRecord[] {
   return expected.sort((a, b) => a.atNs - b.atNs).map(({ record }) => record);
 }
 
+function requestOf(
+  one: Extract<Step, { type: "operation" }>,
+  recorder: Recorder,
+  id: number,
+  key: string,
+): OperationRequest {
+  const kind = OPERATION_CLASSES[one.class] as (typeof OPERATION_CLASSES)[number];
+  if (kind === "put") return { kind, key, value: String(id) };
+  if (kind === "delete") return { kind, key };
+  if (kind !== "update" && kind !== "remove") return { kind: "get", key, serializable: kind === "get-serializable" };
+  const { target, equals } = one.condition;
+  recorder.condition(id, target, equals);
+  const condition = { target, equals, wanted: kind === "update" ? "put" : "delete" } as const;
+  if (one.refused) {
+    recorder.refused(id);
+    return { kind: "get", key, serializable: false, condition };
+  }
+  return kind === "update" ? { kind: "put", key, value: String(id), condition } : { kind: "delete", key, condition };
+}
+
 function playOperation(
   one: Extract<Step, { type: "operation" }>,
   recorder: Recorder,
@@ -139,13 +162,8 @@ function playOperation(
   const intendedNs = Math.max(0, startNs - one.late);
   const endNs = startNs + one.took;
   const id = recorder.begin(one.phase, one.client, one.class, keyCode, intendedNs, startNs);
-  const kind = OPERATION_CLASSES[one.class] as (typeof OPERATION_CLASSES)[number];
-  const request: OperationRequest =
-    kind === "put"
-      ? { kind, key, value: String(id) }
-      : kind === "delete"
-        ? { kind, key }
-        : { kind: "get", key, serializable: kind === "get-serializable" };
+  const request = requestOf(one, recorder, id, key);
+  const { kind } = request;
   const common = {
     type: "operation",
     id,
