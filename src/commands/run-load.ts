@@ -17,6 +17,8 @@ import type { Progress } from "./progress.ts";
 
 const CONVERGE_LIMIT_MS = 20_000;
 const CONVERGE_POLL_MS = 50;
+/** For one try to have a read confirmed. */
+const SERVES_LIMIT_MS = 1_000;
 const PATHS_LIMIT_MS = 5000;
 const CATCH_UP_LIMIT_MS = 20_000;
 const FINAL_READS_LIMIT_MS = 10_000;
@@ -208,20 +210,27 @@ async function seePaths({ cluster, prng, signal, record }: LoadContext, nowNs: (
   await Promise.all(seen);
 }
 
-/** Every member has reached `needed`, or shows the same revision where that is null; or does not within the limit. */
+/** Every member serves and has reached `needed`, or shows the same revision where that is null; or does not within the limit. */
 async function converge(
   { cluster, signal, record }: LoadContext,
   needed: number | null,
   nowNs: () => number,
 ): Promise<void> {
   const untilMs = nodeClock.monotonicMs() + CONVERGE_LIMIT_MS;
+  const isOver = (): boolean => nodeClock.monotonicMs() > untilMs || signal.aborted;
+  // Without a leader members may agree and not stay as they are.
+  const serving = cluster.members.map(async ({ name }) => {
+    while (!(await cluster.servesLinearizable(name, SERVES_LIMIT_MS)) && !isOver())
+      await new Promise<void>((resolve) => nodeClock.after(CONVERGE_POLL_MS, resolve));
+  });
+  await Promise.all(serving);
   for (;;) {
     const revisions = await cluster.revisions();
     const seen = Object.values(revisions);
     const converged = seen.every(
       (revision) => revision !== null && (needed === null ? revision === seen[0] : revision >= needed),
     );
-    if (converged || nodeClock.monotonicMs() > untilMs || signal.aborted) {
+    if (converged || isOver()) {
       // A member that does not answer has no revision to show: -1 in the file.
       const shown = Object.fromEntries(Object.entries(revisions).map(([name, revision]) => [name, revision ?? -1]));
       const atNs = nowNs();

@@ -98,7 +98,7 @@ for (const kind of ["etcd-ts", "etcd"] as const) {
     const taken = members(founders).find(({ isStarted }) => isStarted)?.peerUrls;
     refused(founders, "etcdserver: Peer URLs already exists", "member", "add", "e", `--peer-urls=${taken}`);
     const id = members(founders).find(({ isStarted }) => !isStarted)?.id as string;
-    assert.match(added, new RegExp(`^Member ${id} added to cluster `));
+    assert.match(added, new RegExp(`^Member +${id} added to cluster `));
     const behind = "etcdserver: can only promote a learner member which is in sync with leader";
     refused(founders, behind, "member", "promote", id);
     refused(founders, "etcdserver: can only promote a learner member", "member", "promote", leaderOf(founders));
