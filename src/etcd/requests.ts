@@ -122,7 +122,7 @@ export class Requests {
     return member.read(isSerializableTxn(request), () => answerTxn(member.store, request, member.makeHeader));
   }
 
-  /** A physical one is answered when what it removes is gone from the backend. */
+  /** A physical one is answered when what it removes is gone from the store: from its file with the buffer's next commit. */
   async compact(request: CompactionRequest): Promise<Answer<CompactionResponse>> {
     const response = await this.#write({ compaction: request }, "compaction");
     if (request.physical && !isEtcdError(response))

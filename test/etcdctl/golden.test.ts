@@ -25,7 +25,7 @@ import { KeyValue } from "../../src/proto/gen/mvccpb.ts";
 import { Cluster, KV, Maintenance, Watch } from "../../src/proto/gen/rpc.ts";
 import { type FakeMember, startMember } from "../client/member.ts";
 import { fromGoJson, readTranscript, skipGolden } from "./golden.ts";
-import { etcdctl } from "./world.ts";
+import { answering, etcdctl } from "./world.ts";
 
 /** What the fake member answers next; every request it saw. */
 let answer: unknown = null;
@@ -35,11 +35,7 @@ let member: FakeMember;
 
 before(async () => {
   member = await startMember((server) => {
-    const reply = (request: unknown): never => {
-      seen.push(request);
-      if (answer instanceof GrpcError) throw answer;
-      return answer as never;
-    };
+    const reply = answering(seen, () => answer);
     server.unary(KV.Range, reply);
     server.unary(KV.Put, reply);
     server.unary(KV.DeleteRange, reply);

@@ -15,7 +15,7 @@ import {
 import { KV, Lease } from "../../src/proto/gen/rpc.ts";
 import { type FakeMember, startMember } from "../client/member.ts";
 import { readTranscript, skipGolden } from "./golden.ts";
-import { etcdctl } from "./world.ts";
+import { answering, etcdctl } from "./world.ts";
 
 /** What the fake member answers next; every request it saw. */
 let answer: unknown = null;
@@ -24,11 +24,7 @@ let member: FakeMember;
 
 before(async () => {
   member = await startMember((server) => {
-    const reply = (request: unknown): never => {
-      seen.push(request);
-      if (answer instanceof GrpcError) throw answer;
-      return answer as never;
-    };
+    const reply = answering(seen, () => answer);
     server.unary(KV.Put, reply);
     server.unary(Lease.LeaseGrant, reply);
     server.unary(Lease.LeaseRevoke, reply);

@@ -12,7 +12,7 @@ import {
 import { KV, Maintenance } from "../../src/proto/gen/rpc.ts";
 import { type FakeMember, startMember } from "../client/member.ts";
 import { fromGoJson, readTranscript, skipGolden } from "./golden.ts";
-import { etcdctl } from "./world.ts";
+import { answering, etcdctl } from "./world.ts";
 
 const seen: unknown[] = [];
 let answer: unknown = null;
@@ -20,11 +20,7 @@ let member: FakeMember;
 
 before(async () => {
   member = await startMember((server) => {
-    const reply = (request: unknown): never => {
-      seen.push(request);
-      if (answer instanceof GrpcError) throw answer;
-      return answer as never;
-    };
+    const reply = answering(seen, () => answer);
     server.unary(KV.Compact, reply);
     server.unary(Maintenance.Alarm, reply);
     server.unary(Maintenance.Defragment, reply);

@@ -2,6 +2,7 @@ import { Prng } from "../../src/base/prng.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { nodeStreams } from "../../src/env/node/streams.ts";
 import { run } from "../../src/etcdctl/program.ts";
+import { GrpcError } from "../../src/grpc/status.ts";
 
 export interface Result {
   readonly exit: number;
@@ -32,4 +33,14 @@ export async function etcdctl(
     },
   });
   return { exit, stdout: Buffer.concat(out).toString("utf8"), stderr };
+}
+
+/** A fake member's way to answer any call: remembers the request, and gives what the test has ready, thrown when it is an error. */
+export function answering(seen: unknown[], answer: () => unknown): (request: unknown) => never {
+  return (request) => {
+    seen.push(request);
+    const ready = answer();
+    if (ready instanceof GrpcError) throw ready;
+    return ready as never;
+  };
 }
