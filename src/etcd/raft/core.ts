@@ -1,26 +1,17 @@
 import { assert, unreachable } from "../../base/assert.ts";
 import { type LogIndex, type MemberId, NO_MEMBER, type Term } from "../../base/ids.ts";
-import type {
-  Change,
-  ChangeRefusal,
-  Configuration,
-  HardState,
-  Leadership,
-  LogBase,
-  Message,
-  RaftInput,
-  Ready,
-} from "../model.ts";
+import type { Configuration, Leadership, LogBase, Message, RaftInput, Ready } from "../model.ts";
 import { Election, type VoteRequest, type VoteResponse } from "./election.ts";
 import { acknowledgeCommitted, refuseLeader, takeAppend, takeHeartbeat, takeSnapshot } from "./following.ts";
+import { Intake } from "./intake.ts";
 import { ForwardedProposals } from "./proposals.ts";
 import type { VoteResult } from "./quorum.ts";
 import { ReadIndex } from "./read-index.ts";
+import { Readies } from "./readies.ts";
 import { Replication } from "./replication.ts";
-import { emptyOutbox, type RaftOptions, RaftState } from "./state.ts";
+import { type RaftOptions, RaftState } from "./state.ts";
 import { type RaftStatus, statusOf } from "./status.ts";
 import { Transfer } from "./transfer.ts";
-import { Unsynced } from "./unsynced.ts";
 
 /**
  * One member's raft (D1): inputs in, Readys out, nothing else. The driver steps every input that has arrived, then calls `takeReady`
@@ -34,14 +25,11 @@ export class RaftCore {
   readonly #reads: ReadIndex;
   readonly #proposals: ForwardedProposals;
   readonly #transfer: Transfer;
-  readonly #unsynced = new Unsynced();
+  readonly #intake: Intake;
+  readonly #readies: Readies;
   readonly #heartbeatTicks: number;
   #ticksSinceHeartbeat = 0;
   #heartbeatDue = false;
-  #snapshot: LogBase | null = null;
-  #readyNumber = 0;
-  #savedHardState: HardState;
-  #knownLeadership: Leadership;
 
   constructor(options: RaftOptions) {
     assert(options.heartbeatTicks >= 1, "heartbeats are ticks apart", { heartbeatTicks: options.heartbeatTicks });
@@ -52,9 +40,9 @@ export class RaftCore {
     this.#reads = new ReadIndex(this.#state, options.heartbeatTicks, options.firstSequence);
     this.#proposals = new ForwardedProposals(this.#state, options.firstSequence);
     this.#transfer = new Transfer(this.#state, this.#replication, options.electionTicks);
+    this.#intake = new Intake(this.#state, this.#replication, this.#transfer, this.#proposals);
+    this.#readies = new Readies(this.#state, options.hardState);
     this.#heartbeatTicks = options.heartbeatTicks;
-    this.#savedHardState = options.hardState;
-    this.#knownLeadership = this.#leadership();
     // Alone there is nobody to wait for.
     if (this.#state.isVoter && this.#state.voters.length === 1) this.#campaign();
   }
@@ -97,7 +85,7 @@ export class RaftCore {
         this.#receive(input.message);
         break;
       case "propose":
-        this.#propose(input);
+        this.#intake.propose(input);
         break;
       case "read-index":
         this.#reads.read(input.id);
@@ -109,7 +97,7 @@ export class RaftCore {
         this.#replication.unreachable(input.peer);
         break;
       case "change":
-        this.#change(input.id, input.change, input.context);
+        this.#intake.change(input);
         break;
       case "transfer":
         if (this.#state.role === "leader") this.#transfer.begin(input.target);
@@ -131,36 +119,7 @@ export class RaftCore {
   /** Everything that has become due since the last call; null when nothing has. Its contents belong to the caller. */
   takeReady(): Ready | null {
     this.#flush();
-    const { log, term, vote } = this.#state;
-    const hardState = this.#changedHardState();
-    const entriesToPersist = log.takeEntriesToPersist();
-    const voteOrTermMoved = term !== this.#savedHardState.term || vote !== this.#savedHardState.vote;
-    const snapshot = this.#snapshot;
-    const mustSync = voteOrTermMoved || entriesToPersist.length > 0 || snapshot !== null;
-    const outbox = this.#state.outbox;
-    this.#state.outbox = emptyOutbox();
-    this.#snapshot = null;
-    if (hardState !== null) this.#savedHardState = hardState;
-    const ready: Ready = {
-      number: this.#readyNumber + 1,
-      messages: outbox.messages,
-      snapshotsToSend: outbox.snapshotsToSend,
-      snapshot,
-      hardState,
-      mustSync,
-      entriesToPersist,
-      messagesAfterPersist: outbox.promises,
-      entriesToApply: log.takeEntriesToApply(),
-      readStates: outbox.readStates,
-      droppedProposals: outbox.droppedProposals,
-      droppedReads: outbox.droppedReads,
-      refusedChanges: outbox.refusedChanges,
-      leadership: this.#changedLeadership(),
-    };
-    if (isEmpty(ready)) return null;
-    this.#readyNumber++;
-    if (mustSync) this.#unsynced.handOut({ number: ready.number, term, vote, index: log.handedOut });
-    return ready;
+    return this.#readies.take();
   }
 
   // ------------------------------------------------------------------------------------------------------------- inputs
@@ -185,57 +144,6 @@ export class RaftCore {
     this.#replication.beat();
   }
 
-  #propose({ id, data, term = null }: Extract<RaftInput, { readonly kind: "propose" }>): void {
-    const { role, leader, outbox } = this.#state;
-    if (term !== null && (role !== "leader" || term !== this.#state.term)) outbox.droppedProposals.push(id);
-    else if (role === "leader") {
-      if (!this.#take(data)) outbox.droppedProposals.push(id);
-    } else if (leader === NO_MEMBER) outbox.droppedProposals.push(id);
-    else this.#proposals.gather(id, data);
-  }
-
-  /** As leader: false when it is full, or on its way out. */
-  #take(data: Uint8Array): boolean {
-    return this.#transfer.target === NO_MEMBER && this.#replication.propose(data);
-  }
-
-  #leads(message: Message): boolean {
-    return this.#state.role === "leader" && message.term === this.#state.term;
-  }
-
-  /** From the first that finds no room on, the sender gets them back; all of them when this member leads no more. */
-  #takeForwarded(message: Extract<Message, { readonly kind: "propose" }>): void {
-    if (!this.#proposals.accept(message)) return;
-    const { data, sequence, from } = message;
-    let taken = 0;
-    while (taken < data.length && this.#leads(message) && this.#take(data[taken] as Uint8Array)) taken++;
-    if (taken === data.length) return;
-    this.#state.outbox.messages.push({ kind: "propose-refused", ...this.#state.address(from), sequence, taken });
-  }
-
-  #change(id: number, change: Change, context: Uint8Array): void {
-    const { role, leader, outbox } = this.#state;
-    if (role !== "leader" && leader !== NO_MEMBER) {
-      this.#proposals.forwardChange(id, change, context);
-      return;
-    }
-    const reason = role === "leader" ? this.#takeChange(change, context) : "no-leader";
-    if (reason !== null) outbox.refusedChanges.push({ id, reason });
-  }
-
-  #takeChange(change: Change, context: Uint8Array): ChangeRefusal | null {
-    return this.#transfer.target === NO_MEMBER ? this.#replication.change(change, context) : "change-pending";
-  }
-
-  #takeForwardedChange(message: Extract<Message, { readonly kind: "propose-change" }>): void {
-    if (!this.#proposals.accept(message)) return;
-    const reason = this.#leads(message) ? this.#takeChange(message.change, message.context) : "no-leader";
-    if (reason === null) return;
-    const { outbox } = this.#state;
-    const address = this.#state.address(message.from);
-    outbox.messages.push({ kind: "change-refused", ...address, sequence: message.sequence, reason });
-  }
-
   /** Of no use when this member is as far already: then its leader does not know it. A leader has all that is committed anyway. */
   #snapshotReceived(snapshot: LogBase): void {
     const { log, role, term } = this.#state;
@@ -247,13 +155,11 @@ export class RaftCore {
     else if (role === "leader") return;
     else if (role !== "follower") this.#becomeFollower(term, NO_MEMBER);
     if (!takeSnapshot(this.#state, snapshot)) return;
-    this.#unsynced.truncated(log.handedOut);
-    this.#snapshot = snapshot;
+    this.#readies.install(snapshot);
   }
 
   #persisted(number: number): void {
-    assert(number <= this.#readyNumber, "only a Ready that was taken comes back", { number, last: this.#readyNumber });
-    const batch = this.#unsynced.complete(number);
+    const batch = this.#readies.persisted(number);
     if (batch === null) return;
     const { log, term, role, id } = this.#state;
     log.persistedTo(batch.index);
@@ -302,10 +208,10 @@ export class RaftCore {
         this.#countResponse(message);
         break;
       case "propose":
-        this.#takeForwarded(message);
+        this.#intake.takeForwarded(message);
         break;
       case "propose-change":
-        this.#takeForwardedChange(message);
+        this.#intake.takeForwardedChange(message);
         break;
       case "propose-refused":
         this.#proposals.refused(message);
@@ -350,7 +256,7 @@ export class RaftCore {
     this.#election.heard();
     if (message.kind === "heartbeat") takeHeartbeat(this.#state, message);
     else takeAppend(this.#state, message);
-    this.#unsynced.truncated(this.#state.log.handedOut);
+    this.#readies.truncated();
   }
 
   // -------------------------------------------------------------------------------------------------------------- roles
@@ -460,48 +366,9 @@ export class RaftCore {
     this.#transfer.leave();
     this.#becomeFollower(term, NO_MEMBER);
   }
-
-  #changedHardState(): HardState | null {
-    const saved = this.#savedHardState;
-    const { term, vote, log } = this.#state;
-    // The saved commit never passes what is synced, so that no torn write can leave it beyond the end of the log.
-    const commit = log.applicable > saved.commit ? log.applicable : saved.commit;
-    if (term === saved.term && vote === saved.vote && commit === saved.commit) return null;
-    return { term, vote, commit };
-  }
-
-  #changedLeadership(): Leadership | null {
-    const known = this.#knownLeadership;
-    const { role, term, leader } = this.#state;
-    if (role === known.role && term === known.term && leader === known.leader) return null;
-    this.#knownLeadership = this.#leadership();
-    return this.#knownLeadership;
-  }
-
-  #leadership(): Leadership {
-    const { role, term, leader } = this.#state;
-    return { role, term, leader };
-  }
 }
 
 /** A pre-vote, and its being granted, speak of a term that nobody is in yet. */
 function isAboutNextTerm(message: Message): boolean {
   return message.kind === "pre-vote" || (message.kind === "pre-vote-response" && message.granted);
-}
-
-function isEmpty(ready: Ready): boolean {
-  return (
-    ready.hardState === null &&
-    ready.leadership === null &&
-    ready.messages.length === 0 &&
-    ready.entriesToPersist.length === 0 &&
-    ready.messagesAfterPersist.length === 0 &&
-    ready.entriesToApply.length === 0 &&
-    ready.readStates.length === 0 &&
-    ready.droppedProposals.length === 0 &&
-    ready.droppedReads.length === 0 &&
-    ready.refusedChanges.length === 0 &&
-    ready.snapshotsToSend.length === 0 &&
-    ready.snapshot === null
-  );
 }
