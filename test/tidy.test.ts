@@ -310,6 +310,14 @@ test("no file is dead: each is an entry point or imported by another", () => {
   assert.deepEqual(dead, []);
 });
 
+test("property tests make long lists: they take fast-check as test/support has set it", () => {
+  const bare = sourceFiles("test").filter((file) => file.imports.includes("fast-check"));
+  assert.deepEqual(
+    bare.map((file) => file.path),
+    ["test/support/fast-check.ts"],
+  );
+});
+
 test("files fit in a head", () => {
   const long = files
     .filter((file) => !file.path.includes("/gen/"))

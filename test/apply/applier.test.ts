@@ -1,7 +1,6 @@
 /** mvcc and apply against their slow twin, and the rules that a random walk meets too rarely. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { Revision } from "../../src/base/ids.ts";
 import { Applier } from "../../src/etcd/apply/applier.ts";
 import { innerHeader } from "../../src/etcd/apply/header.ts";
@@ -23,6 +22,7 @@ import {
   type TxnResponse,
 } from "../../src/proto/gen/etcdserverpb.ts";
 import type { KeyValue } from "../../src/proto/gen/mvccpb.ts";
+import fc from "../support/fast-check.ts";
 import {
   bytes,
   compactionRequest,
@@ -54,35 +54,31 @@ const command = fc.oneof(
 
 test("random commands leave the answers, events and every past state that full copies of each revision have", () => {
   fc.assert(
-    fc.property(
-      fc.array(command, { maxLength: 30, size: "max" }),
-      fc.array(rangeRequest, { maxLength: 12, size: "max" }),
-      (commands, ranges) => {
-        const { store, leases, applier } = makeApplier();
-        const twin = new Twin();
-        for (const each of commands) {
-          // What a leader writes is what every member reads back.
-          const received = InternalRaftRequest.decode(InternalRaftRequest.encode(each));
-          const { outcome, events } = applier.apply(received);
-          const expected = twin.command(() => runOnTwin(twin, each));
-          assert.deepEqual(plainOutcome(outcome), expected);
-          assert.deepEqual([store.revision, store.compactedRevision], [twin.revision, twin.compacted]);
-          store.compactStep({ keys: 1, changes: 1 });
-          if (events.length > 0) assert.deepEqual(events.map(plainEvent), twin.events[twin.revision]);
-        }
-        for (const range of ranges) {
-          assert.deepEqual(
-            plainRange(answerRange(store, range, innerHeader)),
-            twin.command(() => twin.range(range)),
-          );
-        }
-        checkHistory(store, twin);
-        for (const { id, ttlSeconds, remainingSeconds } of leases.list())
-          assert.deepEqual({ ttl: ttlSeconds, left: remainingSeconds }, twin.leases.get(id));
-        assert.equal(leases.size, twin.leases.size);
-        for (const id of twin.leases.keys()) assert.deepEqual(leases.keysOf(id), twin.keysOf(id));
-      },
-    ),
+    fc.property(fc.array(command, { maxLength: 30 }), fc.array(rangeRequest, { maxLength: 12 }), (commands, ranges) => {
+      const { store, leases, applier } = makeApplier();
+      const twin = new Twin();
+      for (const each of commands) {
+        // What a leader writes is what every member reads back.
+        const received = InternalRaftRequest.decode(InternalRaftRequest.encode(each));
+        const { outcome, events } = applier.apply(received);
+        const expected = twin.command(() => runOnTwin(twin, each));
+        assert.deepEqual(plainOutcome(outcome), expected);
+        assert.deepEqual([store.revision, store.compactedRevision], [twin.revision, twin.compacted]);
+        store.compactStep({ keys: 1, changes: 1 });
+        if (events.length > 0) assert.deepEqual(events.map(plainEvent), twin.events[twin.revision]);
+      }
+      for (const range of ranges) {
+        assert.deepEqual(
+          plainRange(answerRange(store, range, innerHeader)),
+          twin.command(() => twin.range(range)),
+        );
+      }
+      checkHistory(store, twin);
+      for (const { id, ttlSeconds, remainingSeconds } of leases.list())
+        assert.deepEqual({ ttl: ttlSeconds, left: remainingSeconds }, twin.leases.get(id));
+      assert.equal(leases.size, twin.leases.size);
+      for (const id of twin.leases.keys()) assert.deepEqual(leases.keysOf(id), twin.keysOf(id));
+    }),
     { numRuns: 500 },
   );
 });

@@ -1,5 +1,5 @@
 /** Random commands over a key space small enough that they meet. */
-import fc from "fast-check";
+
 import {
   CompactionRequest,
   Compare,
@@ -12,6 +12,7 @@ import {
   type RequestOp,
   TxnRequest,
 } from "../../src/proto/gen/etcdserverpb.ts";
+import fc from "../support/fast-check.ts";
 
 export const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
 

@@ -1,7 +1,6 @@
 /** A large range, read in slices while others write and compact, answers what one read at its revision would have. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { Revision } from "../../src/base/ids.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { answerLargeRange, EncodedRange, isLargeRange } from "../../src/etcd/apply/large-range.ts";
@@ -10,6 +9,7 @@ import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { ETCD_ERRORS } from "../../src/etcd/errors.ts";
 import { MvccStore } from "../../src/etcd/mvcc/store.ts";
 import { RangeRequest, RangeResponse, ResponseHeader } from "../../src/proto/gen/etcdserverpb.ts";
+import fc from "../support/fast-check.ts";
 
 const KEYS = 3500;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

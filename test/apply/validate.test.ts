@@ -1,7 +1,6 @@
 /** What is refused at the door, and the duplicate key rule against comparing every pair. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import {
   TXN_OPERATIONS_MAX,
   validateDeleteRange,
@@ -18,6 +17,7 @@ import {
   type RequestOp,
   TxnRequest,
 } from "../../src/proto/gen/etcdserverpb.ts";
+import fc from "../support/fast-check.ts";
 import { bytes, txnRequest } from "./arbitraries.ts";
 import { text } from "./twin.ts";
 

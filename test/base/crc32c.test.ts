@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { crc32c } from "../../src/base/crc32c.ts";
+import fc from "../support/fast-check.ts";
 
 test("RFC 3720's examples (appendix B.4) give their checksums", () => {
   const zeros = new Uint8Array(32);

@@ -5,9 +5,9 @@ import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import fc from "fast-check";
 import { contextFiles } from "../../src/harness/cluster/docker/images.ts";
 import { packTar } from "../../src/harness/cluster/docker/tar.ts";
+import fc from "../support/fast-check.ts";
 import { wantedLock } from "./server-lock.ts";
 
 const BUILT = join(import.meta.dirname, "..", "..");

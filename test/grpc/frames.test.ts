@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { ConnectionError, ErrorCode, FrameParser, writeFrameHeader } from "../../src/grpc/frames.ts";
 import { MessageReader, type MessageSink } from "../../src/grpc/messages.ts";
 import { GrpcError, StatusCode } from "../../src/grpc/status.ts";
+import fc from "../support/fast-check.ts";
 
 interface Frame {
   readonly type: number;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { HpackDecoder, HpackEncoder, HpackError, type Indexing } from "../../src/grpc/hpack.ts";
 import { huffmanDecode, huffmanDecodedMaxBytes, huffmanEncode, huffmanLength } from "../../src/grpc/huffman.ts";
+import fc from "../support/fast-check.ts";
 
 function decoder(tableMaxBytes = 4_096, listMaxBytes = 1_000_000): HpackDecoder<readonly string[]> {
   return new HpackDecoder({ tableMaxBytes, listMaxBytes, interpret: (fields) => fields });

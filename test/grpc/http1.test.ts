@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import fc from "fast-check";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { SILENT } from "../../src/env/trace.ts";
 import { GrpcServer } from "../../src/grpc/server.ts";
+import fc from "../support/fast-check.ts";
 import { MemoryStream } from "../support/streams.ts";
 
 const servers: GrpcServer[] = [];

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { Deadlines, Expiring } from "../../src/grpc/deadlines.ts";
 import { decodeMessage, encodeMessage } from "../../src/grpc/status.ts";
 import { formatTimeout, parseTimeout } from "../../src/grpc/timeout.ts";
+import fc from "../support/fast-check.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 describe("grpc-message", () => {

@@ -1,11 +1,11 @@
 /** What one leader counts, against a list of all leases that is gone through for every look. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { Term } from "../../src/base/ids.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { type Lease, Leases } from "../../src/etcd/lease/leases.ts";
 import { Tenure } from "../../src/etcd/lease/tenure.ts";
+import fc from "../support/fast-check.ts";
 
 const ELECTION_MS = 1_000;
 
@@ -64,7 +64,7 @@ class Twin {
 
 test("leases are noticed when they have run out and again every three seconds, and recorded every five minutes", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 80, size: "max" }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
       const leases = new Leases(new MemoryBuckets());
       const tenure = new Tenure(5 as Term, leases, ELECTION_MS);
       const twin = new Twin();

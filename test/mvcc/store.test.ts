@@ -1,7 +1,6 @@
 /** The store's own contract; its answers as a whole are compared with a twin in test/apply. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { Revision } from "../../src/base/ids.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { ETCD_ERRORS } from "../../src/etcd/errors.ts";
@@ -11,6 +10,7 @@ import { contains, isEmptyRange, keyName, keyRange } from "../../src/etcd/mvcc/k
 import { KeyIndex } from "../../src/etcd/mvcc/key-index.ts";
 import { Recent } from "../../src/etcd/mvcc/recent.ts";
 import { MvccStore, NEWEST } from "../../src/etcd/mvcc/store.ts";
+import fc from "../support/fast-check.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
 const ALL = { from: "", to: null };

@@ -1,15 +1,15 @@
 /** The B+tree against a sorted array. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { TreeIndex } from "../../src/etcd/mvcc/tree-index.ts";
+import fc from "../support/fast-check.ts";
 
 const key = fc.string({ unit: fc.constantFrom("a", "b", "\0", "\xff"), minLength: 1, maxLength: 5 });
 
 test("a walk over any range of the tree visits what a sorted array holds there, whatever the order of insertion", () => {
   fc.assert(
     fc.property(
-      fc.uniqueArray(key, { maxLength: 600, size: "max" }),
+      fc.uniqueArray(key, { maxLength: 600 }),
       fc.array(fc.tuple(key, fc.option(key)), { maxLength: 20 }),
       (keys, ranges) => {
         const tree = new TreeIndex<string>();
@@ -32,7 +32,7 @@ test("a walk over any range of the tree visits what a sorted array holds there, 
 test("whatever comes and goes, in any order, the tree holds what a sorted set does", () => {
   const change = fc.record({ name: key, add: fc.boolean() });
   fc.assert(
-    fc.property(fc.array(change, { maxLength: 1500, size: "max" }), fc.tuple(key, fc.option(key)), (changes, range) => {
+    fc.property(fc.array(change, { maxLength: 1500 }), fc.tuple(key, fc.option(key)), (changes, range) => {
       const tree = new TreeIndex<string>();
       const set = new Set<string>();
       for (const { name, add } of changes) {

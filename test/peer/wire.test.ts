@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { CodecError } from "../../src/base/codec.ts";
 import type { LogIndex, MemberId, Term } from "../../src/base/ids.ts";
 import type { Change, ChangeRefusal, Entry, Message } from "../../src/etcd/model.ts";
 import { fromWire, toWire } from "../../src/etcd/peer/wire.ts";
 import { Message as WireMessage } from "../../src/proto/gen/peerpb.ts";
+import fc from "../support/fast-check.ts";
 
 const FROM = 0xfedc_ba98_7654_3210n as MemberId;
 const TO = 3n as MemberId;
@@ -58,7 +58,12 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     kind: fc.constantFrom("pre-vote-response" as const, "vote-response" as const),
     granted: fc.boolean(),
   }),
-  record({ ...address, kind: fc.constant("propose" as const), sequence: ordinal, data: fc.array(data) }),
+  record({
+    ...address,
+    kind: fc.constant("propose" as const),
+    sequence: ordinal,
+    data: fc.array(data, { maxLength: 8 }),
+  }),
   record({ ...address, kind: fc.constant("propose-refused" as const), sequence: ordinal, taken: ordinal }),
   record({ ...address, kind: fc.constant("propose-change" as const), sequence: ordinal, change, context: data }),
   record({ ...address, kind: fc.constant("change-refused" as const), sequence: ordinal, reason }),

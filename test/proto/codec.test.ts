@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import fc from "fast-check";
 import protobuf from "protobufjs";
 import { CodecError } from "../../src/base/codec.ts";
 import {
@@ -15,6 +14,7 @@ import {
 import { KV, Watch } from "../../src/proto/gen/rpc.ts";
 import { EMPTY_BYTES, NESTING_MAX, Reader } from "../../src/proto/reader.ts";
 import { Writer } from "../../src/proto/writer.ts";
+import fc from "../support/fast-check.ts";
 import { arbitraryMessage, isName, root, subjects, toTwin } from "./messages.ts";
 
 const everyMessage = await subjects();

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import protobuf from "protobufjs";
 import type { MessageCodec } from "../../src/proto/wire.ts";
+import fc from "../support/fast-check.ts";
 import { readProtoFiles } from "./generate.ts";
 import { camelCase, messagesOf, packagesOf, parseSchema, propertiesOf } from "./schema.ts";
 

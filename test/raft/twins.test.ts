@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { LogIndex, MemberId, Term } from "../../src/base/ids.ts";
 import type { Change, Configuration, Entry } from "../../src/etcd/model.ts";
 import {
@@ -15,6 +14,7 @@ import { RaftLog } from "../../src/etcd/raft/log.ts";
 import { Progress } from "../../src/etcd/raft/progress.ts";
 import { isMajority, majorityIndex, voteResult } from "../../src/etcd/raft/quorum.ts";
 import { Unsynced } from "../../src/etcd/raft/unsynced.ts";
+import fc from "../support/fast-check.ts";
 
 /** Each clever structure of the core against a twin that is too simple to be wrong. fast-check prints the seed of a failure. */
 
@@ -332,7 +332,7 @@ test("progress: match is the best answer, the window is kept, and lost messages 
   );
   fc.assert(
     fc.property(
-      fc.array(event, { maxLength: 60, size: "max" }),
+      fc.array(event, { maxLength: 60 }),
       fc.integer({ min: 1, max: 3 }),
       fc.nat(6),
       (events, window, held) => {

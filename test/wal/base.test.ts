@@ -1,12 +1,12 @@
 /** A log that begins behind a snapshot: what lies before is removed, and the rest comes back through restarts and power cuts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { ClusterId, LogIndex, MemberId, Term } from "../../src/base/ids.ts";
 import type { Configuration, Entry, HardState, Identity, LogBase } from "../../src/etcd/model.ts";
 import type { SnapshotRecord, WalBatch } from "../../src/etcd/wal/record.ts";
 import { type OpenedWal, openWal } from "../../src/etcd/wal/wal.ts";
 import { MemoryDisk } from "../support/disk.ts";
+import fc from "../support/fast-check.ts";
 
 const IDENTITY: Identity = { cluster: 0xc1n as ClusterId, member: 0xa1n as MemberId };
 const CONFIGURATION: Configuration = { voters: [1n, 0xffff_ffff_ffff_fff1n] as MemberId[], learners: [7n as MemberId] };
@@ -38,7 +38,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
 );
-const steps = fc.array(step, { minLength: 1, maxLength: 30, size: "max" });
+const steps = fc.array(step, { minLength: 1, maxLength: 30 });
 const sizes = fc.record({ segmentMaxBytes: fc.nat(500), preallocateBytes: fc.constantFrom(0, 100, 1500) });
 const keeping = fc.infiniteStream(fc.boolean());
 

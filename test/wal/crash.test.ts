@@ -5,7 +5,6 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { ClusterId, LogIndex, MemberId, Term } from "../../src/base/ids.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import { openMemoryBackend } from "../../src/etcd/backend/memory.ts";
@@ -13,6 +12,7 @@ import type { Configuration, Entry, HardState, LogBase } from "../../src/etcd/mo
 import { openStorage, type Storage } from "../../src/etcd/storage.ts";
 import type { WalBatch } from "../../src/etcd/wal/record.ts";
 import { MemoryDisk, type PendingWrite } from "../support/disk.ts";
+import fc from "../support/fast-check.ts";
 
 const IDENTITY = { cluster: 0xc1n as ClusterId, member: 0xa1n as MemberId };
 const CONFIGURATION: Configuration = { voters: [1n, 2n, 3n] as MemberId[], learners: [] };

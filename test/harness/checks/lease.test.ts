@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { brokenLeases, checkLease } from "../../../src/harness/checks/lease.ts";
 import type { LeaseRecord } from "../../../src/harness/model.ts";
+import fc from "../../support/fast-check.ts";
 
 const S = 1e9;
 

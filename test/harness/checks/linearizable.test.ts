@@ -1,9 +1,9 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { Prng } from "../../../src/base/prng.ts";
 import { checkLinearizable } from "../../../src/harness/checks/linearizable.ts";
 import type { CheckResult, OperationRecord, OperationResponse } from "../../../src/harness/model.ts";
+import fc from "../../support/fast-check.ts";
 import { HistoryBuilder, kv } from "./builder.ts";
 import { type Shape, simulate } from "./simulated.ts";
 import { storeLinearizable } from "./store-model.ts";

@@ -1,9 +1,9 @@
 /** Lists show one revision, whole; what is compacted is refused and nothing else. Judged against stores replayed by hand, and broken ones. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { checkLists } from "../../../src/harness/checks/lists.ts";
 import type { CompactionRecord, ListRecord, ObservedKeyValue } from "../../../src/harness/model.ts";
+import fc from "../../support/fast-check.ts";
 import { HistoryBuilder } from "./builder.ts";
 
 const MS = 1e6;

@@ -1,7 +1,6 @@
 /** Others write to the store, too, under keys of their own: what the checks may no longer conclude, and what they still must. */
 import { equal, match } from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { Prng } from "../../../src/base/prng.ts";
 import { isSerializable } from "../../../src/harness/checks/facts.ts";
 import { judge, type RunRecords } from "../../../src/harness/checks/judge.ts";
@@ -14,6 +13,7 @@ import type {
   Verdict,
   WatchEventRecord,
 } from "../../../src/harness/model.ts";
+import fc from "../../support/fast-check.ts";
 import { HistoryBuilder, kv } from "./builder.ts";
 import { type Simulated, simulate } from "./simulated.ts";
 

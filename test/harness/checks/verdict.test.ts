@@ -1,6 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { Prng } from "../../../src/base/prng.ts";
 import { checkConverged } from "../../../src/harness/checks/converged.ts";
 import { FINDINGS_SHOWN_MAX, Findings } from "../../../src/harness/checks/findings.ts";
@@ -13,6 +12,7 @@ import {
   type RunEvent,
   type VerdictKind,
 } from "../../../src/harness/model.ts";
+import fc from "../../support/fast-check.ts";
 import { HistoryBuilder, kv } from "./builder.ts";
 import { simulate } from "./simulated.ts";
 

@@ -1,9 +1,9 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { Prng } from "../../../src/base/prng.ts";
 import { checkWatch } from "../../../src/harness/checks/watch.ts";
 import type { CheckResult, WatchEventRecord } from "../../../src/harness/model.ts";
+import fc from "../../support/fast-check.ts";
 import { HistoryBuilder, kv } from "./builder.ts";
 import { type Simulated, simulate } from "./simulated.ts";
 

@@ -1,10 +1,10 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { appendModel } from "../../../src/harness/checks/models/append.ts";
 import { type RegisterInput, registerModel } from "../../../src/harness/checks/models/register.ts";
 import { runPartitions } from "../../../src/harness/checks/partitions.ts";
 import { type KnownOperation, LinearizationSearch, type SearchHistory } from "../../../src/harness/checks/wgl.ts";
+import fc from "../../support/fast-check.ts";
 import { linearizableByTryingAll } from "./brute.ts";
 import { parseAppendLog, parseRegisterLog, RECORDED_ABSENT, readRecorded, uncertainClasses } from "./recorded.ts";
 

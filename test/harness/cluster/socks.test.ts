@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
-import fc from "fast-check";
 import { createSocksServer } from "../../../src/harness/cluster/socks.ts";
 import { parseGreeting, parseRequest } from "../../../src/harness/cluster/socks-messages.ts";
+import fc from "../../support/fast-check.ts";
 import { eventually } from "./support.ts";
 
 const timeout = 30_000;

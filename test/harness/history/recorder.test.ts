@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
 import { openHistory } from "../../../src/harness/history/reader.ts";
 import { Recorder, type WatcherDetail } from "../../../src/harness/history/recorder.ts";
 import { TextTable } from "../../../src/harness/history/texts.ts";
@@ -14,6 +13,7 @@ import {
   OPERATION_CLASSES,
   type OperationRequest,
 } from "../../../src/harness/model.ts";
+import fc from "../../support/fast-check.ts";
 
 const HEADER = {
   type: "history",

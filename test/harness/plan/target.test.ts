@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import fc from "fast-check";
 import { PlanError, parsePlan } from "../../../src/harness/plan/plan.ts";
 import { parseTarget } from "../../../src/harness/plan/target.ts";
+import fc from "../../support/fast-check.ts";
 
 const binary = (name: string) => ({ kind: "etcd", source: { kind: "binary", binary: name } });
 const release = (version: string) => ({ kind: "etcd", source: { kind: "version", version } });

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { test } from "node:test";
-import fc from "fast-check";
 import { Prng } from "../../../../src/base/prng.ts";
 import type { Clock } from "../../../../src/env/clock.ts";
 import { decodeFirst, decodeObject } from "../../../../src/harness/faults/toxiproxy/json.ts";
 import { Link } from "../../../../src/harness/faults/toxiproxy/link.ts";
 import { createToxic, type Toxic, updateToxic } from "../../../../src/harness/faults/toxiproxy/toxic.ts";
 import { pieceEnds } from "../../../../src/harness/faults/toxiproxy/toxics/slicer.ts";
+import fc from "../../../support/fast-check.ts";
 
 /** Time that passes only when the test says so. */
 class ManualClock implements Clock {
