@@ -1,16 +1,13 @@
 /**
- * The backend in memory, for the simulator and as the real one's twin. Its durable state is one file, its last flushed image: a
- * checksum, then every key and value. The file is replaced as a whole (written aside, synced, renamed), one at a time: what is
- * committed during a flush goes into the next.
+ * The backend in memory, for the simulator and as the real one's twin. Its durable state is one file of commits, each written behind
+ * the one before, one at a time: what is committed during a flush goes into the next. When most of the file is of no use any more
+ * it is replaced as a whole (written aside, synced, renamed).
  */
 import { assert } from "../../base/assert.ts";
-import { crc32c } from "../../base/crc32c.ts";
-import type { Disk } from "../../env/disk.ts";
+import type { Disk, DiskFile } from "../../env/disk.ts";
 import type { LogBase } from "../model.ts";
 import {
   type Backend,
-  BackendError,
-  BUCKETS,
   type Bucket,
   type Change,
   type Committed,
@@ -18,13 +15,16 @@ import {
   type KeyValue,
   type Range,
 } from "./backend.ts";
-import { decodeBase, encodeBase } from "./base-codec.ts";
-import { ENTRY_BYTES, MemoryBuckets } from "./buckets.ts";
+import { decodeImage, emptyState, encodeCommit, encodeState, type State } from "./memory-image.ts";
 
-interface State {
-  base: LogBase | null;
-  readonly buckets: MemoryBuckets;
+interface Files {
+  readonly name: string;
+  readonly unfinished: string;
+  readonly directory: string;
 }
+
+/** The file as it is; null: the next commit makes a new one. */
+type Opened = { readonly file: DiskFile; bytes: number } | null;
 
 interface Flush {
   readonly done: Promise<void>;
@@ -32,35 +32,46 @@ interface Flush {
   readonly reject: (error: unknown) => void;
 }
 
-const CHECKSUM_BYTES = 4;
-const LENGTH_BYTES = 4;
+/** A file of so many times what it holds, and some more, is replaced. */
+const WASTE_FACTOR = 2;
+const WASTE_BYTES = 4096;
 
-assert(2 * LENGTH_BYTES <= ENTRY_BYTES, "an entry's lengths have room in what an entry is counted as");
-
-/** Opens the image `name` within its existing directory, or begins empty. Rejects with `BackendError` when it is damaged. */
+/** Opens the file `name` within its existing directory, or begins empty. Rejects with `BackendError` when it is damaged. */
 export async function openMemoryBackend(disk: Disk, name: string): Promise<Backend> {
   const directory = name.slice(0, Math.max(0, name.lastIndexOf("/"))) || ".";
   const names = (await disk.list(directory)).map((each) => (directory === "." ? each : `${directory}/${each}`));
   const unfinished = `${name}.tmp`;
   if (names.includes(unfinished)) await disk.remove(unfinished);
+  const files = { name, unfinished, directory };
   // A killed process may leave a rename that was never synced: what is found here counts as durable.
   await disk.syncDirectory(directory);
-  const state = names.includes(name) ? decodeImage(await disk.read(name), name) : emptyState();
-  return new MemoryBackend(disk, { name, unfinished, directory }, state);
+  if (!names.includes(name)) return new MemoryBackend(disk, files, emptyState(), null);
+  const file = await disk.open(name, { create: false });
+  // So may it leave a commit.
+  await file.sync();
+  const image = await disk.read(name);
+  const { state, isTorn } = decodeImage(image, name);
+  if (!isTorn) return new MemoryBackend(disk, files, state, { file, bytes: image.length });
+  await file.close();
+  return new MemoryBackend(disk, files, state, null);
 }
 
 class MemoryBackend implements Backend {
   readonly #disk: Disk;
-  readonly #files: { readonly name: string; readonly unfinished: string; readonly directory: string };
+  readonly #files: Files;
   readonly #state: State;
+  #opened: Opened;
+  /** Committed, and not being flushed yet. */
+  #unflushed: Change[] = [];
   /** Under way, and what comes after it. */
   #flushing: Flush | null = null;
   #next: Flush | null = null;
 
-  constructor(disk: Disk, files: { name: string; unfinished: string; directory: string }, state: State) {
+  constructor(disk: Disk, files: Files, state: State, opened: Opened) {
     this.#disk = disk;
     this.#files = files;
     this.#state = state;
+    this.#opened = opened;
   }
 
   get base(): LogBase | null {
@@ -89,6 +100,7 @@ class MemoryBackend implements Backend {
       if (value === null) this.#state.buckets.delete(bucket, key);
       else this.#state.buckets.put(bucket, key, value);
     }
+    this.#unflushed.push(...changes);
     this.#state.base = base;
     this.#next ??= makeFlush();
     const durable = this.#next.done;
@@ -99,15 +111,16 @@ class MemoryBackend implements Backend {
   async copyTo(name: string): Promise<LogBase> {
     const { base } = this.#state;
     assert(base !== null, "what is copied was committed");
-    await this.#write(name, encodeImage(this.#state));
+    await (await this.#write(name, encodeState(this.#state))).close();
     return base;
   }
 
-  /** An image has nothing free. */
+  /** What is free is no more than what is not. */
   async defragment(): Promise<void> {}
 
   async close(): Promise<void> {
     while (this.#next !== null || this.#flushing !== null) await (this.#next ?? this.#flushing)?.done;
+    await this.#opened?.file.close();
   }
 
   async #flush(): Promise<void> {
@@ -116,7 +129,7 @@ class MemoryBackend implements Backend {
       this.#flushing = flush;
       this.#next = null;
       try {
-        await this.#replaceImage(encodeImage(this.#state));
+        await this.#flushOnce();
         flush.resolve();
       } catch (error) {
         // Nobody knows what the disk holds: nothing is durable any more.
@@ -128,26 +141,43 @@ class MemoryBackend implements Backend {
     }
   }
 
-  async #replaceImage(image: Uint8Array): Promise<void> {
-    const { name, unfinished, directory } = this.#files;
-    await this.#write(unfinished, image);
-    await this.#disk.rename(unfinished, name);
-    await this.#disk.syncDirectory(directory);
+  async #flushOnce(): Promise<void> {
+    const { base, buckets } = this.#state;
+    assert(base !== null, "what is flushed was committed");
+    const changes = this.#unflushed;
+    this.#unflushed = [];
+    const opened = this.#opened;
+    if (opened === null || opened.bytes > WASTE_FACTOR * buckets.sizeBytes + WASTE_BYTES) {
+      await this.#replace(encodeState(this.#state));
+      return;
+    }
+    const commit = encodeCommit(changes, base);
+    await opened.file.write(commit, opened.bytes);
+    await opened.file.sync();
+    opened.bytes += commit.length;
   }
 
-  async #write(name: string, bytes: Uint8Array): Promise<void> {
+  async #replace(image: Uint8Array): Promise<void> {
+    const { name, unfinished, directory } = this.#files;
+    const file = await this.#write(unfinished, image);
+    await this.#disk.rename(unfinished, name);
+    await this.#disk.syncDirectory(directory);
+    await this.#opened?.file.close();
+    this.#opened = { file, bytes: image.length };
+  }
+
+  /** A new file, synced. */
+  async #write(name: string, bytes: Uint8Array): Promise<DiskFile> {
     const file = await this.#disk.open(name, { create: true });
     try {
       await file.write(bytes, 0);
       await file.sync();
-    } finally {
+    } catch (error) {
       await file.close();
+      throw error;
     }
+    return file;
   }
-}
-
-function emptyState(): State {
-  return { base: null, buckets: new MemoryBuckets() };
 }
 
 function makeFlush(): Flush {
@@ -160,51 +190,4 @@ function makeFlush(): Flush {
   // Whoever asks is told; that nobody asked is no reason to end the process.
   done.catch(() => {});
   return { done, resolve, reject };
-}
-
-// --------------------------------------------------------------------------------------------------------------- image
-
-/** The base, then for each bucket its keys and values in order; every part behind its length, a bucket behind its count. */
-function encodeImage({ base, buckets }: State): Uint8Array {
-  assert(base !== null, "an image is of something committed");
-  const encodedBase = encodeBase(base);
-  const room = CHECKSUM_BYTES + LENGTH_BYTES * (1 + BUCKETS.length) + encodedBase.length + buckets.sizeBytes;
-  const image = Buffer.allocUnsafe(room);
-  let at = image.writeUInt32BE(encodedBase.length, CHECKSUM_BYTES);
-  image.set(encodedBase, at);
-  at += encodedBase.length;
-  for (const bucket of BUCKETS) {
-    at = image.writeUInt32BE(buckets.count(bucket), at);
-    buckets.each(bucket, (key, value) => {
-      at = image.writeUInt32BE(key.length, at);
-      at += image.write(key, at, "latin1");
-      at = image.writeUInt32BE(value.length, at);
-      image.set(value, at);
-      at += value.length;
-    });
-  }
-  image.writeUInt32BE(crc32c(image, 0, CHECKSUM_BYTES, at));
-  return image.subarray(0, at);
-}
-
-function decodeImage(image: Uint8Array, name: string): State {
-  const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
-  if (bytes.length < CHECKSUM_BYTES || bytes.readUInt32BE() !== crc32c(bytes, 0, CHECKSUM_BYTES))
-    throw new BackendError(`${name}: damaged: its checksum does not hold`);
-  let at = CHECKSUM_BYTES;
-  const number = (): number => {
-    at += LENGTH_BYTES;
-    return bytes.readUInt32BE(at - LENGTH_BYTES);
-  };
-  const part = (): Uint8Array => {
-    const length = number();
-    at += length;
-    return Uint8Array.from(bytes.subarray(at - length, at));
-  };
-  const state = emptyState();
-  state.base = decodeBase(part());
-  for (const bucket of BUCKETS) {
-    for (let left = number(); left > 0; left--) state.buckets.put(bucket, part(), part());
-  }
-  return state;
 }
