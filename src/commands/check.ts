@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { HistoryError } from "../harness/history/reader.ts";
-import type { Verdict } from "../harness/model.ts";
+import type { Verdict } from "../harness/model/verdict.ts";
 import { CommandError } from "./exit.ts";
 import { isRunFolder, judgeHistory, judgeRun } from "./judging.ts";
 import { print } from "./print.ts";

@@ -3,17 +3,17 @@ import { join } from "node:path";
 import { judge, type RunRecords } from "../harness/checks/judge.ts";
 import { openHistory } from "../harness/history/reader.ts";
 import { RUN_FILES, readEvents, readPlan, readSamples, writeVerdict } from "../harness/history/run-files.ts";
+import type { RunEvent } from "../harness/model/events.ts";
 import type {
-  CheckName,
   CompactionRecord,
   LeaseRecord,
   ListRecord,
   OperationRecord,
-  RunEvent,
-  Verdict,
   WatchEventRecord,
   WatcherRecord,
-} from "../harness/model.ts";
+} from "../harness/model/history.ts";
+import type { CheckName } from "../harness/model/plan.ts";
+import type { Verdict } from "../harness/model/verdict.ts";
 
 /** What can be said of a history that comes without the run it belongs to. */
 const CHECKS_OF_A_HISTORY: readonly CheckName[] = ["linearizable", "serializable", "watch", "lease", "lists"];

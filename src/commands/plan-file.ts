@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Plan, ProxyChoice, Runtime, Target } from "../harness/model.ts";
+import type { Plan, ProxyChoice, Runtime, Target } from "../harness/model/plan.ts";
 import { PlanError, parsePlan } from "../harness/plan/plan.ts";
 import { CommandError } from "./exit.ts";
 import { PACKAGE_FOLDER } from "./package.ts";

@@ -1,4 +1,5 @@
-import type { CheckName, Verdict } from "../harness/model.ts";
+import type { CheckName } from "../harness/model/plan.ts";
+import type { Verdict } from "../harness/model/verdict.ts";
 import { formatCount, formatDuration } from "../harness/report/format.ts";
 import type { LeaseEvidence } from "../harness/report/lease-evidence.ts";
 import { CommandError, EXIT } from "./exit.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { type TlsOptions, tlsStreams } from "../env/node/streams-tls.ts";
-import type { Plan } from "../harness/model.ts";
+import type { Plan } from "../harness/model/plan.ts";
 import { CommandError } from "./exit.ts";
 
 /** Of `faultline run`: how to reach members that run already, named as etcdctl names it. */

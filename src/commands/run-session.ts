@@ -16,7 +16,10 @@ import { RUN_FILES, writeEvents, writePlan, writeSamples } from "../harness/hist
 import { samplesOf } from "../harness/history/samples.ts";
 import { writeHistory } from "../harness/history/writer.ts";
 import { LoadError } from "../harness/load/driver.ts";
-import type { LaunchedTarget, Plan, RunEvent, Samples, Verdict } from "../harness/model.ts";
+import type { RunEvent } from "../harness/model/events.ts";
+import type { LaunchedTarget, Plan } from "../harness/model/plan.ts";
+import type { Samples } from "../harness/model/samples.ts";
+import type { Verdict } from "../harness/model/verdict.ts";
 import { type LeaseEvidence, readLeaseEvidence } from "../harness/report/lease-evidence.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { type Interrupt, stoppedBy } from "./interrupt.ts";

@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import type { ProxyChoice, Runtime } from "../harness/model.ts";
+import type { ProxyChoice, Runtime } from "../harness/model/plan.ts";
 import { parseTarget, TARGET_FORMS } from "../harness/plan/target.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import { Interrupt, stoppedBy } from "./interrupt.ts";

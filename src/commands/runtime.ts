@@ -9,7 +9,7 @@ import { sweep } from "../harness/cluster/sweep.ts";
 import { programLabel, TargetError } from "../harness/cluster/targets.ts";
 import { proxyProgram } from "../harness/faults/toxiproxy/program.ts";
 import { RUN_FILES } from "../harness/history/run-files.ts";
-import type { LaunchedTarget, Plan } from "../harness/model.ts";
+import type { LaunchedTarget, Plan } from "../harness/model/plan.ts";
 
 /** What a cluster is to be made of, and how. */
 export interface RuntimeOptions extends Pick<Plan, "runtime" | "proxy" | "members" | "resources" | "logLevel"> {

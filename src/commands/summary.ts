@@ -1,4 +1,6 @@
-import type { ClassSummary, OperationClass, Samples, Verdict, VerdictKind } from "../harness/model.ts";
+import type { OperationClass } from "../harness/model/plan.ts";
+import type { ClassSummary, Samples } from "../harness/model/samples.ts";
+import type { Verdict, VerdictKind } from "../harness/model/verdict.ts";
 import { CLASS_LABELS } from "../harness/report/class-labels.ts";
 import { formatCount, formatDuration, formatMicros, formatRate, formatShare } from "../harness/report/format.ts";
 import type { LeaseEvidence } from "../harness/report/lease-evidence.ts";

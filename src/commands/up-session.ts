@@ -6,7 +6,7 @@ import type { Cluster } from "../harness/cluster/cluster.ts";
 import type { MemberExit } from "../harness/cluster/supervisor.ts";
 import { watchLeaders } from "../harness/faults/leaders.ts";
 import { RUN_FILES } from "../harness/history/run-files.ts";
-import type { LaunchedTarget, ProxyChoice, Runtime as RuntimeName } from "../harness/model.ts";
+import type { LaunchedTarget, ProxyChoice, Runtime as RuntimeName } from "../harness/model/plan.ts";
 import { eventText } from "../harness/report/event-text.ts";
 import { CommandError, EXIT } from "./exit.ts";
 import type { Interrupt } from "./interrupt.ts";

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { LaunchedTarget, ProxyChoice, Runtime } from "../harness/model.ts";
+import type { LaunchedTarget, ProxyChoice, Runtime } from "../harness/model/plan.ts";
 import { MEMBERS_MAX } from "../harness/plan/plan.ts";
 import { parseTarget, TARGET_FORMS } from "../harness/plan/target.ts";
 import { CommandError, EXIT } from "./exit.ts";

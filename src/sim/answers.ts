@@ -4,7 +4,7 @@
  */
 import type { EtcdError } from "../etcd/errors.ts";
 import { ETCD_ERRORS, isEtcdError } from "../etcd/errors.ts";
-import type { ObservedKeyValue, OperationResponse, Outcome } from "../harness/model.ts";
+import type { ObservedKeyValue, OperationResponse, Outcome } from "../harness/model/history.ts";
 import type {
   DeleteRangeResponse,
   PutResponse,

@@ -1,7 +1,7 @@
 /** The clients: each stays with one member, asks, waits for the answer or its deadline, thinks, and asks again. */
 import type { Prng } from "../base/prng.ts";
 import type { Soon } from "../etcd/requests.ts";
-import { FINAL_PHASE, type OperationRecord, type OperationRequest, type Outcome } from "../harness/model.ts";
+import { FINAL_PHASE, type OperationRecord, type OperationRequest, type Outcome } from "../harness/model/history.ts";
 import {
   Compare,
   CompareResult,

@@ -1,7 +1,7 @@
 /** One watch over all keys of the history on one member: opened again behind what it has seen whenever it breaks. */
 import type { Prng } from "../base/prng.ts";
 import type { EtcdError } from "../etcd/errors.ts";
-import type { ObservedKeyValue, WatchEventRecord, WatcherRecord } from "../harness/model.ts";
+import type { ObservedKeyValue, WatchEventRecord, WatcherRecord } from "../harness/model/history.ts";
 import { WatchCreateRequest, type WatchResponse } from "../proto/gen/etcdserverpb.ts";
 import { type Event, EventType, type KeyValue } from "../proto/gen/mvccpb.ts";
 import { headOf } from "./answers.ts";

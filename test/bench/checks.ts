@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { Prng } from "../../src/base/prng.ts";
 import { judge } from "../../src/harness/checks/judge.ts";
-import { CHECK_NAMES } from "../../src/harness/model.ts";
+import { CHECK_NAMES } from "../../src/harness/model/plan.ts";
 import { simulate } from "../harness/checks/simulated.ts";
 
 /** How long the checks take for a run like the quickstart: 60,000 operations, 512 keys, 24 clients, 3 watchers, 350 unknown puts. */

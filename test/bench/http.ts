@@ -19,7 +19,7 @@ import { Prng } from "../../src/base/prng.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { nodeStreams } from "../../src/env/node/streams.ts";
 import { LoadDriver } from "../../src/harness/load/driver.ts";
-import type { OperationClass, Phase } from "../../src/harness/model.ts";
+import type { OperationClass, Phase } from "../../src/harness/model/plan.ts";
 
 const START_LIMIT_MS = 15_000;
 

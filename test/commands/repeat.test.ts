@@ -4,7 +4,7 @@ import { CommandError } from "../../src/commands/exit.ts";
 import type { Interrupt } from "../../src/commands/interrupt.ts";
 import { type RepeatableRun, repeatRuns } from "../../src/commands/repeat.ts";
 import type { SessionResult } from "../../src/commands/run-session.ts";
-import type { Verdict } from "../../src/harness/model.ts";
+import type { Verdict } from "../../src/harness/model/verdict.ts";
 
 const KINDS = { 0: "valid", 1: "valid", 2: "invalid", 3: "unknown", 130: "unknown" } as const;
 

@@ -1,4 +1,4 @@
-import type { Condition, OperationRecord } from "../model.ts";
+import type { Condition, OperationRecord } from "../model/history.ts";
 import { type Answered, observedContent, type StoreFacts } from "./facts.ts";
 import { answered as answeredWith, content, describe, type Findings } from "./findings.ts";
 

@@ -1,4 +1,4 @@
-import type { ObservedKeyValue, OperationRecord } from "../model.ts";
+import type { ObservedKeyValue, OperationRecord } from "../model/history.ts";
 import { type Answered, observedContent, type StoreFacts } from "./facts.ts";
 import { answered, content, describe, type Findings, moment } from "./findings.ts";
 

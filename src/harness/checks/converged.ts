@@ -1,4 +1,6 @@
-import { type CheckResult, FINAL_PHASE, type OperationRecord, type RunEvent } from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
+import { FINAL_PHASE, type OperationRecord } from "../model/history.ts";
+import type { CheckResult } from "../model/verdict.ts";
 import { type Answered, answeredOf, type KnownWrite, observedContent, StoreFacts } from "./facts.ts";
 import { answered as answeredWith, content, count, describe, Findings } from "./findings.ts";
 

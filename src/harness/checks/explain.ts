@@ -1,5 +1,5 @@
 import { assert } from "../../base/assert.ts";
-import type { OperationRecord } from "../model.ts";
+import type { OperationRecord } from "../model/history.ts";
 import { type Answered, changesStore, type StoreFacts } from "./facts.ts";
 import { answered as answeredWith, content, count, describe, type Findings } from "./findings.ts";
 import type { KeyState } from "./models/etcd-key.ts";

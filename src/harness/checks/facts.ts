@@ -1,4 +1,4 @@
-import type { ObservedKeyValue, OperationRecord, OperationResponse } from "../model.ts";
+import type { ObservedKeyValue, OperationRecord, OperationResponse } from "../model/history.ts";
 
 /** An acknowledged write that changed the store, and the version it left if nothing of unknown outcome touched its key. */
 export interface KnownWrite {

@@ -1,4 +1,6 @@
-import type { CheckName, CheckResult, Finding, ObservedKeyValue, OperationRecord, VerdictKind } from "../model.ts";
+import type { ObservedKeyValue, OperationRecord } from "../model/history.ts";
+import type { CheckName } from "../model/plan.ts";
+import type { CheckResult, Finding, VerdictKind } from "../model/verdict.ts";
 
 export const FINDINGS_SHOWN_MAX = 20;
 

@@ -1,16 +1,15 @@
+import type { RunEvent } from "../model/events.ts";
 import type {
-  CheckName,
-  CheckResult,
   CompactionRecord,
   HistoryHeader,
   LeaseRecord,
   ListRecord,
   OperationRecord,
-  RunEvent,
-  Verdict,
   WatchEventRecord,
   WatcherRecord,
-} from "../model.ts";
+} from "../model/history.ts";
+import type { CheckName } from "../model/plan.ts";
+import type { CheckResult, Verdict } from "../model/verdict.ts";
 import { checkConverged } from "./converged.ts";
 import { isSerializable } from "./facts.ts";
 import { checkLease } from "./lease.ts";

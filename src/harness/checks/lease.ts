@@ -1,4 +1,5 @@
-import type { CheckResult, LeaseRecord } from "../model.ts";
+import type { LeaseRecord } from "../model/history.ts";
+import type { CheckResult } from "../model/verdict.ts";
 import { count, duration, Findings, moment } from "./findings.ts";
 
 /** A lease that the store said it does not know, though it had acknowledged to keep it for longer. */

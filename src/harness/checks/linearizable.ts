@@ -1,4 +1,5 @@
-import type { CheckResult, OperationRecord } from "../model.ts";
+import type { OperationRecord } from "../model/history.ts";
+import type { CheckResult } from "../model/verdict.ts";
 import { checkConditions } from "./conditions.ts";
 import { ContentCheck } from "./contents.ts";
 import { explain } from "./explain.ts";

@@ -1,4 +1,5 @@
-import type { CheckResult, CompactionRecord, ListRecord, OperationRecord } from "../model.ts";
+import type { CompactionRecord, ListRecord, OperationRecord } from "../model/history.ts";
+import type { CheckResult } from "../model/verdict.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { answeredOf, isSerializable, type KnownWrite, StoreFacts } from "./facts.ts";
 import { content, count, describe, Findings, moment } from "./findings.ts";

@@ -1,4 +1,4 @@
-import type { VerdictKind } from "../model.ts";
+import type { VerdictKind } from "../model/verdict.ts";
 
 /** How much work a check may do; it says unknown when that is not enough. */
 export interface Budget {

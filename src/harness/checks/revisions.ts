@@ -1,4 +1,4 @@
-import type { OperationRecord } from "../model.ts";
+import type { OperationRecord } from "../model/history.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { type Answered, changesStore, type StoreFacts } from "./facts.ts";
 import { answered as answeredWith, count, describe, duration, type Findings } from "./findings.ts";

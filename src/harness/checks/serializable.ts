@@ -1,4 +1,5 @@
-import type { CheckResult, OperationRecord } from "../model.ts";
+import type { OperationRecord } from "../model/history.ts";
+import type { CheckResult } from "../model/verdict.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { ContentCheck } from "./contents.ts";
 import { type Answered, answeredOf, isSerializable, StoreFacts } from "./facts.ts";

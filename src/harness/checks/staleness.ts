@@ -1,4 +1,5 @@
-import type { OperationRecord, StalenessSummary } from "../model.ts";
+import type { OperationRecord } from "../model/history.ts";
+import type { StalenessSummary } from "../model/verdict.ts";
 import { type Answered, answeredOf, isSerializable } from "./facts.ts";
 
 /** A stretch of the run, [startNs, endNs). */

@@ -1,4 +1,5 @@
-import type { CheckName, CheckResult, StalenessSummary, Verdict, VerdictKind } from "../model.ts";
+import type { CheckName } from "../model/plan.ts";
+import type { CheckResult, StalenessSummary, Verdict, VerdictKind } from "../model/verdict.ts";
 
 export interface VerdictInput {
   readonly run: string;

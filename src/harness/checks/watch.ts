@@ -1,4 +1,5 @@
-import type { CheckResult, OperationRecord, WatchEventRecord, WatcherRecord } from "../model.ts";
+import type { OperationRecord, WatchEventRecord, WatcherRecord } from "../model/history.ts";
+import type { CheckResult } from "../model/verdict.ts";
 import { StoreFacts } from "./facts.ts";
 import { count, describe, Findings } from "./findings.ts";
 import { atomic } from "./watch/atomic.ts";

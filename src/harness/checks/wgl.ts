@@ -1,5 +1,5 @@
 import { assert } from "../../base/assert.ts";
-import type { VerdictKind } from "../model.ts";
+import type { VerdictKind } from "../model/verdict.ts";
 import { ConfigurationSet } from "./configurations.ts";
 
 /** What operations do to a state, as pure functions. States and inputs are compared by their keys. */

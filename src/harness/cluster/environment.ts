@@ -4,7 +4,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { makeDirectories } from "../../env/node/directories.ts";
 
-/** What of the machine decides about the figures. Fields as in harness/model.ts's Environment. */
+/** What of the machine decides about the figures. Fields as in harness/model/samples.ts's Environment. */
 export interface MachineEnvironment {
   readonly node: string;
   readonly platform: string;

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { Prng } from "../../base/prng.ts";
-import type { LogLevel } from "../model.ts";
+import type { LogLevel } from "../model/plan.ts";
 import { type Cluster, LaunchError } from "./cluster.ts";
 import { dialerAnswers, startDialer } from "./dialer.ts";
 import { createProxies, localUrl, type ProxyProgram, reserveAddresses } from "./network.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Prng } from "../../base/prng.ts";
 import { nodeClock } from "../../env/node/clock.ts";
-import type { LogLevel } from "../model.ts";
+import type { LogLevel } from "../model/plan.ts";
 import type { Cluster, ClusterMember } from "./cluster.ts";
 import { MemberProbes } from "./member-probes.ts";
 import { localUrl, type MemberAddresses, type ProxyControl } from "./network.ts";

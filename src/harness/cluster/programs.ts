@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { EtcdSource, LaunchedTarget } from "../model.ts";
+import type { EtcdSource, LaunchedTarget } from "../model/plan.ts";
 import { CommandFailure, runCommand } from "./command.ts";
 import { buildEtcd, cacheFolder } from "./etcd-build.ts";
 import { type Program, TargetError } from "./targets.ts";

@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { unreachable } from "../../base/assert.ts";
-import type { LogLevel } from "../model.ts";
+import type { LogLevel } from "../model/plan.ts";
 import { dialerEnvironment, peerAuthority } from "./dialer.ts";
 import { localUrl, type MemberAddresses } from "./network.ts";
 

@@ -1,5 +1,5 @@
 import { unreachable } from "../../base/assert.ts";
-import type { Fault as FaultPlan } from "../model.ts";
+import type { Fault as FaultPlan } from "../model/plan.ts";
 import type { Fault } from "./fault.ts";
 import { Partition } from "./partition.ts";
 import { Pause } from "./pause.ts";

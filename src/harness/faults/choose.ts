@@ -1,4 +1,4 @@
-import type { MemberChoice } from "../model.ts";
+import type { MemberChoice } from "../model/plan.ts";
 import type { FaultContext } from "./fault.ts";
 
 /** The member a fault is meant for, as things stand now. Throws when there is no leader to tell by. */

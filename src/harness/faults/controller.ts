@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { assert } from "../../base/assert.ts";
-import type { PlannedFault, RunEvent } from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
+import type { PlannedFault } from "../model/plan.ts";
 import { createFault } from "./catalogue.ts";
 import type { Fault, FaultContext } from "./fault.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { RunEvent } from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
 
 const POLL_MS = 100;
 

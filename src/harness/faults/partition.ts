@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { assert } from "../../base/assert.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { peerProxy } from "../cluster/network.ts";
-import type { MemberChoice } from "../model.ts";
+import type { MemberChoice } from "../model/plan.ts";
 import { chooseMember } from "./choose.ts";
 import type { Fault, FaultContext, Injected } from "./fault.ts";
 import type { ToxicSpec, ToxiproxyClient } from "./toxiproxy/client.ts";

@@ -1,6 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { MemberChoice } from "../model.ts";
+import type { MemberChoice } from "../model/plan.ts";
 import { chooseMember } from "./choose.ts";
 import type { Fault, FaultContext, Injected } from "./fault.ts";
 

@@ -1,4 +1,4 @@
-import type { ObservedKeyValue, WatchEventRecord } from "../model.ts";
+import type { ObservedKeyValue, WatchEventRecord } from "../model/history.ts";
 
 /** One change as a watcher was sent it; keys and values are the recorder's codes. */
 export interface DeliveredEvent extends Required<Pick<WatchEventRecord, "kind" | "createRevision" | "response">> {

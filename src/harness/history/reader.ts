@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import type { HistoryHeader, HistoryRecord } from "../model.ts";
+import type { HistoryHeader, HistoryRecord } from "../model/history.ts";
 import { RecordError, readHeader, readRecord } from "./records.ts";
 
 /** A longer line is not one of ours. */

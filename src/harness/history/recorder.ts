@@ -1,18 +1,17 @@
 import { assert, unreachable } from "../../base/assert.ts";
-import {
-  type CompactionRecord,
-  type Condition,
-  type HistoryRecord,
-  type LeaseRecord,
-  type ListRecord,
-  OPERATION_CLASSES,
-  type OperationClass,
-  type OperationRecord,
-  type OperationRequest,
-  type Outcome,
-  type WatchEventRecord,
-  type WatcherRecord,
-} from "../model.ts";
+import type {
+  CompactionRecord,
+  Condition,
+  HistoryRecord,
+  LeaseRecord,
+  ListRecord,
+  OperationRecord,
+  OperationRequest,
+  Outcome,
+  WatchEventRecord,
+  WatcherRecord,
+} from "../model/history.ts";
+import { OPERATION_CLASSES, type OperationClass } from "../model/plan.ts";
 import { type DeliveredEvent, EventColumns } from "./event-columns.ts";
 import { TextTable } from "./texts.ts";
 

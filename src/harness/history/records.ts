@@ -13,7 +13,7 @@ import type {
   WatchEventRecord,
   WatcherRecord,
   WatchSelection,
-} from "../model.ts";
+} from "../model/history.ts";
 
 /** A line is JSON but not a record: which field, and what it should be. Written by hand: these run once a record, in millions. */
 export class RecordError extends Error {

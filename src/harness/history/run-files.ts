@@ -1,6 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Plan, RunEvent, Samples, Verdict } from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
+import type { Plan } from "../model/plan.ts";
+import type { Samples } from "../model/samples.ts";
+import type { Verdict } from "../model/verdict.ts";
 
 /** What a run leaves in its folder (D12). */
 export const RUN_FILES = {

@@ -1,22 +1,18 @@
 import { assert } from "../../base/assert.ts";
 import { Histogram } from "../../base/histogram.ts";
-import {
-  type CapacitySummary,
-  type ClassSummary,
-  type Distribution,
-  type HistoryRecord,
-  type LatencySummary,
-  OPERATION_CLASSES,
-  type OperationClass,
-  type OperationRecord,
-  type Outage,
-  type Phase,
-  type RunEvent,
-  type Samples,
-  type SeriesPoint,
-  type WatchEventRecord,
-  type WindowSummary,
-} from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
+import type { HistoryRecord, OperationRecord, WatchEventRecord } from "../model/history.ts";
+import { OPERATION_CLASSES, type OperationClass, type Phase } from "../model/plan.ts";
+import type {
+  CapacitySummary,
+  ClassSummary,
+  Distribution,
+  LatencySummary,
+  Outage,
+  Samples,
+  SeriesPoint,
+  WindowSummary,
+} from "../model/samples.ts";
 
 /** Fewer samples than these say nothing about a percentile. */
 const P50_SAMPLES_MIN = 10;

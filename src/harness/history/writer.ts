@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import type { HistoryHeader, HistoryRecord } from "../model.ts";
+import type { HistoryHeader, HistoryRecord } from "../model/history.ts";
 
 /** Text handed to the compressor at a time. */
 const PIECE_CHARACTERS = 256 * 1024;

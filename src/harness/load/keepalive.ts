@@ -3,7 +3,7 @@ import type { ClientStream, GrpcConnection } from "../../grpc/connection.ts";
 import type { GrpcError } from "../../grpc/status.ts";
 import { LeaseKeepAliveRequest } from "../../proto/gen/etcdserverpb.ts";
 import { Lease } from "../../proto/gen/rpc.ts";
-import type { LeaseRecord } from "../model.ts";
+import type { LeaseRecord } from "../model/history.ts";
 import { Link, type LinkOptions } from "./link.ts";
 import { outcomeOf, reasonOf } from "./outcomes.ts";
 

@@ -1,6 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import type { Prng } from "../../base/prng.ts";
-import type { KeySpace } from "../model.ts";
+import type { KeySpace } from "../model/plan.ts";
 
 const encoder = new TextEncoder();
 const DIGIT_ZERO = 48;

@@ -10,7 +10,8 @@ import {
 } from "../../proto/gen/etcdserverpb.ts";
 import { KV, Lease } from "../../proto/gen/rpc.ts";
 import type { Recorder } from "../history/recorder.ts";
-import type { CompactionRecord, KubernetesPlan, ListRecord } from "../model.ts";
+import type { CompactionRecord, ListRecord } from "../model/history.ts";
+import type { KubernetesPlan } from "../model/plan.ts";
 import type { Keys } from "./keys.ts";
 import { type KvWorkload, UPDATE } from "./kv.ts";
 import { Link, type LinkOptions } from "./link.ts";

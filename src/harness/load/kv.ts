@@ -17,7 +17,8 @@ import {
 import type { KeyValue } from "../../proto/gen/mvccpb.ts";
 import { KV } from "../../proto/gen/rpc.ts";
 import type { Recorder } from "../history/recorder.ts";
-import { type Condition, OPERATION_CLASSES, type OperationClass } from "../model.ts";
+import type { Condition } from "../model/history.ts";
+import { OPERATION_CLASSES, type OperationClass } from "../model/plan.ts";
 import type { Keys } from "./keys.ts";
 import { foreignText, type Values } from "./values.ts";
 

@@ -1,6 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import type { Prng } from "../../base/prng.ts";
-import { OPERATION_CLASSES, type Phase } from "../model.ts";
+import { OPERATION_CLASSES, type Phase } from "../model/plan.ts";
 import type { KeyPicker } from "./keys.ts";
 
 /** What a phase does next: class and key, each from a stream of its own, so that one seed repeats the sequence (D11). */

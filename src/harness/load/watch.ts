@@ -6,7 +6,7 @@ import { type Event, EventType, type KeyValue } from "../../proto/gen/mvccpb.ts"
 import { Maintenance, Watch } from "../../proto/gen/rpc.ts";
 import type { DeliveredEvent } from "../history/event-columns.ts";
 import type { Recorder } from "../history/recorder.ts";
-import type { WatchSelection } from "../model.ts";
+import type { WatchSelection } from "../model/history.ts";
 import type { Keys } from "./keys.ts";
 import type { KvWorkload } from "./kv.ts";
 import { Link, type LinkOptions } from "./link.ts";

@@ -1,16 +1,16 @@
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
+import { FINAL_PHASE } from "../model/history.ts";
 import {
   CHECK_NAMES,
   type Fault,
-  FINAL_PHASE,
   type KubernetesPlan,
   type LeasePlan,
   OPERATION_CLASSES,
   type Phase,
   type Plan,
   type PlannedFault,
-} from "../model.ts";
+} from "../model/plan.ts";
 import { parseDurationMs } from "./duration.ts";
 import { parseTarget, TARGET_FORMS } from "./target.ts";
 

@@ -1,4 +1,4 @@
-import type { EtcdSource, Target } from "../model.ts";
+import type { EtcdSource, Target } from "../model/plan.ts";
 
 /** What a person may write, for messages. */
 export const TARGET_FORMS = "ts, etcd, etcd=BINARY, etcd@3.7.3 or endpoints=HOST:PORT,...";

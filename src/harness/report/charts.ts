@@ -1,5 +1,7 @@
 import type { TopLevelSpec } from "vega-lite";
-import type { OperationClass, RunEvent, Samples, WindowSummary } from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
+import type { OperationClass } from "../model/plan.ts";
+import type { Samples, WindowSummary } from "../model/samples.ts";
 import { CLASS_LABELS } from "./class-labels.ts";
 
 /** One picture of the report: what it shows in a sentence, and its Vega-Lite specification. */

@@ -1,4 +1,4 @@
-import type { OperationClass } from "../model.ts";
+import type { OperationClass } from "../model/plan.ts";
 
 export const CLASS_LABELS: Readonly<Record<OperationClass, string>> = {
   "get-linearizable": "linearizable get",

@@ -1,4 +1,4 @@
-import type { RunEvent } from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
 import { formatCounts } from "./format.ts";
 
 /** One line a person understands without the model at hand; also printed in the terminal. */

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { type BrokenLease, brokenLeases, untilNs } from "../checks/lease.ts";
 import { openHistory } from "../history/reader.ts";
 import { RUN_FILES, readEvents, readSamples, readVerdict } from "../history/run-files.ts";
-import type { LeaseRecord, RunEvent } from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
+import type { LeaseRecord } from "../model/history.ts";
 import { type LogLine, type MemberLog, readMemberLog } from "./member-log.ts";
 
 const LOST_MAX = 1000;

@@ -1,4 +1,7 @@
-import type { Plan, RunEvent, Samples, Verdict } from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
+import type { Plan } from "../model/plan.ts";
+import type { Samples } from "../model/samples.ts";
+import type { Verdict } from "../model/verdict.ts";
 import { embeddedJson, type Html, html, raw } from "./html.ts";
 import type { LeaseEvidence } from "./lease-evidence.ts";
 import { leaseSection } from "./lease-section.ts";

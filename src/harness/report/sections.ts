@@ -1,14 +1,7 @@
-import type {
-  CheckResult,
-  ClassSummary,
-  OperationClass,
-  RunEvent,
-  Samples,
-  StalenessSummary,
-  Verdict,
-  VerdictKind,
-  WindowSummary,
-} from "../model.ts";
+import type { RunEvent } from "../model/events.ts";
+import type { OperationClass } from "../model/plan.ts";
+import type { ClassSummary, Samples, WindowSummary } from "../model/samples.ts";
+import type { CheckResult, StalenessSummary, Verdict, VerdictKind } from "../model/verdict.ts";
 import { CLASS_LABELS } from "./class-labels.ts";
 import { eventText } from "./event-text.ts";
 import { formatCount, formatDuration, formatMicros, formatMoment, formatRate, formatShare } from "./format.ts";

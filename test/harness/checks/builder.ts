@@ -6,7 +6,7 @@ import type {
   WatchEventRecord,
   WatcherRecord,
   WatchSelection,
-} from "../../../src/harness/model.ts";
+} from "../../../src/harness/model/history.ts";
 
 /** Where and when a hand-made operation happened; times in milliseconds. */
 export interface Where {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkLinearizable } from "../../../src/harness/checks/linearizable.ts";
-import type { Condition, OperationRecord } from "../../../src/harness/model.ts";
+import type { Condition, OperationRecord } from "../../../src/harness/model/history.ts";
 import { HistoryBuilder, kv } from "./builder.ts";
 
 function judge(builder: HistoryBuilder, conditions: Readonly<Record<number, Condition>>): string {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brokenLeases, checkLease } from "../../../src/harness/checks/lease.ts";
-import type { LeaseRecord } from "../../../src/harness/model.ts";
+import type { LeaseRecord } from "../../../src/harness/model/history.ts";
 import fc from "../../support/fast-check.ts";
 
 const S = 1e9;

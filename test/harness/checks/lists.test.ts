@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkLists } from "../../../src/harness/checks/lists.ts";
-import type { CompactionRecord, ListRecord, ObservedKeyValue } from "../../../src/harness/model.ts";
+import type { CompactionRecord, ListRecord, ObservedKeyValue } from "../../../src/harness/model/history.ts";
 import fc from "../../support/fast-check.ts";
 import { HistoryBuilder } from "./builder.ts";
 

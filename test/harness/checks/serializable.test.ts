@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Prng } from "../../../src/base/prng.ts";
 import { checkSerializable } from "../../../src/harness/checks/serializable.ts";
 import { staleness } from "../../../src/harness/checks/staleness.ts";
-import type { OperationRecord } from "../../../src/harness/model.ts";
+import type { OperationRecord } from "../../../src/harness/model/history.ts";
 import fc from "../../support/fast-check.ts";
 import { type Fate, HistoryBuilder, kv, type Where } from "./builder.ts";
 import { simulate } from "./simulated.ts";

@@ -5,14 +5,10 @@ import { Prng } from "../../../src/base/prng.ts";
 import { isSerializable } from "../../../src/harness/checks/facts.ts";
 import { judge, type RunRecords } from "../../../src/harness/checks/judge.ts";
 import { readHeader } from "../../../src/harness/history/records.ts";
-import type {
-  CheckName,
-  ObservedKeyValue,
-  OperationResponse,
-  RunEvent,
-  Verdict,
-  WatchEventRecord,
-} from "../../../src/harness/model.ts";
+import type { RunEvent } from "../../../src/harness/model/events.ts";
+import type { ObservedKeyValue, OperationResponse, WatchEventRecord } from "../../../src/harness/model/history.ts";
+import type { CheckName } from "../../../src/harness/model/plan.ts";
+import type { Verdict } from "../../../src/harness/model/verdict.ts";
 import fc from "../../support/fast-check.ts";
 import { HistoryBuilder, kv } from "./builder.ts";
 import { type Simulated, simulate } from "./simulated.ts";

@@ -1,13 +1,13 @@
 import type { Prng } from "../../../src/base/prng.ts";
+import type { RunEvent } from "../../../src/harness/model/events.ts";
 import type {
   ObservedKeyValue,
   OperationRecord,
   OperationRequest,
   OperationResponse,
-  RunEvent,
   WatchEventRecord,
   WatcherRecord,
-} from "../../../src/harness/model.ts";
+} from "../../../src/harness/model/history.ts";
 
 export interface Shape {
   readonly operations: number;

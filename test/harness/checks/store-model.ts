@@ -4,7 +4,7 @@ import type {
   OperationRecord,
   OperationRequest,
   OperationResponse,
-} from "../../../src/harness/model.ts";
+} from "../../../src/harness/model/history.ts";
 import { linearizableByTryingAll } from "./brute.ts";
 
 interface Store {

@@ -5,13 +5,9 @@ import { checkConverged } from "../../../src/harness/checks/converged.ts";
 import { FINDINGS_SHOWN_MAX, Findings } from "../../../src/harness/checks/findings.ts";
 import { judge } from "../../../src/harness/checks/judge.ts";
 import { combine, guarded } from "../../../src/harness/checks/verdict.ts";
-import {
-  CHECK_NAMES,
-  type CheckName,
-  type CheckResult,
-  type RunEvent,
-  type VerdictKind,
-} from "../../../src/harness/model.ts";
+import type { RunEvent } from "../../../src/harness/model/events.ts";
+import { CHECK_NAMES, type CheckName } from "../../../src/harness/model/plan.ts";
+import type { CheckResult, VerdictKind } from "../../../src/harness/model/verdict.ts";
 import fc from "../../support/fast-check.ts";
 import { HistoryBuilder, kv } from "./builder.ts";
 import { simulate } from "./simulated.ts";

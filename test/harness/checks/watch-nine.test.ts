@@ -2,7 +2,8 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
 import { checkWatch, WATCH_CHECKS } from "../../../src/harness/checks/watch.ts";
-import type { CheckResult, ObservedKeyValue, WatchSelection } from "../../../src/harness/model.ts";
+import type { ObservedKeyValue, WatchSelection } from "../../../src/harness/model/history.ts";
+import type { CheckResult } from "../../../src/harness/model/verdict.ts";
 import { HistoryBuilder, kv } from "./builder.ts";
 
 type Make = (history: HistoryBuilder) => HistoryBuilder;

@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { cacheFolder } from "../../../src/harness/cluster/etcd-build.ts";
 import { type FindOptions, findProgram } from "../../../src/harness/cluster/programs.ts";
 import { type Program, programLabel, TargetError } from "../../../src/harness/cluster/targets.ts";
-import type { EtcdSource } from "../../../src/harness/model.ts";
+import type { EtcdSource } from "../../../src/harness/model/plan.ts";
 import { eventually, temporaryDirectory } from "./support.ts";
 
 const timeout = 30_000;

@@ -3,7 +3,8 @@ import { type TestContext, test } from "node:test";
 import { Prng } from "../../../src/base/prng.ts";
 import { FaultController } from "../../../src/harness/faults/controller.ts";
 import { watchLeaders } from "../../../src/harness/faults/leaders.ts";
-import type { PlannedFault, RunEvent } from "../../../src/harness/model.ts";
+import type { RunEvent } from "../../../src/harness/model/events.ts";
+import type { PlannedFault } from "../../../src/harness/model/plan.ts";
 import { type FakeCluster, fakeCluster } from "./support.ts";
 import { eventually } from "./toxiproxy/support.ts";
 

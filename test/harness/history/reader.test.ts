@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { HistoryError, openHistory } from "../../../src/harness/history/reader.ts";
-import type { HistoryRecord } from "../../../src/harness/model.ts";
+import type { HistoryRecord } from "../../../src/harness/model/history.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "history-"));
 after(() => rmSync(directory, { recursive: true }));

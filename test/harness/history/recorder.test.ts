@@ -7,12 +7,8 @@ import { openHistory } from "../../../src/harness/history/reader.ts";
 import { Recorder, type WatcherDetail } from "../../../src/harness/history/recorder.ts";
 import { TextTable } from "../../../src/harness/history/texts.ts";
 import { writeHistory } from "../../../src/harness/history/writer.ts";
-import {
-  type HistoryRecord,
-  type LeaseRecord,
-  OPERATION_CLASSES,
-  type OperationRequest,
-} from "../../../src/harness/model.ts";
+import type { HistoryRecord, LeaseRecord, OperationRequest } from "../../../src/harness/model/history.ts";
+import { OPERATION_CLASSES } from "../../../src/harness/model/plan.ts";
 import fc from "../../support/fast-check.ts";
 
 const HEADER = {

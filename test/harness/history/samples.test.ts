@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type SamplesInput, samplesOf } from "../../../src/harness/history/samples.ts";
-import type { HistoryRecord, OperationRequest, Outcome, Phase, RunEvent } from "../../../src/harness/model.ts";
+import type { RunEvent } from "../../../src/harness/model/events.ts";
+import type { HistoryRecord, OperationRequest, Outcome } from "../../../src/harness/model/history.ts";
+import type { Phase } from "../../../src/harness/model/plan.ts";
 
 const SECOND = 1e9;
 const MS = 1e6;

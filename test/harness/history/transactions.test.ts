@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Recorder } from "../../../src/harness/history/recorder.ts";
 import { RecordError, readRecord } from "../../../src/harness/history/records.ts";
-import { type HistoryRecord, OPERATION_CLASSES } from "../../../src/harness/model.ts";
+import type { HistoryRecord } from "../../../src/harness/model/history.ts";
+import { OPERATION_CLASSES } from "../../../src/harness/model/plan.ts";
 
 const UPDATE = OPERATION_CLASSES.indexOf("update");
 const REMOVE = OPERATION_CLASSES.indexOf("remove");

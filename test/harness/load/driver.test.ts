@@ -4,7 +4,9 @@ import { Prng } from "../../../src/base/prng.ts";
 import { nodeClock } from "../../../src/env/node/clock.ts";
 import { nodeStreams } from "../../../src/env/node/streams.ts";
 import { LoadDriver, LoadError, type LoadOptions } from "../../../src/harness/load/driver.ts";
-import type { HistoryRecord, OperationRecord, Phase, RunEvent, WatchEventRecord } from "../../../src/harness/model.ts";
+import type { RunEvent } from "../../../src/harness/model/events.ts";
+import type { HistoryRecord, OperationRecord, WatchEventRecord } from "../../../src/harness/model/history.ts";
+import type { Phase } from "../../../src/harness/model/plan.ts";
 import { TinyServer } from "./tiny-server.ts";
 
 const MEMBERS = 3;

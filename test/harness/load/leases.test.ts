@@ -10,7 +10,8 @@ import { GrpcServer } from "../../../src/grpc/server.ts";
 import { Recorder } from "../../../src/harness/history/recorder.ts";
 import { LoadError } from "../../../src/harness/load/driver.ts";
 import { Leases, type LeasesOptions, leaseName } from "../../../src/harness/load/leases.ts";
-import type { LeasePlan, LeaseRecord } from "../../../src/harness/model.ts";
+import type { LeaseRecord } from "../../../src/harness/model/history.ts";
+import type { LeasePlan } from "../../../src/harness/model/plan.ts";
 import {
   LeaseGrantResponse,
   LeaseKeepAliveResponse,

@@ -10,7 +10,7 @@ import type { Link } from "../../../src/harness/load/link.ts";
 import type { LoopOptions } from "../../../src/harness/load/loops.ts";
 import { OperationSource } from "../../../src/harness/load/schedule.ts";
 import { Values } from "../../../src/harness/load/values.ts";
-import type { OperationRecord } from "../../../src/harness/model.ts";
+import type { OperationRecord } from "../../../src/harness/model/history.ts";
 import { PutResponse, ResponseHeader } from "../../../src/proto/gen/etcdserverpb.ts";
 
 /** A clock that only moves when told to, and runs the timers that come due on the way. */

@@ -4,7 +4,7 @@ import { Prng } from "../../../src/base/prng.ts";
 import { Keys, keyPicker } from "../../../src/harness/load/keys.ts";
 import { Arrivals, OperationSource } from "../../../src/harness/load/schedule.ts";
 import { Values } from "../../../src/harness/load/values.ts";
-import { OPERATION_CLASSES } from "../../../src/harness/model.ts";
+import { OPERATION_CLASSES } from "../../../src/harness/model/plan.ts";
 import fc from "../../support/fast-check.ts";
 
 const MIX = { "get-linearizable": 1, put: 3 };

@@ -1,11 +1,7 @@
-import {
-  OPERATION_CLASSES,
-  type OperationClass,
-  type Plan,
-  type RunEvent,
-  type Samples,
-  type Verdict,
-} from "../../../src/harness/model.ts";
+import type { RunEvent } from "../../../src/harness/model/events.ts";
+import { OPERATION_CLASSES, type OperationClass, type Plan } from "../../../src/harness/model/plan.ts";
+import type { Samples } from "../../../src/harness/model/samples.ts";
+import type { Verdict } from "../../../src/harness/model/verdict.ts";
 
 /** What a hostile store could make us print. */
 export const HOSTILE = `</script><script>alert(1)</script><!-- "quoted' & <b>bold</b>`;

@@ -1,5 +1,5 @@
 import { unreachable } from "../../../base/assert.ts";
-import type { ObservedKeyValue, OperationRecord } from "../../model.ts";
+import type { ObservedKeyValue, OperationRecord } from "../../model/history.ts";
 import { type Answered, changesStore, observedContent, type StoreFacts } from "../facts.ts";
 import type { KnownOperation, Model, SearchHistory, UncertainClass } from "../wgl.ts";
 

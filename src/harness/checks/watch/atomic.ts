@@ -1,4 +1,4 @@
-import type { WatchEventRecord } from "../../model.ts";
+import type { WatchEventRecord } from "../../model/history.ts";
 import { moment } from "../findings.ts";
 import { eventName, type WatchCheck } from "./model.ts";
 

@@ -1,4 +1,4 @@
-import type { WatchEventRecord, WatcherRecord } from "../../model.ts";
+import type { WatchEventRecord, WatcherRecord } from "../../model/history.ts";
 import { moment } from "../findings.ts";
 import { eventName, type WatchCheck } from "./model.ts";
 

@@ -1,4 +1,4 @@
-import type { WatchEventRecord } from "../../model.ts";
+import type { WatchEventRecord } from "../../model/history.ts";
 import { eventName, type Session, type WatchCheck } from "./model.ts";
 import type { Change, Truth } from "./truth.ts";
 

@@ -1,4 +1,4 @@
-import type { OperationRecord, WatchEventRecord, WatcherRecord, WatchSelection } from "../../model.ts";
+import type { OperationRecord, WatchEventRecord, WatcherRecord, WatchSelection } from "../../model/history.ts";
 import type { Truth } from "./truth.ts";
 
 /** One stretch of a watcher's life, from a start revision on: a watcher opened again begins another. */

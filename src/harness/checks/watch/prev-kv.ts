@@ -1,4 +1,4 @@
-import type { ObservedKeyValue, WatchEventRecord } from "../../model.ts";
+import type { ObservedKeyValue, WatchEventRecord } from "../../model/history.ts";
 import { content } from "../findings.ts";
 import { eventName, type WatchCheck } from "./model.ts";
 import type { Truth } from "./truth.ts";

@@ -1,4 +1,4 @@
-import type { WatchEventRecord, WatcherRecord } from "../../model.ts";
+import type { WatchEventRecord, WatcherRecord } from "../../model/history.ts";
 import type { Session } from "./model.ts";
 
 type Arrival = WatchEventRecord | WatcherRecord;

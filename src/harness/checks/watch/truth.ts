@@ -1,4 +1,4 @@
-import type { OperationRecord, WatchEventRecord } from "../../model.ts";
+import type { OperationRecord, WatchEventRecord } from "../../model/history.ts";
 import { answeredOf, observedContent, type StoreFacts } from "../facts.ts";
 import { describe, moment } from "../findings.ts";
 import { eventName, watcherName } from "./model.ts";

@@ -1,5 +1,5 @@
 import { GenericContainer, Wait } from "testcontainers";
-import type { Resources } from "../../model.ts";
+import type { Resources } from "../../model/plan.ts";
 import type { Engine, EngineContainer } from "./engine.ts";
 
 const MEGABYTE: number = 1024 * 1024;

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { basename } from "node:path";
 import { assert } from "../../../base/assert.ts";
 import { Prng } from "../../../base/prng.ts";
-import type { LogLevel, Resources } from "../../model.ts";
+import type { LogLevel, Resources } from "../../model/plan.ts";
 import { LaunchError } from "../cluster.ts";
 import { processStart } from "../identity.ts";
 import type { ProxyControl } from "../network.ts";

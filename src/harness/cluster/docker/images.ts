@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
-import type { ProxyChoice } from "../../model.ts";
+import type { ProxyChoice } from "../../model/plan.ts";
 import { CommandFailure, runCommand } from "../command.ts";
 import { findProgram } from "../programs.ts";
 import { type Program, programLabel } from "../targets.ts";

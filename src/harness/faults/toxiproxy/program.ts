@@ -3,7 +3,7 @@ import { delimiter, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LaunchError } from "../../cluster/cluster.ts";
 import type { ProxyProgram } from "../../cluster/network.ts";
-import type { ProxyChoice } from "../../model.ts";
+import type { ProxyChoice } from "../../model/plan.ts";
 import { ToxiproxyClient } from "./client.ts";
 
 /** The embedded server, as a process of its own: the load's event loop must not carry its bytes. */
