@@ -20,6 +20,7 @@ import type { MemberOptions } from "./member-options.ts";
 import { type Command, Proposals } from "./member-proposals.ts";
 import { Publishing } from "./member-publish.ts";
 import { Reads } from "./member-reads.ts";
+import { Removals } from "./member-removals.ts";
 import { Ticker } from "./member-ticker.ts";
 import type { Change, Configuration, Leadership, MemberStatus, Ready } from "./model.ts";
 import type { MvccStore } from "./mvcc/store.ts";
@@ -57,6 +58,7 @@ export class Member {
   readonly #publishing: Publishing;
   readonly #timeoutMs: number;
   readonly #ticker: Ticker;
+  readonly #removals = new Removals();
   #nextProgressMs: number;
   #leadership: Leadership;
   #ended = false;
@@ -264,6 +266,12 @@ export class Member {
     return this.#options.storage.buffer.defragment();
   }
 
+  /** After a compaction was applied: null when what it removes is gone from the disk, too. */
+  async whenRemoved(revision: number): Promise<EtcdError | null> {
+    if (this.#ended) return ETCD_ERRORS.stopped;
+    return this.#removals.wait(this.store, () => this.#options.storage.buffer, revision);
+  }
+
   /** Lets what has arrived meanwhile go first: for work in slices. */
   pause(): Promise<void> {
     return this.#loop.applying.pause();
@@ -280,6 +288,7 @@ export class Member {
 
   /** Before a stop: a leader leaves to the voter that is furthest, so that the others need not miss it first. In any case soon over. */
   async leave(): Promise<void> {
+    this.#removals.stop();
     if (!this.#ended) await this.#handovers.leave(this.#options.electionMs);
   }
 
@@ -434,6 +443,7 @@ export class Member {
     this.#proposals.stop();
     this.#changes.stop();
     this.#handovers.stop();
+    this.#removals.stop();
     this.#duties.stop();
     return true;
   }

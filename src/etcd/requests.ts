@@ -98,7 +98,9 @@ export class Requests {
     const refusal = validateRangeStream(request);
     if (refusal !== null) return refusal;
     const member = this.#member;
-    const begin = (): RangeStream => new RangeStream(member.store, request, member.makeHeader, CHUNK_BYTES);
+    const { store, makeHeader } = member;
+    const options = { chunkBytes: CHUNK_BYTES, pause: () => this.#turn() };
+    const begin = (): RangeStream => new RangeStream(store, request, makeHeader, options);
     const read = await member.read(request.serializable, begin);
     return typeof read === "function" ? read() : read;
   }
@@ -122,12 +124,11 @@ export class Requests {
     return member.read(isSerializableTxn(request), () => answerTxn(member.store, request, member.makeHeader));
   }
 
-  /** A physical one is answered when what it removes is gone from the store: from its file with the buffer's next commit. */
+  /** A physical one is answered when what it removes is gone from the store's file, too; also that it was compacted before. */
   async compact(request: CompactionRequest): Promise<Answer<CompactionResponse>> {
     const response = await this.#write({ compaction: request }, "compaction");
-    if (request.physical && !isEtcdError(response))
-      await new Promise<void>((resolve) => this.#member.store.whenCompacted(request.revision, resolve));
-    return response;
+    const removes = response === ETCD_ERRORS.compacted || !isEtcdError(response);
+    return (request.physical && removes ? await this.#member.whenRemoved(request.revision) : null) ?? response;
   }
 
   /** Also asking for them goes through the log: it sees what was raised before. */

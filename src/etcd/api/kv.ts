@@ -2,8 +2,8 @@ import type { Method } from "../../base/codec.ts";
 import type { GrpcServer, ServerStream } from "../../grpc/server.ts";
 import { type RangeRequest, RangeResponse, type RangeStreamResponse } from "../../proto/gen/etcdserverpb.ts";
 import { KV } from "../../proto/gen/rpc.ts";
-import { isEtcdError } from "../errors.ts";
-import { grpcErrorOf, type ServedChunks, type ServedRequests, settle, unwrap } from "./served.ts";
+import { type EtcdError, isEtcdError } from "../errors.ts";
+import { grpcErrorOf, type ServedChunk, type ServedChunks, type ServedRequests, settle, unwrap } from "./served.ts";
 
 /** A large range comes encoded: walking it here would hold up everybody. */
 const RANGE: Method<RangeRequest, RangeResponse> = {
@@ -26,21 +26,33 @@ export function serveKv(server: GrpcServer, requests: ServedRequests): void {
 
 /** The client's one request, and chunk after chunk as long as it takes them. */
 function streamRange(stream: ServerStream<RangeRequest, RangeStreamResponse>, requests: ServedRequests): void {
+  /** Null: nothing may be asked for, now or any more. */
   let chunks: ServedChunks | null = null;
+  /** True: the client takes more. */
+  const send = (chunk: ServedChunk | EtcdError): boolean => {
+    if (isEtcdError(chunk)) {
+      chunks = null;
+      stream.end(grpcErrorOf(chunk));
+      return false;
+    }
+    const hasRoom = stream.send({ rangeResponse: chunk.response });
+    if (!chunk.isLast) return hasRoom;
+    chunks = null;
+    stream.end();
+    return false;
+  };
   const sendMore = (): void => {
     while (chunks !== null && !stream.cancelled) {
-      const chunk = chunks.next();
-      if (isEtcdError(chunk)) {
+      const asked = chunks;
+      const chunk = asked.next();
+      if (chunk instanceof Promise) {
         chunks = null;
-        stream.end(grpcErrorOf(chunk));
-        return;
-      }
-      const hasRoom = stream.send({ rangeResponse: chunk.response });
-      if (chunk.isLast) {
-        chunks = null;
-        stream.end();
-      }
-      if (!hasRoom) return;
+        void chunk.then((made) => {
+          if (stream.cancelled) return;
+          chunks = asked;
+          if (send(made)) sendMore();
+        });
+      } else if (!send(chunk)) return;
     }
   };
   stream.receive({

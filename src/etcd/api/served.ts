@@ -43,9 +43,14 @@ export interface ServedRequests {
   members(options: { readonly linearizable: boolean }): Promise<Answer<readonly ClusterMember[]>>;
 }
 
-/** A response in parts, each made when it is asked for. */
+/** A response in parts, each made when it is asked for, and asked for when the one before is there. */
 export interface ServedChunks {
-  next(): Answer<{ readonly response: RangeResponse; readonly isLast: boolean }>;
+  next(): Answer<ServedChunk> | Promise<Answer<ServedChunk>>;
+}
+
+export interface ServedChunk {
+  readonly response: RangeResponse;
+  readonly isLast: boolean;
 }
 
 export interface ServedMember {

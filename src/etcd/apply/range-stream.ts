@@ -2,13 +2,13 @@
  * RangeStream (etcd 3.7): one range in chunks, each read when there is room for it, all at the revision of the first. What nobody
  * fetches takes no memory: nothing is held between two chunks but where the next one begins. A compaction may overtake a slow
  * reader: then the next chunk is refused, as in etcd. So is one that is asked for while a snapshot takes the place of the state,
- * with an error after which clients ask again.
+ * with an error after which clients ask again. Keys that are only counted are counted in slices, with pauses between them.
  */
 import type { Revision } from "../../base/ids.ts";
 import type { RangeRequest, RangeResponse } from "../../proto/gen/etcdserverpb.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
 import type { StoredKeyValue } from "../model.ts";
-import { keyRange } from "../mvcc/key.ts";
+import { keyName, keyRange } from "../mvcc/key.ts";
 import type { StoreView } from "../mvcc/store.ts";
 import type { MakeHeader } from "./header.ts";
 import { checkRevision } from "./range.ts";
@@ -19,7 +19,16 @@ export interface RangeChunk {
   readonly isLast: boolean;
 }
 
+export interface RangeStreamOptions {
+  /** What a chunk comes near to. */
+  readonly chunkBytes: number;
+  /** Lets others go first. */
+  readonly pause: () => Promise<void>;
+}
+
 const FIRST_CHUNK_KEYS = 10;
+/** Counted at once: some milliseconds. */
+const SLICE_NAMES = 20_000;
 /** Tags, lengths and numbers of a key-value on the wire, about. */
 const KEY_VALUE_OVERHEAD_BYTES = 20;
 
@@ -27,7 +36,7 @@ export class RangeStream {
   readonly #view: StoreView;
   readonly #request: RangeRequest;
   readonly #makeHeader: MakeHeader;
-  readonly #chunkBytes: number;
+  readonly #options: RangeStreamOptions;
   readonly #revision: Revision;
   /** What all chunks read. */
   readonly #at: Revision;
@@ -35,37 +44,60 @@ export class RangeStream {
   #limit = FIRST_CHUNK_KEYS;
   #sent = 0;
 
-  /** The request has passed `validateRangeStream`, the view is as new as it must be. A chunk comes near to `chunkBytes`. */
-  constructor(view: StoreView, request: RangeRequest, makeHeader: MakeHeader, chunkBytes: number) {
+  /** The request has passed `validateRangeStream`, the view is as new as it must be. */
+  constructor(view: StoreView, request: RangeRequest, makeHeader: MakeHeader, options: RangeStreamOptions) {
     this.#view = view;
     this.#request = request;
     this.#makeHeader = makeHeader;
-    this.#chunkBytes = chunkBytes;
+    this.#options = options;
     this.#revision = view.revision;
     this.#at = request.revision > 0 ? (request.revision as Revision) : view.revision;
     this.#from = request.key;
   }
 
-  /** The next chunk, or why there is none. Nothing may be asked for after the last one or a refusal. */
-  next(): RangeChunk | EtcdError {
-    if (this.#view.contents === null) return ETCD_ERRORS.timeout;
-    const at = this.#at;
-    const refusal = checkRevision(this.#view, at, this.#view.revision);
+  /**
+   * The next chunk, or why there is none; a promise where many keys have to be counted. Nothing may be asked for before the one asked
+   * for is there, nor after the last one or a refusal.
+   */
+  next(): RangeChunk | EtcdError | Promise<RangeChunk | EtcdError> {
+    const refusal = this.#refusal();
     if (refusal !== null) return refusal;
+    const at = this.#at;
     const { rangeEnd, keysOnly, countOnly, limit } = this.#request;
-    const range = keyRange(this.#from, rangeEnd);
-    if (countOnly) return this.#last([], false, this.#view.count(range, at));
+    if (countOnly) return this.#counted([], false);
     const left = limit > 0 ? limit - this.#sent : Number.POSITIVE_INFINITY;
     const wanted = Math.min(this.#limit, left);
-    const { kvs, more } = this.#view.chunk(range, { at, limit: wanted, keysOnly, maxBytes: 2 * this.#chunkBytes });
+    const range = keyRange(this.#from, rangeEnd);
+    const { chunkBytes } = this.#options;
+    const { kvs, more } = this.#view.chunk(range, { at, limit: wanted, keysOnly, maxBytes: 2 * chunkBytes });
     this.#sent += kvs.length;
     const last = kvs.at(-1);
     if (!more || last === undefined) return this.#last(kvs, false, this.#sent);
     this.#from = after(last);
-    if (this.#sent === limit)
-      return this.#last(kvs, true, this.#sent + this.#view.count(keyRange(this.#from, rangeEnd), at));
-    this.#limit = nextLimit(wanted, kvs, this.#chunkBytes);
+    if (this.#sent === limit) return this.#counted(kvs, true);
+    this.#limit = nextLimit(wanted, kvs, chunkBytes);
     return { response: { header: null, kvs, more: false, count: 0 }, isLast: false };
+  }
+
+  #refusal(): EtcdError | null {
+    if (this.#view.contents === null) return ETCD_ERRORS.timeout;
+    return checkRevision(this.#view, this.#at, this.#view.revision);
+  }
+
+  /** The last chunk, when the keys that are not sent are counted. */
+  async #counted(kvs: readonly StoredKeyValue[], more: boolean): Promise<RangeChunk | EtcdError> {
+    const { to } = keyRange(this.#from, this.#request.rangeEnd);
+    let total = this.#sent;
+    let from = keyName(this.#from);
+    for (;;) {
+      const { count, next } = this.#view.countSome({ from, to }, this.#at, SLICE_NAMES);
+      total += count;
+      if (next === null) return this.#last(kvs, more, total);
+      from = next;
+      await this.#options.pause();
+      const refusal = this.#refusal();
+      if (refusal !== null) return refusal;
+    }
   }
 
   #last(kvs: readonly StoredKeyValue[], more: boolean, count: number): RangeChunk {
