@@ -5,15 +5,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { Prng } from "../../src/base/prng.ts";
 import {
-  AlarmAction,
   AlarmRequest,
-  AlarmType,
   CompactionRequest,
   DeleteRangeRequest,
   LeaseRevokeRequest,
   PutRequest,
   RangeRequest,
 } from "../../src/proto/gen/etcdserverpb.ts";
+import { RaisedAlarms } from "./alarms.ts";
 import { type Answer, answerText, revisionOf } from "./answer.ts";
 import { DIFFERENCES_TO_3_4 } from "./differences.ts";
 import { Generator, type Kind, LEASES } from "./generate.ts";
@@ -90,8 +89,9 @@ class Servers {
   #newest = 1;
   /** Revisions that were compacted at, as long as these servers live. */
   #compacted = new Set<number>();
-  /** Members for which NOSPACE is raised. */
-  #full = new Set<bigint>();
+  /** Of these the last that was carried out; -1: none. */
+  #compactedAt = -1;
+  #alarms = new RaisedAlarms();
 
   constructor(versions: readonly ServerVersion[]) {
     this.#versions = versions;
@@ -104,7 +104,8 @@ class Servers {
     this.#targets = await Promise.all(this.#versions.map((version) => Target.start(version, cleanup)));
     this.#newest = 1;
     this.#compacted = new Set();
-    this.#full = new Set();
+    this.#compactedAt = -1;
+    this.#alarms = new RaisedAlarms();
   }
 
   async end(): Promise<void> {
@@ -146,17 +147,18 @@ class Servers {
   }
 
   #learn(step: Step, answer: Answer): void {
-    if (step.kind === "compact") this.#compacted.add(resolve(step.request.revision, this.#newest));
+    if (step.kind === "compact") {
+      const revision = resolve(step.request.revision, this.#newest);
+      this.#compacted.add(revision);
+      if (answer.error === null) this.#compactedAt = revision;
+    }
     this.#newest = Math.max(this.#newest, revisionOf(answer));
-    if (step.kind !== "alarm" || answer.error !== null || step.request.alarm !== AlarmType.NOSPACE) return;
-    if (step.request.action === AlarmAction.ACTIVATE) this.#full.add(step.request.memberId);
-    if (step.request.action === AlarmAction.DEACTIVATE) this.#full.delete(step.request.memberId);
+    if (step.kind === "alarm" && answer.error === null) this.#alarms.learn(step.request);
   }
 
   async #ask(step: Step): Promise<readonly Answered[]> {
-    const skipsOld = DIFFERENCES_TO_3_4.some(
-      ({ skips }) => skips?.(step, { isFull: this.#full.size > 0, newest: this.#newest }) === true,
-    );
+    const world = { alarms: this.#alarms, newest: this.#newest, compacted: this.#compactedAt };
+    const skipsOld = DIFFERENCES_TO_3_4.some(({ skips }) => skips?.(step, world) === true);
     const first = step.kind === "watch" ? await this.#targets[0]?.run(step, this.#newest, null) : undefined;
     const asked = this.#targets.map(async (target, at): Promise<Answered | null> => {
       const { name, release } = target.version;
