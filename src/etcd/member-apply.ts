@@ -11,6 +11,7 @@ import type { LogIndex } from "../base/ids.ts";
 import { InternalRaftRequest } from "../proto/gen/etcdserverpb.ts";
 import { Applier, type Outcome } from "./apply/applier.ts";
 import type { MakeHeader } from "./apply/header.ts";
+import { hashBuckets } from "./backend/hash.ts";
 import { Alarms } from "./cluster/alarms.ts";
 import { ClusterMembers } from "./cluster/members.ts";
 import { Leases } from "./lease/leases.ts";
@@ -104,6 +105,21 @@ export class Applying {
         if (!this.#isStopped) resolve();
       }),
     );
+  }
+
+  /** etcd's Hash, of all that is stored. What is applied meanwhile may be in it. */
+  async hash(): Promise<number> {
+    const { storage } = this.#options;
+    for (;;) {
+      const { contents } = this.store;
+      const pause = async (): Promise<boolean> => {
+        await this.pause();
+        return this.store.contents === contents;
+      };
+      const hash = contents === null ? null : await hashBuckets(storage.buffer, pause);
+      if (hash !== null) return hash;
+      await this.pause();
+    }
   }
 
   /** Nothing more is applied, and nothing is read in slices. Resolves when nobody is busy with the storage. */

@@ -266,6 +266,11 @@ export class Member {
     return this.#options.storage.buffer.defragment();
   }
 
+  /** etcd's Hash of this member's whole store. */
+  hash(): Promise<number> {
+    return this.#loop.applying.hash();
+  }
+
   /** After a compaction was applied: null when what it removes is gone from the disk, too. */
   async whenRemoved(revision: number): Promise<EtcdError | null> {
     if (this.#ended) return ETCD_ERRORS.stopped;

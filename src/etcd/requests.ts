@@ -13,6 +13,7 @@ import {
   type DeleteRangeResponse,
   type HashKVRequest,
   type HashKVResponse,
+  type HashResponse,
   type PutRequest,
   type PutResponse,
   type RangeRequest,
@@ -145,6 +146,15 @@ export class Requests {
     if (isEtcdError(found)) return found;
     const { hash, compactedRevision, hashRevision } = found;
     return { header: member.makeHeader(member.store.revision), hash, compactRevision: compactedRevision, hashRevision };
+  }
+
+  /** Of all that this member has stored: members that have applied and compacted alike agree. */
+  async hash(): Promise<Answer<HashResponse>> {
+    const member = this.#member;
+    const refusal = await member.whenServing();
+    if (refusal !== null) return refusal;
+    const hash = await member.hash();
+    return { header: member.makeHeader(member.store.revision), hash };
   }
 
   async defragment(): Promise<Answer<DefragmentResponse>> {

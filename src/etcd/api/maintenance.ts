@@ -20,6 +20,7 @@ export function serveMaintenance(
   server.unary(Maintenance.Alarm, async (request) => unwrap(await requests.alarm(request)));
   server.unary(Maintenance.Defragment, async () => unwrap(await requests.defragment()));
   server.streaming(Maintenance.Snapshot, (stream) => streamSnapshot(stream, requests));
+  server.unary(Maintenance.Hash, async () => unwrap(await requests.hash()));
   server.unary(Maintenance.HashKV, async (request) => unwrap(await requests.hashKv(request)));
   server.unary(Maintenance.Status, async () => {
     const refusal = await member.whenServing();

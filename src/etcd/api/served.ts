@@ -12,6 +12,7 @@ import type {
   DeleteRangeResponse,
   HashKVRequest,
   HashKVResponse,
+  HashResponse,
   PutRequest,
   PutResponse,
   RangeRequest,
@@ -37,6 +38,7 @@ export interface ServedRequests {
   compact(request: CompactionRequest): Promise<Answer<CompactionResponse>>;
   alarm(request: AlarmRequest): Promise<Answer<AlarmResponse>>;
   hashKv(request: HashKVRequest): Promise<Answer<HashKVResponse>>;
+  hash(): Promise<Answer<HashResponse>>;
   defragment(): Promise<Answer<DefragmentResponse>>;
   /** A copy of the store, to be closed by who asked for it. */
   snapshot(): Promise<Answer<SnapshotSource>>;

@@ -5,8 +5,8 @@ import { BUCKETS, type BucketReader } from "./backend.ts";
 
 const SLICE = { limit: 1000, maxBytes: 256 * 1024 } as const;
 
-/** In slices, with `pause` between: what is written meanwhile may be in it or not. Rejects as `pause` does. */
-export async function hashBuckets(reader: BucketReader, pause: () => Promise<void>): Promise<number> {
+/** In slices, with `pause` between: what is written meanwhile may be in it or not. Null when `pause` has said false: the state is gone. */
+export async function hashBuckets(reader: BucketReader, pause: () => Promise<boolean>): Promise<number | null> {
   let hash = 0;
   for (const bucket of BUCKETS) {
     hash = crc32c(Buffer.from(bucket), hash);
@@ -17,7 +17,7 @@ export async function hashBuckets(reader: BucketReader, pause: () => Promise<voi
       const last = slice.at(-1);
       if (last === undefined) break;
       from = bytesAfter(last.key);
-      await pause();
+      if (!(await pause())) return null;
     }
   }
   return hash;
