@@ -52,7 +52,7 @@ export class EtcdClient {
     this.watch = new WatchClient({ balancer, clock, prng });
     this.lease = new LeaseClient({ caller, balancer, clock, timeoutMs });
     this.cluster = new ClusterClient(caller);
-    this.maintenance = new MaintenanceClient(caller);
+    this.maintenance = new MaintenanceClient(caller, balancer);
   }
 
   close(): void {

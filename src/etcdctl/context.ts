@@ -4,13 +4,22 @@ import type { Clock } from "../env/clock.ts";
 import type { StreamNetwork } from "../env/streams.ts";
 import { CommandError, ExitCode } from "./errors.ts";
 
-/** Everything outside that a command touches. */
+/** Of a store: etcd's Hash of it, its newest revision, and how many keys there are at that. */
+export interface StoreContents {
+  readonly hash: number;
+  readonly revision: number;
+  readonly keys: number;
+}
+
+/** Everything outside that a command touches, but for the files it is told to. */
 export interface World {
   readonly network: StreamNetwork;
   readonly clock: Clock;
   readonly prng: Prng;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stdin: AsyncIterable<Uint8Array>;
+  /** Looks into a store's file that nobody has open. Rejects with an error that says why it cannot. */
+  readStore(path: string): Promise<StoreContents>;
   out(data: string | Uint8Array): void;
   error(text: string): void;
 }

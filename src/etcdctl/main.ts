@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { Prng } from "../base/prng.ts";
 import { nodeClock } from "../env/node/clock.ts";
 import { nodeStreams } from "../env/node/streams.ts";
+import { contentsOf } from "../etcd/snapshot-contents.ts";
 import { run } from "./program.ts";
 
 // A pipe closed by its reader (`etcdctl-ts get ... | head`) ends the program quietly.
@@ -14,6 +15,11 @@ process.exitCode = await run(process.argv.slice(2), {
   prng: new Prng(randomInt(2 ** 47)),
   environment: process.env,
   stdin: process.stdin,
+  async readStore(path) {
+    // LMDB takes its time to load.
+    const { readLmdbFile } = await import("../etcd/backend/lmdb.ts");
+    return await readLmdbFile(path, contentsOf);
+  },
   out: (data) => process.stdout.write(data),
   error: (text) => process.stderr.write(`${text}\n`),
 });

@@ -49,6 +49,7 @@ import {
 } from "./member.ts";
 import { moveLeader, moveLeaderCommand } from "./move-leader.ts";
 import { put, putCommand } from "./put.ts";
+import { snapshotSave, snapshotSaveCommand, snapshotStatus, snapshotStatusCommand } from "./snapshot.ts";
 import { parseDurationMs } from "./text.ts";
 import { txn, txnCommand } from "./txn.ts";
 import { version, versionCommand } from "./version.ts";
@@ -120,7 +121,10 @@ function buildProgram(world: World): Command {
   const alarm = new Command("alarm").description("Alarm related commands");
   add(alarm, alarmListCommand(), alarmList);
   add(alarm, alarmDisarmCommand(), alarmDisarm);
-  program.addCommand(lease).addCommand(member).addCommand(endpoint).addCommand(alarm);
+  const snapshot = new Command("snapshot").description("Manages etcd node snapshots");
+  add(snapshot, snapshotSaveCommand(), snapshotSave);
+  add(snapshot, snapshotStatusCommand(), snapshotStatus, [...FORMATS, "table"]);
+  for (const group of [lease, member, endpoint, alarm, snapshot]) program.addCommand(group);
   for (const option of GLOBAL_OPTIONS) program.addOption(option);
   overrideExit(program, world);
   return program;

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { clientOf } from "../client/member.ts";
 import { GOLDEN_DIRECTORY, readTranscript, skipGolden } from "./golden.ts";
 import { ended, type Server, skipTarget, startServer, TARGETS } from "./server.ts";
 import { etcdctl } from "./world.ts";
@@ -61,6 +64,33 @@ for (const target of TARGETS) {
     test("endpoint status names the member, its leader and the indexes", async () => {
       const { stdout } = await etcdctl(server.endpoint, ["endpoint", "status"]);
       assert.match(stdout, /^127\.0\.0\.1:\d+, [0-9a-f]+, 3\.\d+\.\d+, [\d.]+ \w+, true, false, \d+, \d+, \d+, \n$/);
+    });
+
+    test("a snapshot is saved; the program itself tells what is in ours, and that Go etcd's is none of ours", async (context) => {
+      const folder = mkdtempSync(join(tmpdir(), "faultline-snapshot-"));
+      context.after(() => rmSync(folder, { recursive: true, force: true }));
+      const path = join(folder, "snap.db");
+      for (const word of ["s/1", "s/2", "s/3"]) await etcdctl(server.endpoint, ["put", word, "v"]);
+      await etcdctl(server.endpoint, ["del", "s/2"]);
+      const saved = await etcdctl(server.endpoint, ["snapshot", "save", path]);
+      assert.deepEqual(saved, { exit: 0, stdout: `Snapshot saved at ${path}\n`, stderr: "" });
+      const keys = await etcdctl(server.endpoint, ["get", "", "--from-key", "--keys-only", "-w", "json"]);
+      const { header, count } = JSON.parse(keys.stdout) as { header: { revision: number }; count: number };
+      const client = clientOf([server.endpoint]);
+      context.after(() => client.close());
+      const { hash, header: hashed } = await client.maintenance.hash();
+      assert.equal(hashed?.revision, header.revision);
+      const args = [main, "snapshot", "status", path, "-w", "json"];
+      const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+      if (target === "etcd-ts") {
+        const { size } = statSync(path);
+        const told = { hash, revision: header.revision, totalKey: count, totalSize: size - 32 };
+        assert.deepEqual([status, JSON.parse(stdout || "null"), stderr], [0, told, ""]);
+        assert.deepEqual(readdirSync(folder), ["snap.db"]);
+      } else {
+        assert.deepEqual([status, stdout], [1, ""]);
+        assert.match(stderr, /snapshot of Go etcd's/);
+      }
     });
 
     test("the program itself prints events as they come, until it is ended", async () => {

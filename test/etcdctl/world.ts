@@ -1,6 +1,9 @@
 import { Prng } from "../../src/base/prng.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { nodeStreams } from "../../src/env/node/streams.ts";
+import { readLmdbFile } from "../../src/etcd/backend/lmdb.ts";
+import { contentsOf } from "../../src/etcd/snapshot-contents.ts";
+import type { World } from "../../src/etcdctl/context.ts";
 import { run } from "../../src/etcdctl/program.ts";
 import { GrpcError } from "../../src/grpc/status.ts";
 
@@ -16,6 +19,7 @@ export async function etcdctl(
   args: readonly string[],
   stdin = "",
   env: Record<string, string> = {},
+  readStore: World["readStore"] = (path) => readLmdbFile(path, contentsOf),
 ): Promise<Result> {
   const out: Uint8Array[] = [];
   let stderr = "";
@@ -27,6 +31,7 @@ export async function etcdctl(
     stdin: (async function* () {
       yield new TextEncoder().encode(stdin);
     })(),
+    readStore,
     out: (data) => out.push(typeof data === "string" ? new TextEncoder().encode(data) : data.slice()),
     error: (text) => {
       stderr += `${text}\n`;

@@ -14,6 +14,7 @@ import {
   BackendError,
   BUCKETS,
   type Bucket,
+  type BucketReader,
   type Change,
   type Committed,
   KEY_MAX_BYTES,
@@ -76,6 +77,22 @@ export async function openLmdbBackend(path: string): Promise<Backend> {
   // What a killed process or a replaced file left of readers, locks and half a copy concerns nobody.
   for (const left of [lockOf(path), compactOf(path), lockOf(compactOf(path))]) await rm(left, { force: true });
   return new LmdbBackend(openDatabase(path, false), path);
+}
+
+/** Reads a file that nobody has open, such as a snapshot's; more may lie behind its last page. Rejects as `openLmdbBackend`. */
+export async function readLmdbFile<Found>(
+  path: string,
+  read: (reader: BucketReader) => Promise<Found>,
+): Promise<Found> {
+  const why = await whyNoDatabase(path);
+  if (why !== null) throw new BackendError(`${path}: ${why}`);
+  const backend = new LmdbBackend(openDatabase(path, true), path);
+  try {
+    return await read(backend);
+  } finally {
+    await backend.close();
+    await rm(lockOf(path), { force: true });
+  }
 }
 
 function openDatabase(path: string, readOnly: boolean): Database {
