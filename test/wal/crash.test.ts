@@ -36,7 +36,7 @@ interface Promised {
 
 const EMPTY: Log = { base: null, hardState: { ...hardStateOf(0, 0), vote: 0n as MemberId }, all: [] };
 
-test("cut after every single step, and at every byte of what the log writes, a restart keeps every promise", async () => {
+test("cut after every single step, and at every byte of what the log and the store write, a restart keeps every promise", async () => {
   const disk = new MemoryDisk();
   const life = new Life(disk);
   let steps = 0;
@@ -45,7 +45,7 @@ test("cut after every single step, and at every byte of what the log writes, a r
     steps++;
     const promised = life.promised();
     const images = [disk.crash(() => true), disk.crash(() => false)];
-    if (write !== null && name.includes("wal")) images.push(...cutWrites(disk, name, write));
+    if (write !== null && (name.includes("wal") || name === "snap/db")) images.push(...cutWrites(disk, name, write));
     for (const image of images) await checkRestart(image, promised, restarts++ % 10 === 0 ? () => false : null);
   };
   await life.run();
