@@ -5,9 +5,8 @@ import type { Revision } from "../../src/base/ids.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { ETCD_ERRORS } from "../../src/etcd/errors.ts";
 import type { StoredKeyValue } from "../../src/etcd/model.ts";
-import { HashIndex } from "../../src/etcd/mvcc/hash-index.ts";
 import { contains, isEmptyRange, keyName, keyRange } from "../../src/etcd/mvcc/key.ts";
-import { KeyIndex } from "../../src/etcd/mvcc/key-index.ts";
+import type { Slot } from "../../src/etcd/mvcc/key-table.ts";
 import { Recent } from "../../src/etcd/mvcc/recent.ts";
 import { MvccStore, NEWEST } from "../../src/etcd/mvcc/store.ts";
 import fc from "../support/fast-check.ts";
@@ -119,10 +118,7 @@ test("a key that is read again and again, changed and deleted in between, is alw
 
 test("what is kept of recent versions is bounded, and what was let go is read again", () => {
   const recent = new Recent();
-  const indexes = Array.from(
-    { length: 20_000 },
-    (_, n) => new KeyIndex(String(n), { main: n, sub: 0, created: n, version: 1 }),
-  );
+  const slots = Array.from({ length: 20_000 }, (_, n) => n as Slot);
   const kvOf = (n: number, size: number): StoredKeyValue => ({
     key: bytes(String(n)),
     value: new Uint8Array(size),
@@ -131,11 +127,11 @@ test("what is kept of recent versions is bounded, and what was let go is read ag
     version: 1,
     lease: 0n,
   });
-  for (const [n, index] of indexes.entries()) recent.keep(index, kvOf(n, 1));
-  const kept = indexes.filter((index) => recent.get(index) !== null);
-  assert.ok(kept.length >= 8192 && kept.length < 17_000 && kept.includes(indexes.at(-1) as KeyIndex));
-  for (let n = 0; n < 20; n++) recent.keep(indexes[n] as KeyIndex, kvOf(n, 1024 ** 2));
-  assert.ok(indexes.filter((index) => recent.get(index) !== null).length <= 8, "and by their bytes");
+  for (const slot of slots) recent.keep(slot, kvOf(slot, 1));
+  const kept = slots.filter((slot) => recent.get(slot, slot) !== null);
+  assert.ok(kept.length >= 8192 && kept.length < 17_000 && kept.includes(slots.at(-1) as Slot));
+  for (const slot of slots.slice(0, 20)) recent.keep(slot, kvOf(slot, 1024 ** 2));
+  assert.ok(slots.filter((slot) => recent.get(slot, slot) !== null).length <= 8, "and by their bytes");
 });
 
 test("the hash is of the moment it was asked, whatever is written and compacted meanwhile", async () => {
@@ -217,13 +213,4 @@ test("between two storages nothing can be read", async () => {
   assert.deepEqual([store.revision, store.compactStep()], [2, false]);
   await store.load(new MemoryBuckets(), { pause: async () => {} });
   assert.deepEqual([store.revision, store.get(bytes("a"), NEWEST)], [1, null]);
-});
-
-test("the hash index holds every key, also where all keys share a shard's worth of ending", () => {
-  const index = new HashIndex<number>();
-  for (let n = 0; n < 5000; n++) index.set(`${n}/same ending`, n);
-  for (let n = 0; n < 5000; n++) assert.equal(index.get(`${n}/same ending`), n);
-  assert.equal(index.get("same ending"), undefined);
-  index.delete("7/same ending");
-  assert.equal(index.get("7/same ending"), undefined);
 });

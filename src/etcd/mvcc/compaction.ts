@@ -11,7 +11,7 @@ import { assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { BucketReader } from "../backend/backend.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
-import type { KeyIndex } from "./key-index.ts";
+import type { Slot } from "./key-table.ts";
 import type { Names } from "./names.ts";
 import { mainOf, revisionKey } from "./revision-key.ts";
 import { KEY_BUCKET, type StoreStorage } from "./storage.ts";
@@ -131,38 +131,41 @@ export class Compaction {
 
   /** False when the walk is at its end. */
   #advance(walk: { readonly revision: Revision; from: string }, limits: StepLimits): boolean {
-    const lean: { readonly index: KeyIndex; readonly count: number }[] = [];
+    const { table } = this.#names;
+    const lean: { readonly slot: Slot; readonly count: number }[] = [];
     let { keys: keysLeft, changes: changesLeft } = limits;
     let last: string | null = null;
-    this.#names.ascend(walk.from, null, (index) => {
+    this.#names.ascend(walk.from, null, (slot) => {
       if (keysLeft === 0 || changesLeft === 0) {
-        last = index.name;
+        last = table.name(slot);
         return false;
       }
       keysLeft--;
-      const obsolete = index.obsoleteAt(walk.revision);
+      const obsolete = table.obsoleteAt(slot, walk.revision);
       if (obsolete === 0) return true;
       const count = Math.min(obsolete, changesLeft);
-      lean.push({ index, count });
+      lean.push({ slot, count });
       changesLeft -= count;
       if (count === obsolete) return true;
       // More of this one in the next step.
-      last = index.name;
+      last = table.name(slot);
       return false;
     });
-    for (const { index, count } of lean) this.#drop(index, count);
+    for (const { slot, count } of lean) this.#drop(slot, count);
     if (last === null) return false;
     walk.from = last;
     return true;
   }
 
-  #drop(index: KeyIndex, count: number): void {
-    const isWhole = count === index.size;
-    index.dropOldest(count, ({ main, sub, version }) => this.#delete(main, sub, version === 0));
+  #drop(slot: Slot, count: number): void {
+    const { table } = this.#names;
+    const isWhole = count === table.changes(slot);
+    table.dropOldest(slot, count, ({ main, sub, version }) => this.#delete(main, sub, version === 0));
     if (!isWhole) return;
-    assert(index.version === 0, "the newest version of a living key stays");
-    this.#delete(index.main, index.sub, true);
-    this.#names.remove(index.name);
+    const { main, sub, version } = table.newest(slot);
+    assert(version === 0, "the newest version of a living key stays");
+    this.#delete(main, sub, true);
+    this.#names.remove(slot);
   }
 
   #delete(main: number, sub: number, isTombstone: boolean): void {

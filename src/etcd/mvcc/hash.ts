@@ -10,7 +10,6 @@ import { bytesAfter } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { BucketReader, KeyValue } from "../backend/backend.ts";
-import { keyName } from "./key.ts";
 import type { Names } from "./names.ts";
 import { mainOf, revisionKey, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readChange } from "./storage.ts";
@@ -62,10 +61,10 @@ export async function hashOf(state: HashedState, pause: PauseWhileThere): Promis
 
 /** Whether it is the newest version of a key that is there at that revision: so never a tombstone. */
 function isKept(names: Names, found: KeyValue, at: Revision): boolean {
-  const index = names.get(keyName(readChange(found).key));
-  assert(index !== undefined, "every change is of a key in the index");
+  const slot = names.get(readChange(found).key);
+  assert(slot !== null, "every change is of a key in the index");
   const main = mainOf(found.key);
-  const newest = index.at(at);
+  const newest = names.table.at(slot, at);
   return newest !== null && newest.main === main && newest.sub === subOf(found.key);
 }
 
@@ -76,10 +75,10 @@ async function isAnyAlive(names: Names, revision: Revision, pause: PauseWhileThe
     let isAlive = false;
     let left = SLICE_KEYS;
     let next: string | null = null;
-    names.ascend(from, null, (index) => {
-      isAlive = index.at(revision) !== null;
+    names.ascend(from, null, (slot) => {
+      isAlive = names.table.isAliveAt(slot, revision);
       if (left-- > 0) return !isAlive;
-      next = index.name;
+      next = names.table.name(slot);
       return false;
     });
     if (isAlive) return true;

@@ -13,10 +13,6 @@ export function keyName(key: Uint8Array): string {
   return Buffer.prototype.latin1Slice.call(key, 0, key.length);
 }
 
-export function keyBytes(name: string): Uint8Array {
-  return Buffer.from(name, "latin1");
-}
-
 /** The keys a request's (key, range_end) pair selects: no end is exactly the key, the end "\0" everything from the key on. */
 export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
   const from = keyName(key);

@@ -3,8 +3,6 @@ import { assert } from "../../base/assert.ts";
 import { bytesAfter } from "../../base/bytes.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { StoredKeyValue } from "../model.ts";
-import { keyName } from "./key.ts";
-import { KeyIndex } from "./key-index.ts";
 import type { Names } from "./names.ts";
 import { mainOf, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readChange, type StoreStorage } from "./storage.ts";
@@ -40,13 +38,14 @@ export async function loadNames(storage: StoreStorage, names: Names, options: Lo
 /** The first that is known of a key may be any put or tombstone of its life: compaction took what was before. */
 function addChange(names: Names, change: StoredKeyValue, sub: number): void {
   const { modRevision: main, createRevision: created, version } = change;
-  const name = keyName(change.key);
-  const index = names.get(name);
-  if (index === undefined) {
-    names.add(new KeyIndex(name, { main, sub, created, version }));
+  const slot = names.get(change.key);
+  if (slot === null) {
+    names.add(change.key, { main, sub, created, version });
     return;
   }
-  if (version === 0) index.tombstone(main, sub);
-  else index.put(main, sub);
-  assert(index.version === version && index.created === created, "a key's changes follow from each other", { main });
+  const { table } = names;
+  if (version === 0) table.tombstone(slot, main, sub);
+  else table.put(slot, main, sub);
+  const newest = table.newest(slot);
+  assert(newest.version === version && newest.created === created, "a key's changes follow from each other", { main });
 }

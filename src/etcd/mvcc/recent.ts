@@ -5,30 +5,30 @@
  */
 import { assert } from "../../base/assert.ts";
 import type { StoredKeyValue } from "../model.ts";
-import type { KeyIndex } from "./key-index.ts";
+import type { Slot } from "./key-table.ts";
 
 /** Of a half. */
 const KEYS_MAX = 8192;
 const BYTES_MAX = 4 * 1024 * 1024;
 
 export class Recent {
-  #younger = new Map<KeyIndex, StoredKeyValue>();
-  #older = new Map<KeyIndex, StoredKeyValue>();
+  #younger = new Map<Slot, StoredKeyValue>();
+  #older = new Map<Slot, StoredKeyValue>();
   /** Put into the younger half, what was replaced there since included. */
   #bytes = 0;
 
-  /** The newest version of a living key, if it is at hand. */
-  get(index: KeyIndex): StoredKeyValue | null {
-    const kv = this.#younger.get(index) ?? this.#older.get(index);
+  /** The newest version of a living key, which is of the revision `main`, if it is at hand. */
+  get(slot: Slot, main: number): StoredKeyValue | null {
+    const kv = this.#younger.get(slot) ?? this.#older.get(slot);
     if (kv === undefined) return null;
-    assert(kv.modRevision === index.main, "what is kept is the newest", { main: index.main });
+    assert(kv.modRevision === main, "what is kept is the newest", { main });
     return kv;
   }
 
-  /** What is the newest version of `index` from now on. */
-  keep(index: KeyIndex, kv: StoredKeyValue): void {
-    if (this.#younger.get(index) === kv) return;
-    this.#younger.set(index, kv);
+  /** What is the newest version of the key from now on. */
+  keep(slot: Slot, kv: StoredKeyValue): void {
+    if (this.#younger.get(slot) === kv) return;
+    this.#younger.set(slot, kv);
     this.#bytes += kv.key.length + kv.value.length;
     if (this.#younger.size < KEYS_MAX && this.#bytes < BYTES_MAX) return;
     this.#older = this.#younger;
@@ -37,8 +37,8 @@ export class Recent {
   }
 
   /** The key is deleted. */
-  forget(index: KeyIndex): void {
-    this.#younger.delete(index);
-    this.#older.delete(index);
+  forget(slot: Slot): void {
+    this.#younger.delete(slot);
+    this.#older.delete(slot);
   }
 }

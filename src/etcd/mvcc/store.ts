@@ -19,9 +19,7 @@ import type { StoredKeyValue, StoreEvent } from "../model.ts";
 import { Compaction, type StepLimits } from "./compaction.ts";
 import { HASH_OF_NOTHING, hashOf, type RevisionHash } from "./hash.ts";
 import type { KeyRange } from "./key.ts";
-import { keyBytes, keyName } from "./key.ts";
-import type { KeyVersion } from "./key-index.ts";
-import { KeyIndex } from "./key-index.ts";
+import type { KeyTable, KeyVersion, Slot } from "./key-table.ts";
 import { type LoadOptions, loadNames } from "./load.ts";
 import { Names } from "./names.ts";
 import { Recent } from "./recent.ts";
@@ -177,12 +175,12 @@ export class MvccStore implements StoreView {
   // -------------------------------------------------------------------------------------------------------------- reading
 
   get(key: Uint8Array, at: Revision): StoredKeyValue | null {
-    const index = this.#namesNow().get(keyName(key));
-    const version = index?.at(at);
-    if (index === undefined || version === undefined || version === null) return null;
-    const kv = this.#load(index, version);
+    const slot = this.#namesNow().get(key);
+    const version = slot === null ? null : this.#table.at(slot, at);
+    if (slot === null || version === null) return null;
+    const kv = this.#load(slot, version);
     // Ranges leave no trace: one of them would drive out all that is read often.
-    if (version === index) this.#recent.keep(index, kv);
+    if (version.main === this.#table.main(slot)) this.#recent.keep(slot, kv);
     return kv;
   }
 
@@ -190,9 +188,9 @@ export class MvccStore implements StoreView {
     const kvs: StoredKeyValue[] = [];
     const limit = options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY;
     let count = 0;
-    this.#eachLiving(range, options.at, (index, version) => {
+    this.#eachLiving(range, options.at, (slot, version) => {
       if (count++ >= limit) return;
-      kvs.push(options.keysOnly === true ? withoutValue(index.name, version) : this.#load(index, version));
+      kvs.push(this.#answer(slot, version, options));
     });
     return { kvs, count };
   }
@@ -201,12 +199,12 @@ export class MvccStore implements StoreView {
     const kvs: StoredKeyValue[] = [];
     let bytes = 0;
     let more = false;
-    this.#namesNow().ascend(range.from, range.to, (index) => {
-      const version = index.at(options.at);
+    this.#namesNow().ascend(range.from, range.to, (slot) => {
+      const version = this.#table.at(slot, options.at);
       if (version === null) return true;
       more = kvs.length === options.limit || bytes >= options.maxBytes;
       if (more) return false;
-      const kv = options.keysOnly === true ? withoutValue(index.name, version) : this.#load(index, version);
+      const kv = this.#answer(slot, version, options);
       kvs.push(kv);
       bytes += kv.key.length + kv.value.length;
       return true;
@@ -226,12 +224,12 @@ export class MvccStore implements StoreView {
     let count = 0;
     let left = names;
     let next: string | null = null;
-    this.#namesNow().ascend(range.from, range.to, (index) => {
+    this.#namesNow().ascend(range.from, range.to, (slot) => {
       if (left-- === 0) {
-        next = index.name;
+        next = this.#table.name(slot);
         return false;
       }
-      if (index.at(at) !== null) count++;
+      if (this.#table.isAliveAt(slot, at)) count++;
       return true;
     });
     return { count, next };
@@ -299,39 +297,36 @@ export class MvccStore implements StoreView {
   /** Writes one key in the open revision; returns the version before. */
   put(key: Uint8Array, value: Uint8Array, lease: bigint): StoredKeyValue | null {
     assert(key.length > 0, "a key has at least one byte");
-    const name = keyName(key);
     const main = this.#nextRevision();
     const sub = this.#openEvents.length;
-    let index = this.#namesNow().get(name);
+    let slot = this.#namesNow().get(key);
     let previous: StoredKeyValue | null = null;
-    if (index === undefined) {
-      index = new KeyIndex(name, { main, sub, created: main, version: 1 });
-      this.#names.add(index);
+    if (slot === null) {
+      slot = this.#names.add(key, { main, sub, created: main, version: 1 });
     } else {
-      const newest = index.newest();
-      if (newest !== null) previous = this.#load(index, newest);
-      index.put(main, sub);
+      if (this.#table.version(slot) > 0) previous = this.#load(slot, this.#table.newest(slot));
+      this.#table.put(slot, main, sub);
     }
-    const createRevision = index.created as Revision;
-    const change = { key, createRevision, modRevision: main, version: index.version, value, lease };
+    const { created, version } = this.#table.newest(slot);
+    const change = { key, createRevision: created as Revision, modRevision: main, version, value, lease };
     const kv = writeChange(this.#storage, main, sub, change);
-    this.#recent.keep(index, kv);
+    this.#recent.keep(slot, kv);
     this.#openEvents.push({ kind: "put", kv, previous });
     return previous;
   }
 
   /** Deletes every living key of the range in the open revision; returns them in key order. */
   deleteRange(range: KeyRange): readonly StoredKeyValue[] {
-    const doomed: KeyIndex[] = [];
-    this.#eachLiving(range, NEWEST, (index) => {
-      doomed.push(index);
+    const doomed: Slot[] = [];
+    this.#eachLiving(range, NEWEST, (slot) => {
+      doomed.push(slot);
     });
-    return doomed.map((index) => {
-      const previous = this.#load(index, index);
+    return doomed.map((slot) => {
+      const previous = this.#load(slot, this.#table.newest(slot));
       const main = this.#nextRevision();
       const sub = this.#openEvents.length;
-      index.tombstone(main, sub);
-      this.#recent.forget(index);
+      this.#table.tombstone(slot, main, sub);
+      this.#recent.forget(slot);
       const kv = writeChange(this.#storage, main, sub, tombstone(previous.key));
       // Watchers are told of revisions: what this one put and deletes again was never there.
       const replaced = previous.modRevision === main ? this.get(previous.key, this.#revision) : previous;
@@ -376,22 +371,32 @@ export class MvccStore implements StoreView {
     return this.#names;
   }
 
-  #load(index: KeyIndex, version: KeyVersion): StoredKeyValue {
-    const recent = version === index ? this.#recent.get(index) : null;
+  get #table(): KeyTable {
+    return this.#names.table;
+  }
+
+  #answer(slot: Slot, version: KeyVersion, { keysOnly }: RangeOptions): StoredKeyValue {
+    return keysOnly === true ? withoutValue(this.#table.key(slot), version) : this.#load(slot, version);
+  }
+
+  #load(slot: Slot, version: KeyVersion): StoredKeyValue {
+    const main = this.#table.main(slot);
+    const recent = version.main === main ? this.#recent.get(slot, main) : null;
     return recent ?? readVersion(this.#storage, version.main, version.sub);
   }
 
   /** Replaced within the compacted revision itself: gone already, or soon. */
   #isRemovable(change: KeyValue): boolean {
     if (mainOf(change.key) !== this.compactedRevision) return false;
-    const last = this.#names.get(keyName(readChange(change).key))?.changeAt(this.compactedRevision);
+    const slot = this.#names.get(readChange(change).key);
+    const last = slot === null ? null : this.#table.changeAt(slot, this.compactedRevision);
     return last?.sub !== subOf(change.key);
   }
 
-  #eachLiving(range: KeyRange, at: Revision, visit: (index: KeyIndex, version: KeyVersion) => void): void {
-    this.#namesNow().ascend(range.from, range.to, (index) => {
-      const version = index.at(at);
-      if (version !== null) visit(index, version);
+  #eachLiving(range: KeyRange, at: Revision, visit: (slot: Slot, version: KeyVersion) => void): void {
+    this.#namesNow().ascend(range.from, range.to, (slot) => {
+      const version = this.#table.at(slot, at);
+      if (version !== null) visit(slot, version);
       return true;
     });
   }
@@ -401,9 +406,9 @@ function detached(): never {
   throw new AssertionError("nothing is read or written between two storages", {});
 }
 
-function withoutValue(name: string, version: KeyVersion): StoredKeyValue {
+function withoutValue(key: Uint8Array, version: KeyVersion): StoredKeyValue {
   return {
-    key: keyBytes(name),
+    key,
     createRevision: version.created as Revision,
     modRevision: version.main as Revision,
     version: version.version,

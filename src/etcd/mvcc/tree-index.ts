@@ -1,157 +1,189 @@
-/** An ordered map from key names to items: a B+tree whose leaves are chained, so that a range is one descent and a walk. */
+/**
+ * Slots in the order of their keys: a B+tree whose leaves are chained, so that a range is one descent and a walk. Leaves hold slots
+ * alone: what their keys are is asked of the table.
+ */
 import { assert } from "../../base/assert.ts";
+import type { Slot } from "./key-table.ts";
 
-interface Leaf<Item> {
-  readonly keys: string[];
-  readonly items: Item[];
+/** What the tree must know of the slots in it. */
+export interface OrderedKeys {
+  /** Below 0 when the slot's key comes before `key`, 0 when it is that, else above. */
+  compare(slot: Slot, key: Uint8Array): number;
+  /** A copy that stays. */
+  key(slot: Slot): Uint8Array;
+}
+
+interface Leaf {
+  readonly slots: Slot[];
   readonly children: null;
-  next: Leaf<Item> | null;
+  next: Leaf | null;
 }
 
 /** `children[i]` holds the keys k with keys[i - 1] <= k < keys[i]. */
-interface Inner<Item> {
-  readonly keys: string[];
-  readonly items: null;
-  readonly children: Node<Item>[];
-  readonly next: null;
+interface Inner {
+  readonly keys: Uint8Array[];
+  readonly slots: null;
+  readonly children: Node[];
 }
 
-type Node<Item> = Leaf<Item> | Inner<Item>;
+type Node = Leaf | Inner;
 
-interface Split<Item> {
-  readonly separator: string;
-  readonly right: Node<Item>;
+interface Split {
+  readonly separator: Uint8Array;
+  readonly right: Node;
 }
 
 const NODE_KEYS_MAX = 64;
 /** A node that removals leave with less takes its neighbour's keys in, or shares them with it. */
 const NODE_KEYS_MIN = 16;
 
-export class TreeIndex<Item> {
-  #root: Node<Item> = leafOf<Item>([], [], null);
+export class TreeIndex {
+  readonly #ordered: OrderedKeys;
+  #root: Node = leafOf([], null);
   #size = 0;
+
+  constructor(ordered: OrderedKeys) {
+    this.#ordered = ordered;
+  }
 
   get size(): number {
     return this.#size;
   }
 
-  get(key: string): Item | undefined {
-    const leaf = this.#leafFor(key);
-    const at = lowerBound(leaf.keys, key);
-    return leaf.keys[at] === key ? leaf.items[at] : undefined;
+  get(key: Uint8Array): Slot | null {
+    const { slots } = this.#leafFor(key);
+    const slot = slots[this.#lowerBound(slots, key)];
+    return slot !== undefined && this.#ordered.compare(slot, key) === 0 ? slot : null;
   }
 
-  /** Adds a key that is not there yet. */
-  add(key: string, item: Item): void {
-    const split = insert(this.#root, key, item);
+  /** Adds the slot of a key that is not there yet. */
+  add(key: Uint8Array, slot: Slot): void {
+    const split = this.#insert(this.#root, key, slot);
     this.#size++;
     if (split !== null) this.#root = innerOf([split.separator], [this.#root, split.right]);
   }
 
   /** Removes a key that is there. */
-  remove(key: string): void {
-    remove(this.#root, key);
+  remove(key: Uint8Array): void {
+    this.#remove(this.#root, key);
     this.#size--;
     // An inner root of one child is no more than that child.
-    if (this.#root.children?.length === 1) this.#root = this.#root.children[0] as Node<Item>;
+    if (this.#root.children?.length === 1) this.#root = this.#root.children[0] as Node;
   }
 
   /** Visits from <= key < to (null: no end) in order until `visit` returns false. The tree must not change meanwhile. */
-  ascend(from: string, to: string | null, visit: (item: Item, key: string) => boolean): void {
-    let leaf: Leaf<Item> | null = this.#leafFor(from);
-    let at = lowerBound(leaf.keys, from);
+  ascend(from: Uint8Array, to: Uint8Array | null, visit: (slot: Slot) => boolean): void {
+    let leaf: Leaf | null = this.#leafFor(from);
+    let at = this.#lowerBound(leaf.slots, from);
     while (leaf !== null) {
-      const { keys, items } = leaf;
+      const { slots } = leaf;
+      const last = slots.at(-1);
       // A whole leaf inside the range needs one comparison, not one a key.
-      const inside = to === null || (keys.length > 0 && (keys[keys.length - 1] as string) < to);
-      const end = inside ? keys.length : lowerBound(keys, to as string);
-      for (; at < end; at++) if (!visit(items[at] as Item, keys[at] as string)) return;
-      if (!inside && keys.length > 0) return;
+      const inside = to === null || (last !== undefined && this.#ordered.compare(last, to) < 0);
+      const end = inside ? slots.length : this.#lowerBound(slots, to);
+      for (; at < end; at++) if (!visit(slots[at] as Slot)) return;
+      if (!inside && slots.length > 0) return;
       leaf = leaf.next;
       at = 0;
     }
   }
 
-  #leafFor(key: string): Leaf<Item> {
+  #leafFor(key: Uint8Array): Leaf {
     let node = this.#root;
-    while (node.children !== null) node = node.children[upperBound(node.keys, key)] as Node<Item>;
+    while (node.children !== null) node = node.children[childAt(node.keys, key)] as Node;
     return node;
   }
+
+  #insert(node: Node, key: Uint8Array, slot: Slot): Split | null {
+    if (node.children === null) return this.#insertIntoLeaf(node, key, slot);
+    const at = childAt(node.keys, key);
+    const split = this.#insert(node.children[at] as Node, key, slot);
+    if (split === null) return null;
+    node.keys.splice(at, 0, split.separator);
+    node.children.splice(at + 1, 0, split.right);
+    if (node.keys.length <= NODE_KEYS_MAX) return null;
+    return splitInner(node, splitPoint(at, node.keys.length));
+  }
+
+  #insertIntoLeaf(leaf: Leaf, key: Uint8Array, slot: Slot): Split | null {
+    const { slots } = leaf;
+    const at = this.#lowerBound(slots, key);
+    const here = slots[at];
+    assert(here === undefined || this.#ordered.compare(here, key) !== 0, "a key is added to the index once");
+    slots.splice(at, 0, slot);
+    if (slots.length <= NODE_KEYS_MAX) return null;
+    return this.#splitLeaf(leaf, splitPoint(at, slots.length));
+  }
+
+  #remove(node: Node, key: Uint8Array): void {
+    if (node.children === null) {
+      const at = this.#lowerBound(node.slots, key);
+      const slot = node.slots[at];
+      assert(slot !== undefined && this.#ordered.compare(slot, key) === 0, "only a key that is there is removed");
+      node.slots.splice(at, 1);
+      return;
+    }
+    const at = childAt(node.keys, key);
+    const child = node.children[at] as Node;
+    this.#remove(child, key);
+    const { length } = child.children === null ? child.slots : child.keys;
+    if (length < NODE_KEYS_MIN && node.children.length > 1) this.#mergeOrShare(node, Math.max(0, at - 1));
+  }
+
+  /** Makes one node of the neighbours at `at` and behind it, or two of equal size. */
+  #mergeOrShare(parent: Inner, at: number): void {
+    const [left, right] = [parent.children[at] as Node, parent.children[at + 1] as Node];
+    let split: Split | null = null;
+    if (left.children === null) {
+      assert(right.children === null, "neighbours are alike");
+      left.slots.push(...right.slots);
+      left.next = right.next;
+      if (left.slots.length > NODE_KEYS_MAX) split = this.#splitLeaf(left, left.slots.length >> 1);
+    } else {
+      assert(right.children !== null, "neighbours are alike");
+      left.keys.push(parent.keys[at] as Uint8Array, ...right.keys);
+      left.children.push(...right.children);
+      if (left.keys.length > NODE_KEYS_MAX) split = splitInner(left, left.keys.length >> 1);
+    }
+    if (split === null) {
+      parent.keys.splice(at, 1);
+      parent.children.splice(at + 1, 1);
+    } else {
+      parent.keys[at] = split.separator;
+      parent.children[at + 1] = split.right;
+    }
+  }
+
+  #splitLeaf(leaf: Leaf, middle: number): Split {
+    const right = leafOf(leaf.slots.splice(middle), leaf.next);
+    leaf.next = right;
+    return { separator: this.#ordered.key(right.slots[0] as Slot), right };
+  }
+
+  /** The first position whose key is not below `key`. */
+  #lowerBound(slots: readonly Slot[], key: Uint8Array): number {
+    let low = 0;
+    let high = slots.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#ordered.compare(slots[middle] as Slot, key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
-function leafOf<Item>(keys: string[], items: Item[], next: Leaf<Item> | null): Leaf<Item> {
-  return { keys, items, children: null, next };
+function leafOf(slots: Slot[], next: Leaf | null): Leaf {
+  return { slots, children: null, next };
 }
 
-function innerOf<Item>(keys: string[], children: Node<Item>[]): Inner<Item> {
+function innerOf(keys: Uint8Array[], children: Node[]): Inner {
   assert(children.length === keys.length + 1, "an inner node has one child more than keys");
-  return { keys, items: null, children, next: null };
+  return { keys, slots: null, children };
 }
 
-function insert<Item>(node: Node<Item>, key: string, item: Item): Split<Item> | null {
-  if (node.children === null) return insertIntoLeaf(node, key, item);
-  const at = upperBound(node.keys, key);
-  const split = insert(node.children[at] as Node<Item>, key, item);
-  if (split === null) return null;
-  node.keys.splice(at, 0, split.separator);
-  node.children.splice(at + 1, 0, split.right);
-  if (node.keys.length <= NODE_KEYS_MAX) return null;
-  return splitAt(node, splitPoint(at, node.keys.length));
-}
-
-function insertIntoLeaf<Item>(leaf: Leaf<Item>, key: string, item: Item): Split<Item> | null {
-  const at = lowerBound(leaf.keys, key);
-  assert(leaf.keys[at] !== key, "a key is added to the index once");
-  leaf.keys.splice(at, 0, key);
-  leaf.items.splice(at, 0, item);
-  if (leaf.keys.length <= NODE_KEYS_MAX) return null;
-  return splitAt(leaf, splitPoint(at, leaf.keys.length));
-}
-
-function remove<Item>(node: Node<Item>, key: string): void {
-  if (node.children === null) {
-    const at = lowerBound(node.keys, key);
-    assert(node.keys[at] === key, "only a key that is there is removed");
-    node.keys.splice(at, 1);
-    node.items.splice(at, 1);
-    return;
-  }
-  const at = upperBound(node.keys, key);
-  const child = node.children[at] as Node<Item>;
-  remove(child, key);
-  if (child.keys.length < NODE_KEYS_MIN && node.children.length > 1) mergeOrShare(node, Math.max(0, at - 1));
-}
-
-/** Makes one node of the neighbours at `at` and behind it, or two of equal size. */
-function mergeOrShare<Item>(parent: Inner<Item>, at: number): void {
-  const [left, right] = [parent.children[at] as Node<Item>, parent.children[at + 1] as Node<Item>];
-  if (left.children === null) {
-    assert(right.children === null, "neighbours are alike");
-    left.keys.push(...right.keys);
-    left.items.push(...right.items);
-    left.next = right.next;
-  } else {
-    assert(right.children !== null, "neighbours are alike");
-    left.keys.push(parent.keys[at] as string, ...right.keys);
-    left.children.push(...right.children);
-  }
-  const split = left.keys.length <= NODE_KEYS_MAX ? null : splitAt(left, left.keys.length >> 1);
-  if (split === null) {
-    parent.keys.splice(at, 1);
-    parent.children.splice(at + 1, 1);
-  } else {
-    parent.keys[at] = split.separator;
-    parent.children[at + 1] = split.right;
-  }
-}
-
-function splitAt<Item>(node: Node<Item>, middle: number): Split<Item> {
-  if (node.children === null) {
-    const right = leafOf(node.keys.splice(middle), node.items.splice(middle), node.next);
-    node.next = right;
-    return { separator: right.keys[0] as string, right };
-  }
-  const separator = node.keys[middle] as string;
+function splitInner(node: Inner, middle: number): Split {
+  const separator = node.keys[middle] as Uint8Array;
   const right = innerOf(node.keys.splice(middle + 1), node.children.splice(middle + 1));
   node.keys.pop();
   return { separator, right };
@@ -162,26 +194,24 @@ function splitPoint(insertedAt: number, length: number): number {
   return insertedAt === length - 1 ? length - 2 : length >> 1;
 }
 
-/** The first position whose key is not below `key`. */
-function lowerBound(keys: readonly string[], key: string): number {
+/** The child that holds `key`: behind the last separator that is not above it. */
+function childAt(separators: readonly Uint8Array[], key: Uint8Array): number {
   let low = 0;
-  let high = keys.length;
+  let high = separators.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((keys[middle] as string) < key) low = middle + 1;
+    if (compareBytes(separators[middle] as Uint8Array, key) <= 0) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/** The first position whose key is above `key`. */
-function upperBound(keys: readonly string[], key: string): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((keys[middle] as string) <= key) low = middle + 1;
-    else high = middle;
+/** A loop is faster than `Buffer.compare` for keys of usual length. */
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
   }
-  return low;
+  return a.length - b.length;
 }
