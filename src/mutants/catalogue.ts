@@ -10,7 +10,7 @@ import { CORRECT, type RaftDecisions } from "../etcd/raft/decisions.ts";
 import type { Requests } from "../etcd/requests.ts";
 import { type MemberStorage, storageWith } from "../etcd/storage.ts";
 
-type ClientRequests = Pick<Requests, "range" | "put" | "deleteRange" | "txn">;
+type ClientRequests = Pick<Requests, "range" | "put" | "deleteRange" | "txn" | "compact">;
 
 export interface Mutant {
   readonly name: string;
@@ -25,7 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "skip-sync",
     sin: "says that its log is synced, and has not synced it",
-    disk: (disk) => ({ ...disk, open: async (name, options) => unsynced(await disk.open(name, options)) }),
+    disk: (disk) => ({ ...disk, open: async (name, { create }) => unsynced(await disk.open(name, { create })) }),
   },
   {
     name: "lose-last-record",
@@ -87,5 +87,6 @@ function bound(requests: ClientRequests): ClientRequests {
     put: (request) => requests.put(request),
     deleteRange: (request) => requests.deleteRange(request),
     txn: (request) => requests.txn(request),
+    compact: (request) => requests.compact(request),
   };
 }

@@ -33,8 +33,15 @@ export type Question = { readonly floor: number; readonly text: string } & (
 
 export type ClientResponse = RangeResponse | PutResponse | DeleteRangeResponse | TxnResponse;
 
-/** Refused before anything was proposed; every other error leaves open what became of a write. */
-const WITHOUT_EFFECT: ReadonlySet<EtcdError> = new Set([ETCD_ERRORS.noLeader, ETCD_ERRORS.tooManyRequests]);
+/** Refused before anything was proposed, or by what was applied; every other error leaves open what became of a write. */
+const WITHOUT_EFFECT: ReadonlySet<EtcdError> = new Set([
+  ETCD_ERRORS.noLeader,
+  ETCD_ERRORS.tooManyRequests,
+  ETCD_ERRORS.compacted,
+  ETCD_ERRORS.futureRevision,
+  ETCD_ERRORS.leaseNotFound,
+  ETCD_ERRORS.leaseExists,
+]);
 
 export class Answers {
   /** The newest revision that any answer named. */
@@ -51,26 +58,29 @@ export class Answers {
 
   /** What became of an operation, in the history's words; null for one that the history has no word for. */
   take(question: Question, result: CallResult<ClientResponse>): Outcome {
-    if (result.kind === "refused") return { kind: "failed", reason: "connection refused" };
-    if (result.kind === "lost") return { kind: "unknown", reason: "connection lost" };
-    const { answer } = result;
-    if (isEtcdError(answer)) return { kind: WITHOUT_EFFECT.has(answer) ? "failed" : "unknown", reason: answer.message };
-    const revision = answer.header?.revision ?? 0;
+    const received = answerIn(result);
+    if (received.kind !== "ok") return received;
+    const { answer } = received;
     const isFresh = question.kind !== "get" || !question.serializable;
-    if (isFresh && revision < question.floor) {
-      const text = `${question.text} was answered at revision ${revision}, but ${question.floor} had been shown before it began`;
-      this.#world.fail("stale read", text);
-    }
-    this.newest = Math.max(this.newest, revision);
-    this.#expect(revision <= this.#twin.revision, question, () => `revision ${revision}, which nobody has made`);
+    const revision = this.shown(question, answer.header?.revision ?? 0, isFresh);
     return { kind: "ok", response: this.#judge(question, revision, answer) };
+  }
+
+  /** An answer named a revision: if it is a fresh one, none that was shown before it was asked for lies above. */
+  shown({ text, floor }: Pick<Question, "text" | "floor">, revision: number, isFresh: boolean): number {
+    this.#world.check(!isFresh || revision >= floor, "stale read", () => {
+      return `${text} was answered at revision ${revision}, but ${floor} had been shown before it began`;
+    });
+    this.newest = Math.max(this.newest, revision);
+    this.expect(revision <= this.#twin.revision, text, () => `revision ${revision}, which nobody has made`);
+    return revision;
   }
 
   #judge(question: Question, revision: number, answer: ClientResponse): OperationResponse {
     switch (question.kind) {
       case "get": {
         const [kv] = (answer as RangeResponse).kvs;
-        this.#expectContent(question, question.key, revision, kv);
+        this.expectContent(question.text, question.key, revision, kv);
         return { kind: "get", revision, kv: observed(kv) };
       }
       case "put":
@@ -78,7 +88,7 @@ export class Answers {
         return { kind: "put", revision };
       case "delete": {
         const { deleted } = answer as DeleteRangeResponse;
-        if (deleted === 0) this.#expectContent(question, question.key, revision, undefined);
+        if (deleted === 0) this.expectContent(question.text, question.key, revision, undefined);
         else this.#expectWrite(question, revision, question.key, null);
         return { kind: "delete", revision, deleted };
       }
@@ -103,7 +113,7 @@ export class Answers {
       return { kind: "put", revision };
     }
     const kv = readIn(responses[0]);
-    this.#expectContent(question, key, revision, kv);
+    this.expectContent(question.text, key, revision, kv);
     return { kind: "get", revision, kv: observed(kv) };
   }
 
@@ -117,12 +127,12 @@ export class Answers {
     this.#expectCompare(question, keys[0], succeeded ? revision - 1 : revision, modRevision, succeeded);
     const reads = succeeded ? responses.slice(2) : responses;
     if (succeeded) for (const key of keys) this.#expectWrite(question, revision, key, value);
-    for (const [i, key] of keys.entries()) this.#expectContent(question, key, revision, readIn(reads[i]));
+    for (const [i, key] of keys.entries()) this.expectContent(question.text, key, revision, readIn(reads[i]));
   }
 
   #expectCompare(question: Question, key: string, revision: number, modRevision: number, succeeded: boolean): void {
     const actual = this.#twin.get(key, revision)?.modRevision ?? 0;
-    this.#expect((actual === modRevision) === succeeded, question, () => {
+    this.expect((actual === modRevision) === succeeded, question.text, () => {
       return `that the compare ${succeeded ? "held" : "did not hold"}, but ${key} was last changed at ${actual}`;
     });
   }
@@ -131,27 +141,42 @@ export class Answers {
   #expectWrite(question: Question, revision: number, key: string, value: string | null): void {
     const change = this.#twin.changesAt(revision).find((each) => each.key === key);
     const isThis = change !== undefined && (value === null ? change.version === 0 : headOf(change.value) === value);
-    this.#expect(isThis, question, () => `revision ${revision}, but that is another change`);
-    const index = this.#twin.indexOf(revision);
+    this.expect(isThis, question.text, () => `revision ${revision}, but that is another change`);
+    this.expectDurable(question.text, this.#twin.indexOf(revision));
+  }
+
+  /** What was acknowledged is on the disks of a quorum. */
+  expectDurable(text: string, index: number): void {
     const lack = this.#ledger.lackAt(index);
     this.#world.check(lack === null, "not on a quorum", () => {
-      return `${question.text} was acknowledged, but of its entry ${index}: ${lack}`;
+      return `${text} was acknowledged, but of its entry ${index}: ${lack}`;
     });
   }
 
-  #expectContent(question: Question, key: string, revision: number, kv: ShownKeyValue | undefined): void {
+  expectContent(text: string, key: string, revision: number, kv: ShownKeyValue | undefined): void {
     const held = this.#twin.get(key, revision);
-    this.#expect(isSame(kv, held), question, () => {
+    this.expect(isSame(kv, held), text, () => {
       return `${shownAs(kv)} under ${key} at revision ${revision}, but the twin holds ${shownAs(held)}`;
     });
   }
 
-  #expect(condition: boolean, question: Question, shown: () => string): void {
-    this.#world.check(condition, "answer differs from the twin", () => `${question.text} was answered with ${shown()}`);
+  expect(condition: boolean, text: string, shown: () => string): void {
+    this.#world.check(condition, "answer differs from the twin", () => `${text} was answered with ${shown()}`);
   }
 }
 
-function readIn(operation: ResponseOp | undefined): ShownKeyValue | undefined {
+/** The answer, or that there is none: what that says of the request's effect. */
+export function answerIn<Response extends object>(
+  result: CallResult<Response>,
+): { readonly kind: "ok"; readonly answer: Response } | Exclude<Outcome, { readonly kind: "ok" }> {
+  if (result.kind === "refused") return { kind: "failed", reason: "connection refused" };
+  if (result.kind === "lost") return { kind: "unknown", reason: "connection lost" };
+  const { answer } = result;
+  if (!isEtcdError(answer)) return { kind: "ok", answer };
+  return { kind: WITHOUT_EFFECT.has(answer) ? "failed" : "unknown", reason: answer.message };
+}
+
+export function readIn(operation: ResponseOp | undefined): ShownKeyValue | undefined {
   const { response } = operation ?? { response: null };
   return response?.kind === "responseRange" ? response.value.kvs[0] : undefined;
 }

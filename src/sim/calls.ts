@@ -3,7 +3,7 @@ import type { Prng } from "../base/prng.ts";
 import type { Answer, Reading } from "../etcd/member.ts";
 import type { Soon } from "../etcd/requests.ts";
 import type { Machine } from "./machine.ts";
-import type { ClientRequests } from "./model.ts";
+import type { Door } from "./model.ts";
 import type { World } from "./world.ts";
 
 export type CallResult<Response> =
@@ -29,13 +29,13 @@ export class Calls {
   /** `done` is called once. */
   call<Response>(
     machine: Machine,
-    ask: (requests: ClientRequests) => Soon<Response>,
+    ask: (door: Door) => Soon<Response>,
     done: (result: CallResult<Response>) => void,
   ): void {
     this.#later(WAY_MS, () => {
       const { process } = machine;
-      const requests = process?.requests;
-      if (process === null || requests == null) {
+      const door = process?.door;
+      if (process === null || door == null) {
         this.#later(WAY_MS, () => done({ kind: "refused" }));
         return;
       }
@@ -54,7 +54,7 @@ export class Calls {
         );
       };
       machine.run(process, () => {
-        const soon = ask(requests);
+        const soon = ask(door);
         if (soon instanceof Promise) void soon.then(answer);
         else answer(soon);
       });

@@ -58,6 +58,8 @@ export class Ledger {
   readonly #twin: Twin;
   readonly #books: readonly Book[];
   readonly #leaders = new Map<number, MemberId>();
+  /** By term: since when its leader leads, as far as was seen. */
+  readonly #ledSinceUs = new Map<number, number>();
   /** The cluster's log as far as any member holds it committed. */
   readonly #committed: BookedLog;
   readonly #changesSeen = new WeakSet<Entry>();
@@ -81,6 +83,11 @@ export class Ledger {
   /** As of the last entry that is committed. */
   get configuration(): Configuration {
     return this.#committed.configuration;
+  }
+
+  /** Infinity: nobody has led in that term. */
+  ledSinceUs(term: number): number {
+    return this.#ledSinceUs.get(term) ?? Number.POSITIVE_INFINITY;
   }
 
   isMember(id: MemberId): boolean {
@@ -258,6 +265,7 @@ export class Ledger {
       return;
     }
     this.#leaders.set(term, member);
+    this.#ledSinceUs.set(term, this.#world.scheduler.nowUs);
     this.#world.count("leaders elected");
     const { voters } = this.#book(machine).written.configuration;
     const votes = voters.filter((voter) => this.#book(machineOf(voter)).votes.get(term) === member).length;

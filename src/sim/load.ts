@@ -1,7 +1,13 @@
 /** The clients: each stays with one member, asks, waits for the answer or its deadline, thinks, and asks again. */
 import type { Prng } from "../base/prng.ts";
 import type { Soon } from "../etcd/requests.ts";
-import { FINAL_PHASE, type OperationRecord, type OperationRequest, type Outcome } from "../harness/model/history.ts";
+import {
+  FINAL_PHASE,
+  type OperationRecord,
+  type OperationRequest,
+  type OperationResponse,
+  type Outcome,
+} from "../harness/model/history.ts";
 import {
   Compare,
   CompareResult,
@@ -13,7 +19,7 @@ import {
   TxnRequest,
 } from "../proto/gen/etcdserverpb.ts";
 import { type Answers, type ClientResponse, headOf, type Question } from "./answers.ts";
-import type { CallResult, Calls } from "./calls.ts";
+import type { Asking } from "./asking.ts";
 import type { Machine } from "./machine.ts";
 import type { ClientRequests, OperationKind } from "./model.ts";
 import type { Operator } from "./operator.ts";
@@ -38,27 +44,24 @@ export class Load {
   readonly operations: OperationRecord[] = [];
   readonly #world: World;
   readonly #operator: Operator;
-  readonly #calls: Calls;
+  readonly #asking: Asking;
   readonly #answers: Answers;
   readonly #chance: Prng;
   readonly #kinds: readonly OperationKind[];
   readonly #keys: readonly string[];
-  readonly #counts = { ok: 0, failed: 0, unknown: 0 };
   /** By client and key: the modification it saw last. */
   readonly #seen = new Map<string, number>();
   /** By machine: when the last write that it acknowledged was asked for. */
   readonly #ackedAskedUs = new Map<number, number>();
-  #asked = 0;
-  #inFlight = 0;
   #stopped = false;
   /** By client. */
   readonly #homes: Machine[];
   #healed = false;
 
-  constructor(world: World, operator: Operator, calls: Calls, answers: Answers) {
+  constructor(world: World, operator: Operator, asking: Asking, answers: Answers) {
     this.#world = world;
     this.#operator = operator;
-    this.#calls = calls;
+    this.#asking = asking;
     this.#answers = answers;
     this.#chance = world.chance("load");
     this.#kinds = Object.entries(world.scenario.load.mix).flatMap(([kind, weight]) =>
@@ -71,14 +74,6 @@ export class Load {
       (_, client) => members[client % members.length] as Machine,
     );
     for (let client = 0; client < world.scenario.load.clients; client++) this.#think(client);
-  }
-
-  get counts(): { readonly ok: number; readonly failed: number; readonly unknown: number } {
-    return this.#counts;
-  }
-
-  get isIdle(): boolean {
-    return this.#inFlight === 0;
   }
 
   /** From now on the clients go round, so that every member is asked. */
@@ -121,7 +116,7 @@ export class Load {
   #machineOf(client: number): Machine {
     const { members } = this.#operator;
     const home = this.#homes[client] as Machine;
-    if (this.#healed) return members[this.#asked % members.length] as Machine;
+    if (this.#healed) return members[this.#asking.next % members.length] as Machine;
     if (home.isRetired) this.#homes[client] = this.#chance.pick(members);
     return this.#homes[client] as Machine;
   }
@@ -132,7 +127,7 @@ export class Load {
     const key = this.#chance.pick(this.#keys);
     const floor = this.#answers.newest;
     const common = { client, machine, phase: PHASE };
-    const value = `v${this.#asked}`;
+    const value = `v${this.#asking.next}`;
     switch (kind) {
       case "put": {
         const text = `${machine.name} put ${key} = ${value}`;
@@ -168,39 +163,22 @@ export class Load {
   }
 
   #ask(ask: Ask, done: () => void): void {
-    const { scheduler, scenario } = this.#world;
     const { machine, question } = ask;
-    const id = this.#asked++;
-    const startUs = scheduler.nowUs;
-    let over = false;
-    this.#inFlight++;
-    const end = (outcome: Outcome): void => {
-      if (over) return;
-      over = true;
-      deadline.action = null;
-      this.#inFlight--;
-      this.#end(id, ask, startUs, outcome);
-      done();
-    };
-    const deadline = scheduler.after(scenario.load.deadlineMs * 1000, () =>
-      end({ kind: "unknown", reason: "no answer in time" }),
-    );
-    this.#world.tell("client", () => `${id}: ${question.text}`);
-    const padding = this.#chance.below(scenario.load.valueMaxBytes);
-    this.#calls.call(
+    const padding = this.#chance.below(this.#world.scenario.load.valueMaxBytes);
+    this.#asking.ask<ClientResponse, Extract<Outcome, { kind: "ok" }>>({
       machine,
-      (requests) => send(requests, question, padding),
-      (result: CallResult<ClientResponse>) => {
-        // What comes too late is as good as lost.
-        if (!over) end(this.#answers.take(question, result));
+      text: question.text,
+      send: ({ kv }) => send(kv, question, padding),
+      take: (result) => this.#answers.take(question, result),
+      describe: ({ response }) => describe(response),
+      done: (outcome, id, startUs) => {
+        this.#end(id, ask, startUs, outcome);
+        done();
       },
-    );
+    });
   }
 
   #end(id: number, { client, machine, phase, question, request }: Ask, startUs: number, outcome: Outcome): void {
-    const { scheduler } = this.#world;
-    this.#counts[outcome.kind]++;
-    this.#world.tell("client", () => `${id}: ${describe(outcome)}`);
     if (outcome.kind === "ok") this.#learn(client, machine, question, startUs, outcome);
     if (request === null) return;
     const isCasRead = question.kind === "cas" && outcome.kind === "ok" && outcome.response.kind === "get";
@@ -214,7 +192,7 @@ export class Load {
       request: isCasRead ? { kind: "get", key: question.key, serializable: false } : request,
       intendedNs: startNs,
       startNs,
-      endNs: scheduler.nowNs,
+      endNs: this.#world.scheduler.nowNs,
       outcome,
     });
   }
@@ -291,9 +269,7 @@ function compareOf(key: string, modRevision: number): Compare {
   });
 }
 
-function describe(outcome: Outcome): string {
-  if (outcome.kind !== "ok") return `${outcome.kind}: ${outcome.reason}`;
-  const { response } = outcome;
+function describe(response: OperationResponse): string {
   if (response.kind === "put") return `written at ${response.revision}`;
   if (response.kind === "delete") return `deleted ${response.deleted} at ${response.revision}`;
   const { kv } = response;

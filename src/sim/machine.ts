@@ -9,6 +9,7 @@ import type { ClusterTransport, ClusterTransportHandler } from "../env/transport
 import { openMemoryBackend } from "../etcd/backend/memory.ts";
 import { foundingOf } from "../etcd/cluster/founding.ts";
 import { foundingMember } from "../etcd/cluster/members.ts";
+import { LeaseRequests } from "../etcd/lease-requests.ts";
 import { Member } from "../etcd/member.ts";
 import type { MemberOptions } from "../etcd/member-options.ts";
 import type { ClusterMember, Identity, Message } from "../etcd/model.ts";
@@ -19,7 +20,7 @@ import type { AppendDone } from "../etcd/wal/wal.ts";
 import { MachineClock } from "./clock.ts";
 import { isDiskError, MachineDisk } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Breakage, ClientRequests } from "./model.ts";
+import type { Breakage, Door } from "./model.ts";
 import type { Network } from "./network.ts";
 import type { NetworkPort, NetworkProcess } from "./streams.ts";
 import { machineName, machineOf, memberId, type World } from "./world.ts";
@@ -54,7 +55,7 @@ export class Process implements NetworkProcess {
   /** Null until they are open. */
   storage: MemberStorage | null = null;
   member: Member | null = null;
-  requests: ClientRequests | null = null;
+  door: Door | null = null;
 }
 
 export class Machine implements NetworkPort {
@@ -286,7 +287,11 @@ export class Machine implements NetworkPort {
     const member = new Member(options);
     const requests = new Requests(member, null);
     process.member = member;
-    process.requests = breakage.requests?.(requests) ?? requests;
+    process.door = {
+      kv: breakage.requests?.(requests) ?? requests,
+      leases: new LeaseRequests(member, { clock, electionMs: options.electionMs, spaceRefusal: () => null }),
+      maintenance: requests,
+    };
     member.start();
     void member.serving.then(() => world.tell(this.name, () => "serves"));
   }

@@ -10,6 +10,7 @@
  * Machines are numbered from 0 and called n1, n2, ... Simulated time is in whole microseconds since the beginning.
  */
 import type { Disk } from "../env/disk.ts";
+import type { LeaseRequests } from "../etcd/lease-requests.ts";
 import type { MemberOptions } from "../etcd/member-options.ts";
 import type { Change, Message } from "../etcd/model.ts";
 import type { Requests } from "../etcd/requests.ts";
@@ -144,6 +145,45 @@ export interface LoadPlan {
   readonly watchersPerMember: number;
 }
 
+/** How often each of them is chosen; 0: never. */
+export interface LeaseMix {
+  readonly grant: number;
+  readonly keepAlive: number;
+  readonly timeToLive: number;
+  readonly revoke: number;
+  /** Puts of keys that hang on a lease, some of two keys at once; and of some that cease to. */
+  readonly put: number;
+}
+
+export interface LeasePlan {
+  /** Mean pause between two requests, whatever became of the first. */
+  readonly everyMs: number;
+  /** One of them is asked for; the server may give more. */
+  readonly ttlSeconds: readonly number[];
+  /** Mean of how long a lease is kept alive. */
+  readonly keptMs: number;
+  readonly mix: LeaseMix;
+}
+
+/** How often each of them is chosen; 0: never. */
+export interface HistoryMix {
+  readonly compact: number;
+  /** Reads at a revision, linearizable and serializable. */
+  readonly read: number;
+  /** Transactions that write, and read at a revision. */
+  readonly txn: number;
+  readonly hash: number;
+}
+
+/** Compactions, and whoever meets them. */
+export interface HistoryPlan {
+  readonly everyMs: number;
+  readonly mix: HistoryMix;
+  /** How often, of 1, a watcher that begins again does so somewhere else; and how long it stays at most, on average. */
+  readonly rewindChance: number;
+  readonly watchMs: number;
+}
+
 export interface Scenario {
   readonly seed: number;
   /** At the beginning. */
@@ -161,6 +201,10 @@ export interface Scenario {
   /** In so many pieces a snapshot travels. */
   readonly snapshotPieces: number;
   readonly load: LoadPlan;
+  /** Null: nobody grants any. */
+  readonly leases: LeasePlan | null;
+  /** Null: nobody compacts. */
+  readonly history: HistoryPlan | null;
   readonly faults: readonly PlannedFault[];
   /** All faults end here, and the network is quiet from here on. */
   readonly healMs: number;
@@ -181,7 +225,14 @@ export interface Breakage {
 }
 
 /** What clients may ask of a member. */
-export type ClientRequests = Pick<Requests, "range" | "put" | "deleteRange" | "txn">;
+export type ClientRequests = Pick<Requests, "range" | "put" | "deleteRange" | "txn" | "compact">;
+
+/** All that a member answers. */
+export interface Door {
+  readonly kv: ClientRequests;
+  readonly leases: Pick<LeaseRequests, "grant" | "revoke" | "keepAlive" | "timeToLive">;
+  readonly maintenance: Pick<Requests, "hashKv">;
+}
 
 // -------------------------------------------------------------------------------------------------------------- results
 
@@ -201,6 +252,7 @@ export type FailureKind =
   | "state differs from the twin"
   | "answer differs from the twin"
   | "stale read"
+  | "lease promise"
   | "not live"
   | "members disagree"
   | "check";

@@ -5,6 +5,8 @@ import {
   type DiskPlan,
   FAULT_KINDS,
   type FaultKind,
+  type HistoryPlan,
+  type LeasePlan,
   type LoadPlan,
   type LostKind,
   type NetworkPlan,
@@ -87,6 +89,8 @@ export function scenarioOf(seed: number): Scenario {
     snapshotPieces: chance.pick([1, 3, 20]),
     load: loadOf(chance, members),
     faults: faultsOf(chance, kinds, machines),
+    leases: leasesOf(chance),
+    history: historyOf(chance),
     healMs: HEAL_MS,
     liveWithinMs: LIVE_WITHIN_MS,
     endMs: END_MS,
@@ -133,6 +137,28 @@ function loadOf(chance: Prng, members: number): LoadPlan {
     valueMaxBytes: chance.pick([16, 200, 3_000]),
     watchersPerMember: chance.pick([0, 1, 1, 2]),
   };
+}
+
+function leasesOf(chance: Prng): LeasePlan | null {
+  const weight = (most: number): number => (chance.float() < 0.7 ? 1 + chance.below(most) : 0);
+  const plan: LeasePlan = {
+    everyMs: chance.pick([250, 400, 800]),
+    ttlSeconds: chance.pick([[1, 2, 3, 5], [2], [1, 600]]),
+    keptMs: chance.pick([2_000, 8_000, 20_000]),
+    mix: { grant: 1, keepAlive: 3 + chance.below(4), timeToLive: weight(2), revoke: weight(1), put: weight(4) },
+  };
+  return chance.float() < 0.6 ? plan : null;
+}
+
+function historyOf(chance: Prng): HistoryPlan | null {
+  const weight = (most: number): number => (chance.float() < 0.7 ? 1 + chance.below(most) : 0);
+  const plan: HistoryPlan = {
+    everyMs: chance.pick([400, 800, 1_600]),
+    mix: { compact: 1 + chance.below(3), read: weight(3), txn: weight(2), hash: weight(2) },
+    rewindChance: chance.pick([0, 0.3, 0.8]),
+    watchMs: chance.pick([2_000, 10_000]),
+  };
+  return chance.float() < 0.6 ? plan : null;
 }
 
 function kindsOf(chance: Prng): readonly FaultKind[] {

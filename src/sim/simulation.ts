@@ -12,15 +12,20 @@ import { judge } from "../harness/checks/judge.ts";
 import type { RunEvent } from "../harness/model/events.ts";
 import type { CheckName } from "../harness/model/plan.ts";
 import { Answers } from "./answers.ts";
+import { Asking } from "./asking.ts";
 import { Calls } from "./calls.ts";
-import { bucketsDifference } from "./contents.ts";
+import { bucketsDifference, isCompactionFinished, keysDifference, leasesDifference } from "./contents.ts";
 import { Faults } from "./faults.ts";
+import { Historians } from "./historians.ts";
 import { Ledger } from "./ledger.ts";
+import { Lessees } from "./lessees.ts";
 import { KEY_PREFIX, Load } from "./load.ts";
 import { Machine } from "./machine.ts";
 import type { Breakage, Scenario, SeedResult } from "./model.ts";
 import { Network } from "./network.ts";
 import { Operator } from "./operator.ts";
+import { Probes } from "./probes.ts";
+import { LeasePromises } from "./promises.ts";
 import { bytesOf, isSame, shownAs, Twin } from "./twin.ts";
 import { Watcher } from "./watcher.ts";
 import { memberId, type Story, World } from "./world.ts";
@@ -42,7 +47,11 @@ class Simulation {
   readonly #world: World;
   readonly #machines: readonly Machine[];
   readonly #faults: Faults;
+  readonly #asking: Asking;
   readonly #load: Load;
+  readonly #promises: LeasePromises;
+  readonly #lessees: Lessees | null;
+  readonly #historians: Historians | null;
   readonly #watchers: readonly Watcher[];
   readonly #ledger: Ledger;
   readonly #operator: Operator;
@@ -72,7 +81,20 @@ class Simulation {
     this.#operator = new Operator(world, this.#machines, this.#ledger);
     for (const machine of this.#machines) machine.start();
     const answers = new Answers(world, this.#ledger, this.#twin);
-    this.#load = new Load(world, this.#operator, new Calls(world), answers);
+    this.#asking = new Asking(world, new Calls(world));
+    this.#load = new Load(world, this.#operator, this.#asking, answers);
+    this.#promises = new LeasePromises(world, this.#ledger);
+    this.#twin.leases.listen(this.#promises);
+    const { operator, ledger, twin, promises } = {
+      operator: this.#operator,
+      ledger: this.#ledger,
+      twin: this.#twin,
+      promises: this.#promises,
+    };
+    const probes = new Probes(world, ledger, this.#asking, answers);
+    const clients = { world, operator, probes, answers, ledger, twin, promises };
+    this.#lessees = scenario.leases && new Lessees(clients, scenario.leases);
+    this.#historians = scenario.history && new Historians(clients, scenario.history);
     const watcherChance = world.chance("watchers");
     const elsewhere = (): Machine => watcherChance.pick(this.#operator.members);
     this.#watchers = this.#operator.members.flatMap((machine) =>
@@ -94,11 +116,14 @@ class Simulation {
       await this.#mustCome(healMs + liveWithinMs, () => this.#missing(healMs * 1000));
       await this.#until(endMs - LAST_MS, () => false);
       this.#load.stop();
+      this.#lessees?.stop();
+      this.#historians?.stop();
+      for (const watcher of this.#watchers) watcher.settle();
       const settledMs = scheduler.nowUs / 1000 + scenario.load.deadlineMs + SETTLE_MS;
       await this.#mustCome(settledMs, () => this.#unsettled());
       this.#load.readAll();
       await this.#mustCome(scheduler.nowUs / 1000 + SETTLE_MS, () =>
-        this.#load.isIdle ? null : "the final reads are not answered",
+        this.#asking.isIdle ? null : "the final reads are not answered",
       );
       await this.#until(endMs, () => false);
     }
@@ -135,12 +160,16 @@ class Simulation {
   }
 
   #unsettled(): string | null {
-    if (!this.#load.isIdle) return "requests are unanswered after their deadline";
+    if (!this.#asking.isIdle) return "requests are unanswered after their deadline";
     const committed = this.#ledger.committedIndex;
     for (const machine of this.#operator.members) {
       const applied = machine.member?.status.appliedIndex ?? 0;
       if (applied < committed) return `${machine.name} has applied ${applied} of ${committed}`;
     }
+    for (const { name, storage } of this.#operator.members)
+      if (storage === null || !isCompactionFinished(storage.buffer)) return `${name} has not removed what is compacted`;
+    const overdue = this.#lessees?.overdue ?? null;
+    if (overdue !== null) return overdue;
     const newest = this.#newestWatched();
     for (const watcher of this.#watchers)
       if (watcher.seenRevision < newest) return `a watcher has seen ${watcher.seenRevision} of ${newest}`;
@@ -158,8 +187,10 @@ class Simulation {
 
   #compareStates(): void {
     const memberships = new Set<string>();
-    for (const { name, member } of this.#operator.members) {
-      const difference = member === null ? "is down" : this.#difference(member);
+    for (const { name, member, storage } of this.#operator.members) {
+      const isUp = member !== null && storage !== null;
+      const kept = isUp ? keysDifference(storage.buffer, this.#twin, this.#twin.index) : "is down";
+      const difference = isUp ? (kept ?? this.#difference(member)) : "is down";
       if (difference !== null) this.#world.fail("members disagree", `${name} in the end: ${difference}`);
       memberships.add(member?.members.list().map(describeMember).join("; ") ?? "");
     }
@@ -174,27 +205,33 @@ class Simulation {
   }
 
   /** How a member's state, history included, differs from the twin's; null when it does not. */
-  #difference({ store }: Member): string | null {
-    const { revision } = this.#twin;
+  #difference({ store, leases }: Member): string | null {
+    const { revision, index } = this.#twin;
+    const compacted = this.#twin.compactedAt(index);
+    if (store.compactedRevision !== compacted) return `compacted at ${store.compactedRevision}, not ${compacted}`;
     if (store.revision !== revision) return `revision ${store.revision}, not ${revision}`;
     for (const key of this.#twin.keys) {
       const [kv, held] = [store.get(bytesOf(key), NEWEST), this.#twin.get(key, revision)];
       if (!isSame(kv, held)) return `${key} is ${shownAs(kv)}, not ${shownAs(held)}`;
     }
-    for (let at = 2; at <= revision; at++) {
+    for (let at = Math.max(2, compacted); at <= revision; at++) {
       const changes = store.changesAt(at as Revision);
       const held = this.#twin.changesAt(at);
       if (changes.length !== held.length || !changes.every((kv, i) => isSame(kv, held[i] ?? null)))
         return `other changes at revision ${at}`;
     }
-    return null;
+    return leasesDifference(leases, this.#twin);
   }
 
   #judge(): void {
     const { scenario, scheduler } = this.#world;
     const { load, seed } = scenario;
     const watchEvents = this.#watchers.flatMap((watcher) => watcher.events);
+    const leases = this.#promises.records;
     const checks: CheckName[] = ["linearizable", "serializable", "converged"];
+    // What was granted and kept alive puts the check to work; otherwise it has nothing to judge.
+    if (["grant", "keepalive"].every((action) => leases.some((record) => record.action === action)))
+      checks.push("lease");
     if (watchEvents.length > 0) checks.push("watch");
     const revisions = Object.fromEntries(
       this.#operator.members.map((each) => [each.name, each.member?.store.revision ?? -1]),
@@ -215,12 +252,12 @@ class Simulation {
           initialRevision: 1,
           watchers: this.#watchers.length,
           watchEventsLost: 0,
-          exclusive: load.mix.multi === 0,
+          exclusive: load.mix.multi === 0 && scenario.leases === null && scenario.history === null,
         },
         operations: this.#load.operations,
         watchEvents,
         watchers: this.#watchers.flatMap((watcher) => watcher.records),
-        leases: [],
+        leases,
         events,
       },
       // No clock: only the number of steps ends a search, so that every run decides alike.
@@ -242,7 +279,7 @@ class Simulation {
       undecided: this.#undecided,
       simulatedMs: Math.round(scheduler.nowUs / 1000),
       events: scheduler.eventsTotal,
-      operations: this.#load.counts,
+      operations: this.#asking.counts,
       faults: this.#faults.counts,
       coverage,
       digest,

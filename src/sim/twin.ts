@@ -8,9 +8,11 @@ import {
   type Compare,
   CompareTarget,
   InternalRaftRequest,
+  type PutRequest,
   type RequestOp,
   type TxnRequest,
 } from "../proto/gen/etcdserverpb.ts";
+import { TwinLeases } from "./twin-leases.ts";
 
 export interface TwinKeyValue {
   readonly key: string;
@@ -19,6 +21,8 @@ export interface TwinKeyValue {
   readonly modRevision: number;
   /** 0: deleted. */
   readonly version: number;
+  /** 0: none. */
+  readonly lease: bigint;
 }
 
 /** As a member shows it, in an answer or in its store. */
@@ -28,11 +32,23 @@ export interface ShownKeyValue {
   readonly createRevision: number;
   readonly modRevision: number;
   readonly version: number;
+  readonly lease: bigint;
+}
+
+/** A compaction that took effect. */
+export interface TwinCompaction {
+  readonly index: number;
+  readonly revision: number;
 }
 
 const FIRST_REVISION = 1;
+/** As the store has it. */
+export const NEVER_COMPACTED = -1;
 
 export class Twin {
+  readonly leases: TwinLeases;
+  /** In order. */
+  readonly compactions: TwinCompaction[] = [];
   /** By key, oldest first; deletions are versions too. */
   readonly #versions = new Map<string, TwinKeyValue[]>();
   /** By revision. */
@@ -44,6 +60,7 @@ export class Twin {
   /** `begins`: the index behind which the log begins. */
   constructor(begins: number) {
     this.#revisions = Array.from({ length: begins + 1 }, () => FIRST_REVISION);
+    this.leases = new TwinLeases();
   }
 
   /** How far the log was replayed. */
@@ -57,6 +74,16 @@ export class Twin {
 
   revisionAt(index: number): number {
     return this.#revisions[index] as number;
+  }
+
+  /** What an entry's compaction, or one before it, has left to be read: nothing below. */
+  compactedAt(index: number): number {
+    return this.compactions.findLast((each) => each.index <= index)?.revision ?? NEVER_COMPACTED;
+  }
+
+  /** Oldest first; deletions are versions too. */
+  versionsOf(key: string): readonly TwinKeyValue[] {
+    return this.#versions.get(key) ?? [];
   }
 
   /** Every key that was ever written, sorted. */
@@ -87,7 +114,8 @@ export class Twin {
 
   replay(entry: Entry): void {
     assert(entry.index === this.index + 1, "the log is replayed in order", { index: entry.index });
-    if (entry.kind === "normal" && entry.data.length > 0) this.#run(InternalRaftRequest.decode(entry.data));
+    if (entry.kind === "normal" && entry.data.length > 0) this.#run(entry, InternalRaftRequest.decode(entry.data));
+    for (const { key, lease } of this.#open) this.leases.attach(entry.index, key, lease);
     if (this.#open.length > 0) {
       this.#changes.push(this.#open);
       this.#open = [];
@@ -95,19 +123,42 @@ export class Twin {
     this.#revisions.push(this.revision);
   }
 
-  #run({ put, deleteRange, txn }: InternalRaftRequest): void {
-    if (put !== null) this.#put(textOf(put.key), textOf(put.value));
+  #run(entry: Entry, command: InternalRaftRequest): void {
+    const { put, deleteRange, txn, compaction, leaseGrant, leaseRevoke, leaseCheckpoint } = command;
+    if (put !== null && this.#mayPut(put)) this.#put(put);
     if (deleteRange !== null) this.#delete(textOf(deleteRange.key));
     if (txn !== null) this.#txn(txn);
+    if (compaction !== null) this.#compact(entry.index, compaction.revision);
+    if (leaseGrant !== null) this.leases.grant(entry, leaseGrant.id, leaseGrant.ttl);
+    if (leaseRevoke !== null) for (const key of this.leases.revoke(entry, leaseRevoke.id)) this.#delete(key);
+    for (const { id, remainingTtl } of leaseCheckpoint?.checkpoints ?? []) this.leases.checkpoint(id, remainingTtl);
   }
 
+  #compact(index: number, revision: number): void {
+    if (revision > this.compactedAt(index) && revision <= this.revision) this.compactions.push({ index, revision });
+  }
+
+  /** All or nothing: what one operation is refused for, all are. */
   #txn(txn: TxnRequest): void {
     const holds = txn.compare.every((compare) => this.#holds(compare));
-    for (const { request } of holds ? txn.success : txn.failure) this.#operation(request);
+    const operations = holds ? txn.success : txn.failure;
+    if (operations.every(({ request }) => this.#may(request)))
+      for (const { request } of operations) this.#operation(request);
+  }
+
+  #may(request: RequestOp["request"]): boolean {
+    if (request?.kind === "requestPut") return this.#mayPut(request.value);
+    if (request?.kind !== "requestRange" || request.value.revision === 0) return true;
+    const { revision } = request.value;
+    return revision <= this.revision && revision >= (this.compactions.at(-1)?.revision ?? NEVER_COMPACTED);
+  }
+
+  #mayPut({ lease }: PutRequest): boolean {
+    return lease === 0n || this.leases.ttlOf(lease) !== null;
   }
 
   #operation(request: RequestOp["request"]): void {
-    if (request?.kind === "requestPut") this.#put(textOf(request.value.key), textOf(request.value.value));
+    if (request?.kind === "requestPut") this.#put(request.value);
     if (request?.kind === "requestDeleteRange") this.#delete(textOf(request.value.key));
     assert(request?.kind !== "requestTxn", "clients of the simulator do not nest transactions");
   }
@@ -119,7 +170,8 @@ export class Twin {
     return (this.get(textOf(key), this.revision)?.modRevision ?? 0) === targetUnion.value;
   }
 
-  #put(key: string, value: string): void {
+  #put(request: PutRequest): void {
+    const [key, value] = [textOf(request.key), textOf(request.value)];
     const before = this.get(key, this.revision + 1);
     const modRevision = this.revision + 1;
     this.#add({
@@ -128,12 +180,13 @@ export class Twin {
       createRevision: before?.createRevision ?? modRevision,
       modRevision,
       version: (before?.version ?? 0) + 1,
+      lease: request.lease,
     });
   }
 
   #delete(key: string): void {
     if (this.get(key, this.revision + 1) === null) return;
-    this.#add({ key, value: "", createRevision: 0, modRevision: this.revision + 1, version: 0 });
+    this.#add({ key, value: "", createRevision: 0, modRevision: this.revision + 1, version: 0, lease: 0n });
   }
 
   #add(version: TwinKeyValue): void {
@@ -159,6 +212,7 @@ export function isSame(shown: ShownKeyValue | null | undefined, held: TwinKeyVal
     shown.modRevision === held.modRevision &&
     shown.createRevision === held.createRevision &&
     shown.version === held.version &&
+    shown.lease === held.lease &&
     textOf(shown.key) === held.key &&
     textOf(shown.value) === held.value
   );

@@ -35,6 +35,8 @@ function quiet(faults: readonly PlannedFault[]): Scenario {
       valueMaxBytes: 16,
       watchersPerMember: 1,
     },
+    leases: null,
+    history: null,
     faults,
     healMs: 10_000,
     liveWithinMs: 10_000,
