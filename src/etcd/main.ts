@@ -22,7 +22,7 @@ import { Metrics } from "./api/metrics.ts";
 import { CLUSTER_VERSION, SERVER_VERSION } from "./api/version.ts";
 import { WatchService } from "./api/watch.ts";
 import { lockDataDirectory, openData } from "./boot/data-directory.ts";
-import { codeOf, EnvironmentError, messageOf } from "./boot/environment.ts";
+import { codeOf, EnvironmentError, messageOf, storageHint } from "./boot/environment.ts";
 import { foundingMember } from "./cluster/members.ts";
 import { type Config, type LogLevel, parseConfig } from "./config/config.ts";
 import { addressesOf } from "./config/dialling.ts";
@@ -185,7 +185,8 @@ async function stopServer(parts: Parts): Promise<void> {
 // --------------------------------------------------------------------------------------------------------------- start
 
 function endForStorage(config: Config, error: Error): never {
-  return end(EXIT_ENVIRONMENT, `the log in ${config.dataDir} failed, and no promise can be kept: ${error.message}`);
+  const what = `the storage in ${config.dataDir} failed, and no promise can be kept: ${error.message}`;
+  return end(EXIT_ENVIRONMENT, what + storageHint(config.dataDir, error));
 }
 
 function makeTransport(config: Config, identity: Identity, trace: Trace): PeerTransport {

@@ -175,7 +175,7 @@ class LmdbBackend implements Backend {
       this.#base = base;
       this.#database.resetReadTxn();
       this.#size = readSize(this.#database);
-    });
+    }, throwCommitFailure);
     const { flushed } = written as typeof written & { readonly flushed: Promise<unknown> };
     const before = this.#durable;
     this.#durable = visible.then(async () => {
@@ -274,6 +274,12 @@ async function whyNoDatabase(path: string): Promise<string | null> {
   } finally {
     await file.close();
   }
+}
+
+/** LMDB's error names a promise for the cause, which may never say it and which nobody else awaits. LMDB prints the cause itself. */
+function throwCommitFailure(error: unknown): never {
+  (error as { commitError?: Promise<unknown> }).commitError?.catch(() => {});
+  throw new BackendError("a commit of the store could not be written");
 }
 
 function readBase(database: Database): LogBase | null {

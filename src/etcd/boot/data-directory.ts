@@ -11,7 +11,7 @@ import type { ClusterMember, Identity } from "../model.ts";
 import { openStorage, type Storage } from "../storage.ts";
 import { readIdentity, WalError } from "../wal/segment.ts";
 import { takeStartNumber } from "../wal/start-number.ts";
-import { EnvironmentError, isSystemError, messageOf } from "./environment.ts";
+import { EnvironmentError, isSystemError, messageOf, storageHint } from "./environment.ts";
 import { membersOf, originOf } from "./origin.ts";
 
 export interface DataEvents {
@@ -69,7 +69,9 @@ export async function openData(config: Config, events: DataEvents, trace: Trace)
     };
   } catch (error) {
     if (error instanceof WalError || error instanceof BackendError || isSystemError(error))
-      throw new EnvironmentError(`the log in ${config.dataDir} cannot be used: ${messageOf(error)}`);
+      throw new EnvironmentError(
+        `the log in ${config.dataDir} cannot be used: ${messageOf(error)}${storageHint(config.dataDir, error)}`,
+      );
     throw error;
   }
 }
