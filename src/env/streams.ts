@@ -7,6 +7,8 @@ export interface ByteStream {
   write(bytes: Uint8Array): boolean;
   /** Bytes queued and not yet given to the kernel: what the owner's limit counts. */
   readonly queuedBytes: number;
+  /** Written bytes are copied before they leave the queue: their memory may be used again when nothing is queued. Default: never. */
+  readonly copies?: boolean;
   /** Stop and resume reading: back-pressure towards the sender. */
   pause(): void;
   resume(): void;

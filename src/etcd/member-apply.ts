@@ -37,6 +37,8 @@ export interface ApplyingOptions {
 export interface ApplyListener {
   /** One new revision of the store. */
   published(events: readonly StoreEvent[]): void;
+  /** For now nothing more is published: before anything else is done. */
+  paused(): void;
   /** What a command came to; `data` is its entry's. */
   outcome(requestId: bigint, data: Uint8Array, outcome: Outcome): void;
   /** The membership is another, or there is news of a member. */
@@ -177,6 +179,7 @@ export class Applying {
     let count = 0;
     while (!this.#isHeld && !this.#isStopped && !buffer.isFull && count < Math.min(this.#queue.length, SLICE_ENTRIES))
       this.#apply(this.#queue[count++] as Entry);
+    if (count > 0) listener.paused();
     this.#queue.splice(0, count);
     this.#isRunning = this.#queue.length > 0 && !this.#isHeld && !this.#isStopped;
     if (!this.#isRunning) return;

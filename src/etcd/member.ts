@@ -99,6 +99,7 @@ export class Member {
       follow: (leadership) => this.#follow(leadership),
       turned: (ready) => this.#turned(ready),
       published: (events) => this.watches.publish(events, this.store.revision),
+      paused: () => this.watches.flush(),
       outcome: (id, data, outcome) => this.#proposals.applied(id, data, outcome),
       changed: (change, context) => {
         this.#changes.applied(change, context);

@@ -3,6 +3,7 @@ import { Flag, FRAME_HEADER_BYTES, FrameType, writeFrameHeader } from "./frames.
 
 const SLAB_MIN_BYTES = 4 * 1024;
 const SLAB_MAX_BYTES = 64 * 1024;
+const SLAB_KEPT_BYTES = 2 * SLAB_MAX_BYTES;
 /** A gRPC message's compression flag and length. */
 export const MESSAGE_PREFIX_BYTES = 5;
 
@@ -13,8 +14,9 @@ export interface OutputSource {
 
 /**
  * The frames a connection wants to send. Everything written in one turn of the event loop leaves in one `stream.write`: at the
- * end of `data` for what answers the bytes just read, otherwise when the loop has handled everything that was ready. Written
- * bytes are never touched again; the next frames go behind them until the slab is used up.
+ * end of `data` for what answers the bytes just read, otherwise behind the promises that it settles. Where the
+ * stream copies what it is given, one slab serves again and again, and what would not fit into it leaves before the turn is over;
+ * elsewhere written bytes are never touched again: the next frames go behind them until the slab is used up.
  */
 export class Output {
   readonly #stream: ByteStream;
@@ -49,10 +51,22 @@ export class Output {
 
   flush(): void {
     while (this.#start !== this.#end && !this.#closed) {
-      const bytes = this.#slab.subarray(this.#start, this.#end);
-      this.#start = this.#end;
-      if (this.#stream.write(bytes)) this.#source.writable();
+      if (this.#write()) this.#source.writable();
     }
+  }
+
+  /** Hands over what waits. True: the stream would take more. */
+  #write(): boolean {
+    const bytes = this.#slab.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    const more = this.#stream.write(bytes);
+    if (this.#stream.copies === true && this.#stream.queuedBytes === 0) {
+      this.#start = 0;
+      this.#end = 0;
+      // One large message must not hold its memory for as long as the connection lives.
+      if (this.#slab.length > SLAB_KEPT_BYTES) this.#slab = Buffer.allocUnsafeSlow(SLAB_MAX_BYTES);
+    }
+    return more;
   }
 
   /** Drops what is queued, now and later. */
@@ -149,6 +163,7 @@ export class Output {
   #reserve(bytes: number): void {
     if (!this.#corked && !this.#scheduled) this.#schedule();
     if (this.#end + bytes <= this.#slab.length) return;
+    if (this.#end - this.#start + bytes > SLAB_MAX_BYTES && this.#spill(bytes)) return;
     const waiting = this.#end - this.#start;
     const size = Math.min(SLAB_MAX_BYTES, this.#slab.length * 2);
     const slab = Buffer.allocUnsafeSlow(Math.max(size, 2 * (waiting + bytes)));
@@ -158,12 +173,19 @@ export class Output {
     this.#end = waiting;
   }
 
-  #schedule(): void {
-    this.#scheduled = true;
-    setImmediate(flushScheduled, this);
+  /** Gets rid of a slab's worth early, if that makes room for `bytes` more. The source is not told: it is in the middle of things. */
+  #spill(bytes: number): boolean {
+    if (this.#stream.copies !== true || this.#closed || this.#start === this.#end) return false;
+    this.#write();
+    return this.#end + bytes <= this.#slab.length;
   }
 
-  /** Called by the event loop only. */
+  #schedule(): void {
+    this.#scheduled = true;
+    process.nextTick(flushScheduled, this);
+  }
+
+  /** Called when the turn is over. */
   leave(): void {
     this.#scheduled = false;
     if (!this.#corked) this.flush();

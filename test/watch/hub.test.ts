@@ -55,6 +55,11 @@ class World {
   }
 
   commit(): void {
+    this.publish();
+    this.hub.flush();
+  }
+
+  publish(): void {
     const events = this.store.commit();
     if (events.length > 0) this.hub.publish(events, this.store.revision);
   }
@@ -89,6 +94,64 @@ test("a live response carries one revision and says so in its header; replay say
   assert.equal(created?.created, true);
   assert.deepEqual([replay?.header?.revision, replay?.events.length], [3, 3]);
   assert.deepEqual([live?.header?.revision, live && keysOf(live)], [4, ["b", "c"]]);
+});
+
+test("revisions published one after another travel in one response, as long as they are not too large together", () => {
+  const world = new World({ limits: { gatheredBytes: 40 } });
+  const stream = world.openStream();
+  const all = { key: bytes("a"), rangeEnd: bytes("\0") };
+  stream.create(create(all));
+  stream.create(create({ ...all, startRevision: 4 }));
+  for (const key of ["a", "b", "c", "d"]) {
+    world.store.put(bytes(key), bytes(""), 0n);
+    world.publish();
+  }
+  assert.equal(world.received().length, 2, "nothing leaves before the flush");
+  world.hub.flush();
+  world.store.put(bytes("e"), bytes("x".repeat(50)), 0n);
+  world.publish();
+  world.store.put(bytes("f"), bytes("x"), 0n);
+  world.publish();
+  world.hub.flush();
+  world.hub.flush();
+  const sent = (id: bigint) => world.received().flatMap((each) => (each.watchId === id ? [keysOf(each).join("")] : []));
+  assert.deepEqual(sent(0n), ["", "abcd", "e", "f"]);
+  assert.deepEqual(sent(1n), ["", "cd", "e", "f"]);
+  assert.deepEqual(
+    world.received().flatMap(({ watchId, header }) => (watchId === 0n ? [header?.revision] : [])),
+    [1, 5, 6, 7],
+  );
+});
+
+test("whatever a stream asks, what was published before is sent before", () => {
+  const world = new World();
+  const stream = world.openStream();
+  const other = world.openStream();
+  const key = bytes("a");
+  stream.create(create({ key }));
+  const publish = (): void => {
+    world.store.put(key, bytes(""), 0n);
+    world.publish();
+  };
+  publish();
+  other.create(create({ key }));
+  publish();
+  stream.progress();
+  publish();
+  stream.cancel(0n);
+  publish();
+  world.hub.notifyProgress();
+  const told = (index: number) =>
+    world.received(index).map(({ created, canceled, events, header }) => {
+      const what = created
+        ? "created"
+        : canceled
+          ? "canceled"
+          : events.map(({ kv }) => kv?.modRevision).join() || "progress";
+      return `${what} at ${header?.revision}`;
+    });
+  assert.deepEqual(told(0), ["created at 1", "2 at 2", "3 at 3", "progress at 3", "4 at 4", "canceled at 4"]);
+  assert.deepEqual(told(1), ["created at 2", "3 at 3", "4 at 4", "5 at 5"]);
 });
 
 test("ids count up from 0 past those in use; a used id, an empty range and a negative start are refused with etcd's texts", () => {

@@ -74,6 +74,7 @@ class Served {
     this.store.put(KEY, Buffer.alloc(VALUE_BYTES, this.store.revision & 0xff), 0n);
     const events = this.store.commit();
     this.hub.publish(events, this.store.revision);
+    this.hub.flush();
     return this.store.revision;
   }
 }

@@ -21,8 +21,11 @@ const name = fc.constantFrom("a", "b", "ba", "c");
 const STREAMS = 3;
 
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ put: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }) }) },
-  { weight: 2, arbitrary: fc.record({ remove: name }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ put: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }), flush: fc.boolean() }),
+  },
+  { weight: 2, arbitrary: fc.record({ remove: name, flush: fc.boolean() }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -73,7 +76,13 @@ class World {
     makeHeader: (revision) => ({ clusterId: 1n, memberId: 2n, revision, raftTerm: 3 }),
     onWork: () => assert.ok(!this.working, "work is not announced by work"),
     // Small, so that every limit is reached.
-    limits: { sliceDeliveries: 4, sliceBytes: 100, span: { changes: 3, bytes: 60 }, fragmentBytes: 60 },
+    limits: {
+      sliceDeliveries: 4,
+      sliceBytes: 100,
+      span: { changes: 3, bytes: 60 },
+      fragmentBytes: 60,
+      gatheredBytes: 60,
+    },
   });
   readonly channels: readonly Channel[] = [1, 3, 9].map((room) => this.#open(room));
   readonly wanted: Wanted[] = [];
@@ -97,8 +106,8 @@ class World {
   }
 
   take(each: Step): void {
-    if ("put" in each) this.#commit(() => each.put.map((key) => this.past.put(key)));
-    else if ("remove" in each) this.#commit(() => this.past.remove(each.remove));
+    if ("put" in each) this.#commit(() => each.put.map((key) => this.past.put(key)), each.flush);
+    else if ("remove" in each) this.#commit(() => this.past.remove(each.remove), each.flush);
     else if ("watch" in each) this.#watch(this.channels[each.stream] as Channel, WatchCreateRequest.create(each.watch));
     else if ("cancel" in each) this.#cancel(this.channels[each.stream] as Channel, BigInt(each.cancel));
     else if ("room" in each) this.#makeRoom(this.channels[each.stream] as Channel, each.room);
@@ -110,16 +119,19 @@ class World {
     this.#look();
   }
 
-  #commit(change: () => unknown): void {
+  #commit(change: () => unknown, flush: boolean): void {
     change();
     const events = this.past.commit();
     if (events.length === 0 || this.isAway) return;
     this.past.follow();
     this.hub.publish(events, this.past.revision);
+    if (flush) this.hub.flush();
   }
 
   #watch(channel: Channel, request: WatchCreateRequest): void {
     const { revision } = this.past;
+    // What was published for others may come first.
+    this.hub.flush();
     const since = channel.received.length;
     channel.stream.create(request);
     const answer = channel.received[since] as WatchResponse;
@@ -163,6 +175,7 @@ class World {
   }
 
   settle(): void {
+    this.hub.flush();
     this.restore();
     for (const channel of this.channels) this.#makeRoom(channel, Number.POSITIVE_INFINITY);
     while (this.work()) {}

@@ -176,6 +176,7 @@ test("17529: a watch on a slow stream that compaction overtakes is cancelled, an
   for (let i = 0; i < 200; i++) {
     disk.store.put(bytes("a"), bytes("value"), 0n);
     hub.publish(disk.store.commit(), disk.store.revision);
+    hub.flush();
     hub.work();
     if (i % 4 === 3) makeRoom(3);
     if (i % 10 === 9) disk.compact(disk.store.revision - 5);
@@ -226,6 +227,7 @@ test("15271: after a snapshot no watch goes back in time, that of idle keys incl
     const events = past.commit();
     past.follow();
     follower.hub.publish(events, past.revision);
+    follower.hub.flush();
   };
   publish("b");
   follower.stream.create(WatchCreateRequest.create({ key: bytes("b"), startRevision: 2 }));

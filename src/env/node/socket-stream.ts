@@ -11,6 +11,7 @@ const BACKLOG = 1_024;
 
 export class SocketStream implements ByteStream {
   readonly remote: string;
+  readonly copies = true;
   readonly #socket: net.Socket;
   readonly #connectEvent: "connect" | "secureConnect";
   #handler: StreamHandler | null = null;

@@ -4,11 +4,12 @@
  *   const hub = new WatchHub({ view, makeHeader, onWork })
  *   const stream = hub.openStream(sink)         then stream.create / cancel / progress / drained / close
  *   hub.publish(events, revision)               after each apply that has events, before anything else is applied
+ *   hub.flush()                                 after several of those: what they brought is sent, whole revisions in one response
  *   hub.work(): boolean                         one bounded slice of catching up; true: call again soon
  *   hub.notifyProgress()                        each progress interval, for watchers that asked and are idle
  *   hub.suspend(), hub.restored()               around the time in which the store is replaced by an installed snapshot
  *
- * A watcher is live (it gets each revision as it is published), lagging (it reads history from the revision it needs, because it
+ * A watcher is live (it gets each revision when it is published), lagging (it reads history from the revision it needs, because it
  * started in the past, was slow, or revisions came in a snapshot) or slow (its stream takes nothing for the moment; when it has
  * drained the watcher lags). So the hub queues no events at all, a slow client slows nobody, and nothing is lost. Lagging watchers
  * that need the same stretch of history read it together. All events of a revision for a watcher travel in one response.
@@ -20,6 +21,7 @@ import type { StoreEvent } from "../model.ts";
 import { keyName } from "../mvcc/key.ts";
 import type { SpanLimit } from "../mvcc/store.ts";
 import { History, type HistoryView } from "./history.ts";
+import { LiveWatchers } from "./live.ts";
 import { RangeIndex } from "./range-index.ts";
 import { EventList, Head, plainResponse, SharedChange } from "./responses.ts";
 import { type StreamOwner, type StreamWatcher, type WatchSink, WatchStream } from "./stream.ts";
@@ -40,6 +42,8 @@ export interface WatchLimits {
   readonly sliceBytes: number;
   /** What is read of history at once. */
   readonly span: SpanLimit;
+  /** What is published is sent when it would become more, and at the latest with `flush`. */
+  readonly gatheredBytes: number;
   /** Responses of watches that allow it are split near this size. */
   readonly fragmentBytes: number;
 }
@@ -48,6 +52,7 @@ const LIMITS: WatchLimits = {
   sliceDeliveries: 20_000,
   sliceBytes: 4 * 1024 * 1024,
   span: { changes: 1000, bytes: 1024 * 1024 },
+  gatheredBytes: 256 * 1024,
   // etcd's largest request and its overhead.
   fragmentBytes: 1.5 * 1024 * 1024 + 512 * 1024,
 };
@@ -60,13 +65,16 @@ export class WatchHub {
   readonly #owner: StreamOwner;
   readonly #history: History;
   readonly #streams = new Set<WatchStream>();
-  readonly #live = new RangeIndex<StreamWatcher>();
+  readonly #live = new LiveWatchers();
   readonly #lagging = new RangeIndex<StreamWatcher>();
   /** The lagging watchers, the longest waiting first. */
   readonly #queue = new Set<StreamWatcher>();
   readonly #counts = { live: 0, lagging: 0, slow: 0, gone: 0 };
-  /** Live watchers have been sent everything up to here. */
+  /** Live watchers have been sent everything up to here, but for what is gathered. */
   #published: Revision;
+  /** The first revision that is gathered; null: none is. */
+  #gatheredFrom: Revision | null = null;
+  #gatheredBytes = 0;
   #working = false;
   #suspended = false;
   #turn = 0;
@@ -103,29 +111,42 @@ export class WatchHub {
     assert(revision === this.#options.view.revision, "each revision is published as it is committed", { revision });
     assert(events.length > 0, "a revision has events");
     assert(!this.#suspended, "while the store is replaced nothing is published", { revision });
+    const { gatheredBytes } = this.#limits;
+    const bytes = events.reduce((sum, { kv }) => sum + kv.key.length + kv.value.length, 0);
+    if (this.#gatheredBytes + bytes > gatheredBytes) this.flush();
     this.#published = revision;
     if (this.#counts.live === 0) return;
-    const batch = new Batch();
-    for (const { kv, previous } of events) {
-      const change = new SharedChange(kv, () => previous);
-      this.#live.each(keyName(kv.key), (watcher) => batch.offer(watcher, change));
-    }
-    if (batch.watchers.length === 0) return;
-    const head = new Head(this.#options.makeHeader(revision));
-    for (const watcher of batch.watchers) {
-      const list = take(watcher);
-      // Its stream may have been closed while others were sent to.
-      if (list === null || watcher.state === "gone") continue;
-      if (watcher.stream.blocked) {
-        watcher.next = revision;
-        this.#move(watcher, "slow");
-      } else this.#send(watcher, head, list);
+    this.#gatheredFrom ??= revision;
+    this.#gatheredBytes += bytes;
+    for (const { kv, previous } of events) this.#live.gather(new SharedChange(kv, () => previous));
+  }
+
+  /** Sends what was published since the last time. */
+  flush(): void {
+    const from = this.#gatheredFrom;
+    if (from === null) return;
+    this.#gatheredFrom = null;
+    this.#gatheredBytes = 0;
+    const groups = this.#live.take();
+    if (groups.length === 0) return;
+    const head = new Head(this.#options.makeHeader(this.#published));
+    for (const group of groups) {
+      const list = group.pending as EventList;
+      group.pending = null;
+      // A stream may be closed while others are sent to: then its watchers are in no group any more.
+      for (const watcher of group.watchers) {
+        if (watcher.stream.blocked) {
+          if (watcher.next < from) watcher.next = from;
+          this.#move(watcher, "slow");
+        } else this.#send(watcher, head, list);
+      }
     }
   }
 
   /** Lets lagging watchers read a slice of history. */
   work(): boolean {
     if (this.#suspended) return false;
+    this.flush();
     this.#working = true;
     const watcher = this.#pick();
     if (watcher !== null) this.#catchUp(watcher.next);
@@ -137,6 +158,7 @@ export class WatchHub {
   /** Tells the watchers that asked for it and were sent nothing since the last call how far they are. */
   notifyProgress(): void {
     if (this.#suspended) return;
+    this.flush();
     const { revision } = this.#options.view;
     const header = this.#options.makeHeader(revision);
     for (const stream of this.#streams) {
@@ -151,12 +173,14 @@ export class WatchHub {
 
   /** The store is about to be replaced: until `restored` nothing of it is read but its revision. */
   suspend(): void {
+    this.flush();
     this.#suspended = true;
   }
 
   /** The store holds the state of a snapshot, whose revisions were never published: whoever is not beyond them reads history. */
   restored(): void {
     const { view } = this.#options;
+    assert(this.#gatheredFrom === null, "a store is not replaced behind what is still to be sent");
     assert(view.revision >= this.#published, "a store is never replaced by an older one", {
       published: this.#published,
     });
@@ -249,7 +273,7 @@ export class WatchHub {
 
   #leave(watcher: StreamWatcher): void {
     this.#counts[watcher.state]--;
-    if (watcher.state === "live") this.#live.remove(watcher.range, watcher);
+    if (watcher.state === "live") this.#live.remove(watcher);
     if (watcher.state !== "lagging") return;
     this.#lagging.remove(watcher.range, watcher);
     this.#queue.delete(watcher);
@@ -257,7 +281,7 @@ export class WatchHub {
 
   #enter(watcher: StreamWatcher): void {
     this.#counts[watcher.state]++;
-    if (watcher.state === "live") this.#live.add(watcher.range, watcher);
+    if (watcher.state === "live") this.#live.add(watcher, this.#published);
     if (watcher.state !== "lagging") return;
     this.#lagging.add(watcher.range, watcher);
     this.#queue.add(watcher);
@@ -270,6 +294,7 @@ export class WatchHub {
       get revision() {
         return view.revision;
       },
+      flush: () => this.flush(),
       header: makeHeader,
       added: (watcher) => this.#enter(watcher),
       removed: (watcher) => this.#move(watcher, "gone"),
@@ -283,7 +308,7 @@ export class WatchHub {
   }
 }
 
-/** What watchers are about to be sent, gathered change by change. */
+/** What lagging watchers are about to be sent, gathered change by change. */
 class Batch {
   readonly watchers: StreamWatcher[] = [];
   deliveries = 0;

@@ -6,6 +6,7 @@ import type { Revision } from "../../base/ids.ts";
 import type { ResponseHeader, WatchCreateRequest, WatchResponse } from "../../proto/gen/etcdserverpb.ts";
 import { WATCH_REFUSALS } from "../errors.ts";
 import { isEmptyRange } from "../mvcc/key.ts";
+import type { LiveGroup } from "./live.ts";
 import { type OutgoingResponse, plainResponse } from "./responses.ts";
 import { isCurrent, makeWatcher, type Watcher, watchRange } from "./watcher.ts";
 
@@ -18,6 +19,8 @@ export interface WatchSink {
 /** What a stream needs of the hub. */
 export interface StreamOwner {
   readonly revision: Revision;
+  /** Sends what was published before anything else happens to a stream. */
+  flush(): void;
   header(revision: Revision): ResponseHeader;
   /** Puts a watcher where its state says. */
   added(watcher: StreamWatcher): void;
@@ -27,7 +30,7 @@ export interface StreamOwner {
   closed(stream: WatchStream): void;
 }
 
-export type StreamWatcher = Watcher<WatchStream>;
+export type StreamWatcher = Watcher<WatchStream, LiveGroup>;
 
 /** The id of a response that concerns no watcher, or one that was refused. */
 const NO_WATCHER = -1n;
@@ -57,6 +60,7 @@ export class WatchStream {
   create(request: WatchCreateRequest): void {
     // Requests may still be on their way when a stream ends.
     if (this.#closed) return;
+    this.#owner.flush();
     const refusal = this.#refusal(request);
     if (refusal !== null) {
       this.refuse(refusal);
@@ -64,7 +68,7 @@ export class WatchStream {
     }
     const id = request.watchId === 0n ? this.#takeId() : request.watchId;
     const { revision } = this.#owner;
-    const watcher = makeWatcher<WatchStream>(this, id, request, revision);
+    const watcher = makeWatcher<WatchStream, LiveGroup>(this, id, request, revision);
     this.#watchers.set(id, watcher);
     this.#owner.added(watcher);
     this.#answer(id, { created: true });
@@ -77,6 +81,7 @@ export class WatchStream {
 
   /** An unknown id is ignored, as in etcd. */
   cancel(id: bigint): void {
+    this.#owner.flush();
     const watcher = this.#watchers.get(id);
     if (watcher === undefined) return;
     this.#remove(watcher);
@@ -92,6 +97,7 @@ export class WatchStream {
 
   /** Answers a progress request: silent unless every watcher has everything up to now; clients ask again. */
   progress(): void {
+    this.#owner.flush();
     const { revision } = this.#owner;
     if (this.#watchers.size === 0) return;
     for (const watcher of this.#watchers.values()) if (!isCurrent(watcher, revision)) return;

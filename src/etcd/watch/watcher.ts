@@ -12,23 +12,30 @@ import { type EventList, WatchId } from "./responses.ts";
  */
 export type WatcherState = "live" | "lagging" | "slow" | "gone";
 
-export interface Watcher<Stream> {
-  readonly stream: Stream;
-  readonly id: WatchId;
+/** What is sent to who wants it. */
+export interface Interest {
   readonly range: KeyRange;
   readonly wantsPuts: boolean;
   readonly wantsDeletes: boolean;
   readonly prevKv: boolean;
+  /** Nothing below this revision is sent (again). */
+  readonly next: Revision;
+}
+
+export interface Watcher<Stream, Group = unknown> extends Interest {
+  readonly stream: Stream;
+  readonly id: WatchId;
   readonly progressNotify: boolean;
   readonly fragment: boolean;
   /** As asked for; 0: from now on. */
   readonly start: number;
-  /** Nothing below this revision is sent (again). */
   next: Revision;
   state: WatcherState;
   /** Sent nothing since the last progress notification. */
   quiet: boolean;
-  /** What it is about to be sent; null between two turns. */
+  /** While it is live: with whom it is sent the same. */
+  group: Group | null;
+  /** While it lags: what it is about to be sent; null between two turns. */
   pending: EventList | null;
 }
 
@@ -37,12 +44,12 @@ export function watchRange({ key, rangeEnd }: WatchCreateRequest): KeyRange {
   return keyRange(key.length === 0 ? new Uint8Array(1) : key, rangeEnd);
 }
 
-export function makeWatcher<Stream>(
+export function makeWatcher<Stream, Group>(
   stream: Stream,
   id: bigint,
   request: WatchCreateRequest,
   current: Revision,
-): Watcher<Stream> {
+): Watcher<Stream, Group> {
   const next = request.startRevision === 0 ? current + 1 : request.startRevision;
   return {
     stream,
@@ -57,6 +64,7 @@ export function makeWatcher<Stream>(
     next: next as Revision,
     state: next > current ? "live" : "lagging",
     quiet: true,
+    group: null,
     pending: null,
   };
 }
@@ -67,7 +75,7 @@ export function isCurrent(watcher: Watcher<unknown>, revision: Revision): boolea
 }
 
 /** The kind of change, and the revision, are what it asked for and lacks. */
-export function wants(watcher: Watcher<unknown>, change: StoredKeyValue): boolean {
-  if (change.modRevision < watcher.next) return false;
-  return change.version === 0 ? watcher.wantsDeletes : watcher.wantsPuts;
+export function wants(interest: Interest, change: StoredKeyValue): boolean {
+  if (change.modRevision < interest.next) return false;
+  return change.version === 0 ? interest.wantsDeletes : interest.wantsPuts;
 }
