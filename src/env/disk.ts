@@ -9,11 +9,17 @@ export interface Disk {
   /** Names in a directory, sorted; empty when it does not exist. */
   list(directory: string): Promise<readonly string[]>;
   /** Opens for reading and writing; `create` makes the file when it is not there, otherwise ENOENT. */
-  open(name: string, options: { readonly create: boolean }): Promise<DiskFile>;
+  open(name: string, options: OpenOptions): Promise<DiskFile>;
   read(name: string): Promise<Uint8Array>;
   rename(from: string, to: string): Promise<void>;
   remove(name: string): Promise<void>;
   syncDirectory(directory: string): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly create: boolean;
+  /** A write is durable when it resolves: one call, and one wait, where a write and a sync are two. Other changes need `sync`. */
+  readonly synced?: boolean;
 }
 
 export interface DiskFile {

@@ -68,6 +68,16 @@ class Image {
   }
 }
 
+function withSyncedWrites(file: DiskFile): DiskFile {
+  return {
+    ...file,
+    async write(bytes, offset) {
+      await file.write(bytes, offset);
+      await file.sync();
+    },
+  };
+}
+
 /** How a process reaches the disk: it runs what is answered, unless the process is gone by then. */
 export type RunInProcess = (action: () => void) => void;
 
@@ -108,9 +118,10 @@ export class MachineDisk {
     return {
       makeDirectory: (name) => call(0, () => this.#makeDirectory(name)),
       list: (name) => call(0, () => this.#list(name)),
-      open: async (name, { create }) => {
+      open: async (name, { create, synced = false }) => {
         const file = await call(0, () => this.#open(name, create));
-        return this.#handle(name, file, run);
+        const handle = this.#handle(name, file, run);
+        return synced ? withSyncedWrites(handle) : handle;
       },
       read: (name) => call(0, () => this.#bytesOf(this.#file(name))),
       rename: (from, to) => call(0, () => this.#rename(from, to)),

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -37,6 +38,18 @@ test("files are written at offsets, cut, listed in order, renamed and removed", 
   assert.deepEqual(await disk.list("x/y"), ["0", "a"]);
   await disk.remove("x/y/a");
   assert.deepEqual(await disk.list("x/y"), ["0"]);
+});
+
+test("the system syncs what is written to a synced file", { skip: process.platform !== "linux" }, async (t) => {
+  const root = await temporary(t);
+  const file = await nodeDisk(root).open("f", { create: true, synced: true });
+  t.after(() => file.close());
+  await file.write(Buffer.from("hello"), 0);
+  const opened = await readdir("/proc/self/fd");
+  const links = await Promise.all(opened.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")));
+  const info = await readFile(`/proc/self/fdinfo/${opened[links.indexOf(join(root, "f"))]}`, "utf8");
+  const flags = Number.parseInt(/^flags:\s+([0-7]+)$/m.exec(info)?.[1] ?? "", 8);
+  assert.equal(flags & constants.O_DSYNC, constants.O_DSYNC);
 });
 
 test("a write that the system takes only in part ends with the system's own error", async (t) => {

@@ -45,6 +45,15 @@ test("a power cut keeps what was synced and any subset of the sectors that were 
   assert.deepEqual([...seen].sort(), ["--", "02", "2-", "22"]);
 });
 
+test("what was written to a synced file is there after a power cut", async () => {
+  const { machine, disk, ...bench } = makeBench(1);
+  const file = await bench.run(disk.open("log", { create: true, synced: true }));
+  await bench.run(disk.syncDirectory("."));
+  await bench.run(file.write(new Uint8Array(SECTOR).fill(1), 0));
+  for (let cut = 0; cut < 20; cut++) machine.powerCut();
+  assert.equal((await bench.run(disk.read("log"))).length, SECTOR);
+});
+
 test("a name is lost with its directory's last changes, a killed process loses nothing", async () => {
   const found = new Set<string>();
   for (let seed = 0; seed < 50; seed++) {

@@ -2,7 +2,7 @@
  * A Disk in memory that can crash: of each file's writes since its last sync any subset survives, in any pieces of a sector,
  * and of each directory's new, renamed and removed names any subset of those since its last sync. Calls can be made to fail.
  */
-import type { Disk, DiskFile } from "../../src/env/disk.ts";
+import type { Disk, DiskFile, OpenOptions } from "../../src/env/disk.ts";
 
 const SECTOR_BYTES = 512;
 
@@ -52,13 +52,14 @@ export class MemoryDisk implements Disk {
     return found?.kind === "directory" ? [...namesOf(found).keys()].sort() : [];
   }
 
-  async open(name: string, { create }: { create: boolean }): Promise<DiskFile> {
+  async open(name: string, { create, synced = false }: OpenOptions): Promise<DiskFile> {
     await this.#call("open", name);
     if (create && this.#find(name) === null) {
       const { parent, base } = this.#place(name);
       parent.unsynced.push(new Map([[base, { kind: "file", durable: new Uint8Array(0), unsynced: [] }]]));
     }
-    return this.#handle(name, this.#file(name));
+    const file = this.#handle(name, this.#file(name));
+    return synced ? { ...file, write: (bytes, offset) => file.write(bytes, offset).then(() => file.sync()) } : file;
   }
 
   async read(name: string): Promise<Uint8Array> {

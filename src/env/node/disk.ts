@@ -5,6 +5,7 @@
  *   const disk = nodeDisk(path)                 the Disk of env/disk.ts, names relative to path
  */
 import { execFile } from "node:child_process";
+import { constants } from "node:fs";
 import { type FileHandle, link, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Disk, DiskFile } from "../disk.ts";
@@ -13,6 +14,8 @@ import { makeDirectories } from "./directories.ts";
 /** Only the owner may look into a data directory. */
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
+/** Elsewhere it is missing, or promises less than a sync. */
+const SYNCED_FLAG = process.platform === "linux" ? constants.O_DSYNC : 0;
 
 export function nodeDisk(root: string): Disk {
   return {
@@ -27,8 +30,9 @@ export function nodeDisk(root: string): Disk {
         throw error;
       }
     },
-    async open(name, { create }) {
-      return new NodeFile(await openFile(join(root, name), create));
+    async open(name, { create, synced = false }) {
+      const flag = synced ? SYNCED_FLAG : 0;
+      return new NodeFile(await openFile(join(root, name), create, flag), synced && flag === 0);
     },
     async read(name) {
       return readFile(join(root, name));
@@ -59,23 +63,19 @@ async function syncNames(directory: string): Promise<void> {
   }
 }
 
-/** "r+" does not create and "w+" empties: creating is a separate, exclusive step. */
-async function openFile(path: string, create: boolean): Promise<FileHandle> {
-  if (create) {
-    try {
-      return await open(path, "wx+", FILE_MODE);
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-    }
-  }
-  return open(path, "r+");
+/** A file that is there is not emptied. */
+function openFile(path: string, create: boolean, flag: number): Promise<FileHandle> {
+  return open(path, constants.O_RDWR | (create ? constants.O_CREAT : 0) | flag, FILE_MODE);
 }
 
 class NodeFile implements DiskFile {
   readonly #handle: FileHandle;
+  readonly #syncsWrites: boolean;
 
-  constructor(handle: FileHandle) {
+  /** `syncsWrites`: each needs a sync, which the system does not do by itself. */
+  constructor(handle: FileHandle, syncsWrites: boolean) {
     this.#handle = handle;
+    this.#syncsWrites = syncsWrites;
   }
 
   async size(): Promise<number> {
@@ -99,6 +99,7 @@ class NodeFile implements DiskFile {
       if (bytesWritten === 0) throw new Error(`short write: ${at} of ${bytes.length} bytes`);
       at += bytesWritten;
     }
+    if (this.#syncsWrites) await this.sync();
   }
 
   sync(): Promise<void> {

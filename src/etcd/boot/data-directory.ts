@@ -52,6 +52,8 @@ export async function openData(config: Config, events: DataEvents, trace: Trace)
       clock: nodeClock,
       openBackend: (name) => openLmdbBackend(join(folder, name)),
       failed: (error) => events.failed(error),
+      commitMs: config.backendCommitMs,
+      maxOperations: config.backendOperationsMax,
     });
     if (storage.repaired !== null) trace.warn("repaired the torn end of the log", { ...storage.repaired });
     if (storage.existed)
@@ -77,17 +79,18 @@ export async function openData(config: Config, events: DataEvents, trace: Trace)
 }
 
 function timedDisk(disk: Disk, observe: (seconds: number) => void): Disk {
-  const timed = (file: DiskFile): DiskFile => ({
+  const time = async (work: Promise<void>): Promise<void> => {
+    const startedMs = nodeClock.monotonicMs();
+    await work;
+    observe((nodeClock.monotonicMs() - startedMs) / 1000);
+  };
+  const timed = (file: DiskFile, synced: boolean): DiskFile => ({
     size: () => file.size(),
     read: (offset, length) => file.read(offset, length),
-    write: (bytes, offset) => file.write(bytes, offset),
+    write: (bytes, offset) => (synced ? time(file.write(bytes, offset)) : file.write(bytes, offset)),
+    sync: () => time(file.sync()),
     truncate: (size) => file.truncate(size),
     close: () => file.close(),
-    async sync() {
-      const startedMs = nodeClock.monotonicMs();
-      await file.sync();
-      observe((nodeClock.monotonicMs() - startedMs) / 1000);
-    },
   });
-  return { ...disk, open: async (name, options) => timed(await disk.open(name, options)) };
+  return { ...disk, open: async (name, options) => timed(await disk.open(name, options), options.synced === true) };
 }

@@ -99,10 +99,9 @@ export async function createLog(disk: Disk, directory: string, identity: Identit
 /** Makes a later segment with its first batch; it too has its name only once it is durable. The file stays open. */
 export async function createSegment(disk: Disk, directory: string, name: string, bytes: Uint8Array): Promise<DiskFile> {
   const unfinished = `${directory}/${UNFINISHED_SEGMENT}`;
-  const file = await disk.open(unfinished, { create: true });
+  const file = await disk.open(unfinished, { create: true, synced: true });
   try {
     await file.write(bytes, 0);
-    await file.sync();
     await disk.rename(unfinished, name);
     await disk.syncDirectory(directory);
     return file;
@@ -271,7 +270,7 @@ function corruption(file: string, { broken, offset }: Broken, why: string): WalE
 export async function repair(disk: Disk, directory: string, position: Position, end: LogEnd): Promise<DiskFile> {
   if ((await disk.list(directory)).includes(UNFINISHED_SEGMENT))
     await disk.remove(`${directory}/${UNFINISHED_SEGMENT}`);
-  const file = await disk.open(position.file, { create: false });
+  const file = await disk.open(position.file, { create: false, synced: true });
   if (end.kind === "torn") await file.truncate(end.offset);
   if (end.kind === "unsealed") await file.write(sealBetween(end.offset, position.offset), end.offset);
   // Also when nothing was broken: a process that was killed may leave a batch that was written but never synced.

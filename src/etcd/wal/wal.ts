@@ -165,9 +165,10 @@ export class Wal {
     await this.#file.close();
   }
 
+  /** Begins to write before it returns: what the caller does next goes on beside the write. */
   async #drain(): Promise<void> {
-    // One turn for everything the caller appends in this one, and so that `done` never comes before `append` returned.
-    await Promise.resolve();
+    // `done` never comes before `append` has returned.
+    if (this.#error !== null) await Promise.resolve();
     while (this.#waiting.length > 0) {
       const taken = this.#takeBatch();
       try {
@@ -209,18 +210,17 @@ export class Wal {
     const encoded = encodeBatch(batch, this.#position);
     const { offset } = this.#position;
     const end = offset + encoded.bytes.length;
-    await this.#file.write(encoded.bytes, offset);
-    if (end > this.#fileBytes) await this.#preallocate(end);
-    await this.#file.sync();
+    const zeros = end > this.#fileBytes ? this.#zerosBehind(end) : 0;
+    const bytes = zeros > 0 ? Buffer.concat([encoded.bytes, new Uint8Array(zeros)]) : encoded.bytes;
+    await this.#file.write(bytes, offset);
+    this.#fileBytes = Math.max(this.#fileBytes, end + zeros);
     this.#advance(encoded);
   }
 
-  /** Zeros behind the batch that is being written, under the same sync; whatever a crash leaves of them reads as zeros. */
-  async #preallocate(end: number): Promise<void> {
+  /** How many go in the same write as the batch before them; whatever a crash leaves of them reads as zeros. */
+  #zerosBehind(end: number): number {
     const { segmentMaxBytes, preallocateBytes } = this.#options;
-    const bytes = Math.min(preallocateBytes, segmentMaxBytes - end);
-    if (bytes > 0) await this.#file.write(new Uint8Array(bytes), end);
-    this.#fileBytes = end + Math.max(bytes, 0);
+    return Math.max(Math.min(preallocateBytes, segmentMaxBytes - end), 0);
   }
 
   /** Head and batch in one write, durable before the segment has its name: neither can be torn. */
