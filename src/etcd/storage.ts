@@ -72,6 +72,7 @@ export interface StorageOptions {
   readonly preallocateBytes?: number;
   /** How often what was applied goes into the store: the write buffer's, D5. */
   readonly commitMs?: number;
+  readonly maxOperations?: number;
 }
 
 const SNAPSHOT_DIRECTORY = "snap";
@@ -194,12 +195,16 @@ export class Storage implements MemberStorage {
   }
 
   #bufferAbove(backend: Backend): WriteBuffer {
-    const { clock, commitMs } = this.#options;
+    const { clock, commitMs, maxOperations } = this.#options;
     const failed = (error: Error): void => {
       this.#failure = error;
       this.#options.failed(error);
     };
-    return new WriteBuffer({ backend, clock, failed, ...(commitMs !== undefined && { commitMs }) });
+    const limits = {
+      ...(commitMs !== undefined && { commitMs }),
+      ...(maxOperations !== undefined && { maxOperations }),
+    };
+    return new WriteBuffer({ backend, clock, failed, ...limits });
   }
 }
 

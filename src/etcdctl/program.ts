@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
+import { parseDurationMs } from "../base/duration.ts";
 import { EndpointError, splitEndpoints } from "../client/endpoints.ts";
 import { GrpcError, StatusCode } from "../grpc/status.ts";
 import { Context, type GlobalFlags, type World } from "./context.ts";
@@ -50,7 +51,6 @@ import {
 import { moveLeader, moveLeaderCommand } from "./move-leader.ts";
 import { put, putCommand } from "./put.ts";
 import { snapshotSave, snapshotSaveCommand, snapshotStatus, snapshotStatusCommand } from "./snapshot.ts";
-import { parseDurationMs } from "./text.ts";
 import { txn, txnCommand } from "./txn.ts";
 import { version, versionCommand } from "./version.ts";
 import { watch, watchCommand } from "./watch.ts";

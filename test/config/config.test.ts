@@ -39,6 +39,19 @@ test("an empty data directory is the default one, as in etcd", () => {
   assert.equal(config([], { ETCD_DATA_DIR: "" }).dataDir, "default.etcd");
 });
 
+test("the progress interval of watches is one of Go's durations, under its old name or its new one", () => {
+  const of = (...argv: string[]): number => config(argv).watchProgressMs;
+  assert.equal(of(), 600_000);
+  assert.equal(of("--watch-progress-notify-interval=1h2m3.5s"), 3_723_500);
+  assert.equal(of("--experimental-watch-progress-notify-interval", "250ms"), 250);
+  assert.equal(of("--watch-progress-notify-interval=0"), 600_000, "as in etcd");
+  assert.equal(of("--watch-progress-notify-interval=5000us"), 100, "as in etcd");
+  for (const wrong of ["5", "-1s", "1s!", "s", ""])
+    assert.match(refusal([`--watch-progress-notify-interval=${wrong}`]), /is not a duration/);
+  const both = ["--watch-progress-notify-interval=1s", "--experimental-watch-progress-notify-interval=1s"];
+  assert.match(refusal(both), /leave one out/);
+});
+
 test("flags are read as Go reads them", () => {
   for (const argv of [["-name", "a"], ["--name", "a"], ["-name=a"], ["--name=a"], ["--name=b", "--name=a"]])
     assert.equal(config(argv).name, "a");
@@ -139,6 +152,18 @@ test("what is wrong is refused with the flag's name and what to do", () => {
 test("a negative quota means none, 0 etcd's default", () => {
   assert.equal(config(["--quota-backend-bytes=-1"]).quotaBytes, null);
   assert.equal(config(["--quota-backend-bytes", "4096"]).quotaBytes, 4096);
+});
+
+test("batches of the backend: 0 means etcd's default, as it does there", () => {
+  const limits = (argv: readonly string[]): readonly number[] => {
+    const { backendCommitMs, backendOperationsMax } = config(argv);
+    return [backendCommitMs, backendOperationsMax];
+  };
+  assert.deepEqual(limits([]), [100, 10_000]);
+  assert.deepEqual(limits(["--backend-batch-interval=0", "--backend-batch-limit=0"]), [100, 10_000]);
+  assert.deepEqual(limits(["--backend-batch-interval=1m500ms", "--backend-batch-limit=7"]), [60_500, 7]);
+  assert.match(refusal(["--backend-batch-interval=100"]), /is not a duration/);
+  assert.match(refusal(["--backend-batch-limit=-1"]), /above 0/);
 });
 
 test("help and version win over everything else", () => {

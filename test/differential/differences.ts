@@ -78,7 +78,7 @@ export const DIFFERENCES_TO_3_4: readonly KnownDifference[] = [
   },
   {
     title: "who watches from the compacted revision on is not told what was deleted in it",
-    reason: "a compaction took the tombstones of that revision too; it leaves them since 3.4.34 and 3.5.16",
+    reason: "etcd 18089: a compaction took the tombstones of that revision too; it leaves them since 3.4.34 and 3.5.16",
     skips: (step, { newest, compacted }) =>
       step.kind === "watch" &&
       step.request.creates.some((create) => resolve(create.startRevision, newest) === compacted),

@@ -18,6 +18,7 @@ import type {
   MoveLeaderRequest,
   PutRequest,
   RangeRequest,
+  RequestOp,
   StatusRequest,
   TxnRequest,
   WatchCreateRequest,
@@ -91,6 +92,24 @@ export function resolve<Message>(message: Message, newest: number): Message {
   if (typeof message !== "object" || message === null || message instanceof Uint8Array) return message;
   if (Array.isArray(message)) return message.map((each: unknown) => resolve(each, newest)) as Message;
   return Object.fromEntries(Object.entries(message).map(([name, value]) => [name, resolve(value, newest)])) as Message;
+}
+
+/** Whether a transaction may delete a key and put it: only a deletion of everything from a key on is not held against puts. */
+export function mayReplace(request: TxnRequest): boolean {
+  const operations = [...operationsOf(request)];
+  const isFromKey = ({ rangeEnd }: DeleteRangeRequest): boolean => rangeEnd.length === 1 && rangeEnd[0] === 0;
+  return (
+    operations.some((operation) => operation?.kind === "requestPut") &&
+    operations.some((operation) => operation?.kind === "requestDeleteRange" && isFromKey(operation.value))
+  );
+}
+
+/** Those of every path, of nested transactions too. */
+function* operationsOf({ success, failure }: TxnRequest): Generator<RequestOp["request"]> {
+  for (const { request } of [...success, ...failure]) {
+    yield request;
+    if (request?.kind === "requestTxn") yield* operationsOf(request.value);
+  }
 }
 
 /** A varint field on the wire: numbers that are no safe integers are sent with it. */

@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseDurationMs } from "../../src/base/duration.ts";
 import { goString } from "../../src/etcdctl/json.ts";
-import {
-  bytesOf,
-  formatDuration,
-  formatSize,
-  leaseName,
-  parseDurationMs,
-  parseLease,
-  prefixEnd,
-} from "../../src/etcdctl/text.ts";
+import { bytesOf, formatDuration, formatSize, leaseName, parseLease, prefixEnd } from "../../src/etcdctl/text.ts";
 import { parseCompare, parseOperation, splitWords } from "../../src/etcdctl/txn-parse.ts";
 
 test("sizes are rounded as etcdctl rounds them", () => {

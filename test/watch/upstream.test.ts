@@ -269,3 +269,23 @@ test("18667: a transaction that reads a compacted revision is refused alike, and
   assert.deepEqual(outcomes[0], outcomes[1]);
   assert.deepEqual([outcomes[0]?.revision, outcomes[0]?.version], [21, 20]);
 });
+
+test("22376: a key deleted and put again by one transaction outlives a compaction at just that revision", async () => {
+  const disk = new Disk();
+  disk.put("a");
+  disk.put("b");
+  const { store } = disk;
+  store.deleteRange(keyRange(bytes("a"), bytes("\0")));
+  store.put(bytes("a"), bytes("again"), 0n);
+  store.commit();
+  disk.compact(4);
+  const values = (): string[] => {
+    const { kvs } = disk.store.range(keyRange(bytes("a"), bytes("\0")), { at: disk.store.revision, limit: 0 });
+    return kvs.map((kv) => `${keyName(kv.key)}=${keyName(kv.value)}@${kv.modRevision}`);
+  };
+  assert.deepEqual(values(), ["a=again@4"], "not removed yet");
+  while (disk.store.compactStep()) {}
+  assert.deepEqual(values(), ["a=again@4"]);
+  await disk.restart();
+  assert.deepEqual(values(), ["a=again@4"], "after a restart");
+});

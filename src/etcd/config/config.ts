@@ -1,4 +1,5 @@
 /** etcd's flags and environment -> one Config, or a sentence that says what is wrong, where, and what to do. */
+import { parseDurationMs } from "../../base/duration.ts";
 import { ConfigError, type FlagTable, type FlagValues, readFlags, variableOf } from "./flags.ts";
 import { parseListenUrls, parseUrl, parseUrls, type Url } from "./url.ts";
 
@@ -28,6 +29,11 @@ export interface Config {
   /** Null: no quota. */
   readonly quotaBytes: number | null;
   readonly requestMaxBytes: number;
+  /** What was applied goes into the store's file after so long, or so many operations. */
+  readonly backendCommitMs: number;
+  readonly backendOperationsMax: number;
+  /** How often watchers that asked for it and were sent nothing are told how far they are. */
+  readonly watchProgressMs: number;
 }
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "panic", "fatal"] as const;
@@ -45,6 +51,10 @@ const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
 const DEFAULT_REQUEST_MAX_BYTES = 1.5 * 1024 ** 2;
 const DEFAULT_SNAPSHOT_COUNT = 10_000;
 const DEFAULT_CATCH_UP_ENTRIES = 5_000;
+const DEFAULT_WATCH_PROGRESS_MS = 600_000;
+const WATCH_PROGRESS_MIN_MS = 100;
+const DEFAULT_BATCH_INTERVAL_MS = 100;
+const DEFAULT_BATCH_LIMIT = 10_000;
 const ELECTION_MAX_MS = 50_000;
 const TICKS_PER_ELECTION_MIN = 5;
 
@@ -72,6 +82,20 @@ const FLAGS = {
     help: `entries kept behind the cut (${DEFAULT_CATCH_UP_ENTRIES})`,
   },
   "quota-backend-bytes": { placeholder: "BYTES", help: "refuse writes above this size; 0: 2 GiB, negative: never (0)" },
+  "watch-progress-notify-interval": {
+    placeholder: "DURATION",
+    help: "how often idle watchers that asked for it are told the progress, at least 100ms (10m)",
+  },
+  // Its name before etcd 3.6.
+  "experimental-watch-progress-notify-interval": {
+    placeholder: "DURATION",
+    help: "the same",
+  },
+  "backend-batch-interval": {
+    placeholder: "DURATION",
+    help: "how long what was applied may wait for the store's file (100ms)",
+  },
+  "backend-batch-limit": { placeholder: "N", help: `operations that wait for it at most (${DEFAULT_BATCH_LIMIT})` },
   "max-request-bytes": { placeholder: "BYTES", help: "largest request (1572864)" },
   "log-level": { placeholder: "LEVEL", help: `${LOG_LEVELS.join(", ")} (info)` },
   "peer-dial-override": {
@@ -135,6 +159,11 @@ function buildConfig({ values }: FlagValues): Config {
     ),
     quotaBytes: parseQuota(text("quota-backend-bytes", "0")),
     requestMaxBytes: positive("max-request-bytes", text("max-request-bytes", String(DEFAULT_REQUEST_MAX_BYTES))),
+    // 0: the default, as in etcd.
+    backendCommitMs:
+      duration("backend-batch-interval", text("backend-batch-interval", "0")) || DEFAULT_BATCH_INTERVAL_MS,
+    backendOperationsMax: parseLimit("backend-batch-limit", text("backend-batch-limit", "0")),
+    watchProgressMs: watchProgressMs(values),
   };
 }
 
@@ -203,10 +232,32 @@ function parseQuota(text: string): number | null {
   return bytes === 0 ? DEFAULT_QUOTA_BYTES : bytes;
 }
 
+/** 0: the default, as in etcd. */
+function parseLimit(flag: Flag, text: string): number {
+  return text === "0" ? DEFAULT_BATCH_LIMIT : positive(flag, text);
+}
+
 function positive(flag: Flag, text: string): number {
   const value = integer(flag, text);
   if (value <= 0) throw new ConfigError(`--${flag}: "${text}" must be above 0`);
   return value;
+}
+
+/** By either of its names; too short is as short as allowed, and 0 the default, as in etcd. */
+function watchProgressMs(values: FlagValues["values"]): number {
+  const names = ["experimental-watch-progress-notify-interval", "watch-progress-notify-interval"] as const;
+  const given = names.filter((name) => values.has(name));
+  if (given.length > 1) throw new ConfigError(`both --${given.join(" and --")} are set: leave one out`);
+  const [name = names[1]] = given;
+  const intervalMs = duration(name, values.get(name)?.at(-1) ?? "0");
+  return intervalMs === 0 ? DEFAULT_WATCH_PROGRESS_MS : Math.max(intervalMs, WATCH_PROGRESS_MIN_MS);
+}
+
+/** As Go writes them, not below 0. In milliseconds. */
+function duration(flag: Flag, text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === null) throw new ConfigError(`--${flag}: "${text}" is not a duration like 500ms, 1.5s or 1h30m`);
+  return ms;
 }
 
 /** As Go reads them. */
