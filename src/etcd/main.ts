@@ -128,6 +128,8 @@ async function startServer(config: Config, trace: Trace): Promise<Running> {
     requestMaxBytes: config.requestMaxBytes,
     startNumber,
     snapshotCount: config.snapshotCount,
+    watchProgressMs: config.watchProgressMs,
+    learnersMax: config.learnersMax,
     catchUpEntries: config.catchUpEntries,
     storage,
     clock: nodeClock,

@@ -26,6 +26,8 @@ const REFUSALS: Readonly<Record<ChangeRefusal, EtcdError | null>> = {
   "not-a-learner": ETCD_ERRORS.memberNotLearner,
   "last-voter": ETCD_ERRORS.notEnoughStarted,
   "too-many-members": ETCD_ERRORS.tooManyRequests,
+  "peer-url-exists": ETCD_ERRORS.peerUrlExists,
+  "too-many-learners": ETCD_ERRORS.tooManyLearners,
   "learner-behind": ETCD_ERRORS.learnerNotReady,
   "change-pending": null,
   "no-leader": null,

@@ -10,6 +10,7 @@
 import type { LogIndex, MemberId, Term } from "../base/ids.ts";
 import type { SnapshotSource } from "../env/transport.ts";
 import type { MakeHeader } from "./apply/header.ts";
+import { clash } from "./cluster/validate.ts";
 import { Applying, type ApplyListener } from "./member-apply.ts";
 import { CAREFUL } from "./member-decisions.ts";
 import { MemberDisk } from "./member-disk.ts";
@@ -79,7 +80,7 @@ export class Loop {
     const { storage, transport, electionMs, memberDecisions = CAREFUL } = options;
     this.applying = new Applying({ ...options, makeHeader, decisions: memberDecisions, listener });
     this.#disk = new MemberDisk(storage, (number, error) => this.#persisted(number, error));
-    this.#core = makeCore(options, this.applying.resumesAt);
+    this.#core = makeCore(options, this.applying);
     this.#snapshots = new Snapshots({
       ...options,
       retryMs: electionMs,
@@ -264,8 +265,9 @@ export class Loop {
   }
 }
 
-function makeCore(options: MemberOptions, appliedIndex: LogIndex): RaftCore {
-  const { identity, storage, electionMs, heartbeatMs, prng, startNumber, raftLimits, decisions = CORRECT } = options;
+function makeCore(options: MemberOptions, applying: Applying): RaftCore {
+  const { identity, storage, electionMs, heartbeatMs, prng, startNumber, raftLimits } = options;
+  const { decisions = CORRECT, learnersMax = Number.POSITIVE_INFINITY } = options;
   return new RaftCore({
     id: identity.member,
     base: storage.base ?? NOTHING,
@@ -274,9 +276,12 @@ function makeCore(options: MemberOptions, appliedIndex: LogIndex): RaftCore {
     prng,
     hardState: storage.hardState,
     entries: storage.entries,
-    appliedIndex,
+    appliedIndex: applying.resumesAt,
     firstSequence: startNumber,
     limits: { ...RAFT_LIMITS, ...raftLimits },
     decisions,
+    // A state that lacks the change before cannot say: later it can.
+    review: (change, context, since) =>
+      applying.applied < since ? "change-pending" : clash(applying.members, change, context, learnersMax),
   });
 }

@@ -28,10 +28,14 @@ export interface MemberOptions {
   readonly prng: Prng;
   /** Where they differ from this server's own: small ones meet their ends sooner. */
   readonly raftLimits?: Partial<RaftLimits>;
+  /** etcd's --max-learners. Default: any number. */
+  readonly learnersMax?: number;
   /** etcd's --snapshot-count: the log is cut after so many entries. Default: 10,000. */
   readonly snapshotCount?: number;
   /** etcd's --snapshot-catchup-entries: so many are kept in memory, for followers that lag a little. Default: 5,000. */
   readonly catchUpEntries?: number;
+  /** etcd's --watch-progress-notify-interval. Default: 10 minutes. */
+  readonly watchProgressMs?: number;
   /** Default: the correct ones. A server that is broken on purpose brings others. */
   readonly decisions?: RaftDecisions;
   readonly memberDecisions?: MemberDecisions;

@@ -1,7 +1,7 @@
 /**
  * What administrators ask of the membership, checked and on its way through the log. First etcd's strict check, from what this
  * member sees of the others; then, up to date by a quorum's word, whether the change clashes with what is there. Raft has the last
- * word: one change at a time, and a learner is promoted only when it has caught up.
+ * word: one change at a time, which must not clash with those before, and a learner is promoted only when it has caught up.
  */
 import type { MemberId } from "../base/ids.ts";
 import type { Clock } from "../env/clock.ts";
@@ -65,7 +65,7 @@ export class Membership {
     const peerUrls = parsePeerUrls(urls);
     if (peerUrls === null) return ETCD_ERRORS.invalidMemberUrls;
     const { clock, member: local, learnersMax } = this.#options;
-    const id = addedMemberIdOf(peerUrls, clock.wallMs());
+    const id = addedMemberIdOf(peerUrls, clock.wallMs(), local.members.identity.member);
     const member: ClusterMember = { id, name: "", peerUrls, clientUrls: [], isLearner };
     const members = await this.#change({
       change: { kind: isLearner ? "add-learner" : "add-voter", member: id },

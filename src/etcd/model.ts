@@ -58,6 +58,9 @@ export type ChangeRefusal =
   | "not-a-learner"
   | "last-voter"
   | "too-many-members"
+  /** What the state says that all changes before it have led to: they may have come through other members. */
+  | "peer-url-exists"
+  | "too-many-learners"
   /** A learner is promoted only when it has caught up with the leader. */
   | "learner-behind"
   /**

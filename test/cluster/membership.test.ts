@@ -27,10 +27,10 @@ interface Puppet {
   readonly member: ChangingMember & { answers: (EtcdError | null | Promise<null>)[]; quorum: EtcdError | null };
 }
 
-function puppet(members: readonly ClusterMember[], isStrict = true): Puppet {
+function puppet(members: readonly ClusterMember[], isStrict = true, self = A): Puppet {
   const changes: Puppet["changes"] = [];
   const member: Puppet["member"] = {
-    members: new ClusterMembers({ cluster: 1n as ClusterId, member: A }, members),
+    members: new ClusterMembers({ cluster: 1n as ClusterId, member: self }, members),
     answers: [],
     quorum: null,
     read: async (_, run) => member.quorum ?? run,
@@ -43,7 +43,7 @@ function puppet(members: readonly ClusterMember[], isStrict = true): Puppet {
   return { membership: new Membership({ member, clock, connectedSince, isStrict, learnersMax: 1 }), changes, member };
 }
 
-test("who is added has an id of its URLs and the second, and is told to everybody in the entry", async () => {
+test("who is added has an id of its URLs, the second and the member that was asked, and is told to everybody in the entry", async () => {
   const { membership, changes } = puppet([voter(A, "a")]);
   const answer = await membership.add(["http://c:2", "http://c:1"], true);
   assert.ok(!isEtcdError(answer));
@@ -53,6 +53,8 @@ test("who is added has an id of its URLs and the second, and is told to everybod
   assert.deepEqual(decodeMember(context), answer.member);
   const again = await puppet([voter(A, "a")]).membership.add(["http://c:1", "http://c:2"], false);
   assert.ok(!isEtcdError(again) && again.member.id === answer.member.id, "the same URLs in the same second");
+  const elsewhere = await puppet([voter(B, "b")], true, B).membership.add(["http://c:1", "http://c:2"], false);
+  assert.ok(!isEtcdError(elsewhere) && elsewhere.member.id !== answer.member.id, "asked for through another member");
 });
 
 test("what cannot be is refused before the log hears of it, what raft refuses after", async () => {

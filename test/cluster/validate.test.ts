@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ClusterId, MemberId } from "../../src/base/ids.ts";
+import { encodeMember } from "../../src/etcd/cluster/member-codec.ts";
 import { ClusterMembers } from "../../src/etcd/cluster/members.ts";
 import {
   addRefusal,
+  clash,
   parsePeerUrls,
   promoteRefusal,
   removeRefusal,
@@ -12,7 +14,7 @@ import {
   strictRemoveRefusal,
   updateRefusal,
 } from "../../src/etcd/cluster/validate.ts";
-import type { ClusterMember } from "../../src/etcd/model.ts";
+import type { Change, ClusterMember } from "../../src/etcd/model.ts";
 import fc from "../support/fast-check.ts";
 
 /** "v" a voter that has started, "u" one that has not, "l" a learner; ids from 1. */
@@ -52,6 +54,25 @@ test("what clashes with the members that are there is refused in etcd's words", 
     [updateRefusal(three, id(9), ["http://h9:1"]), "etcdserver: member not found"],
   ];
   for (const [refusal, expected] of cases) assert.equal(refusal?.message, expected);
+});
+
+test("what has come meanwhile is looked at once more before a change is appended", () => {
+  const three = clusterOf("vvl");
+  const look = (kind: Change["kind"], number: number, url: string, learnersMax = 2): string | null =>
+    clash(
+      three,
+      { kind, member: id(number) },
+      encodeMember(joining(number, [url], kind === "add-learner")),
+      learnersMax,
+    );
+  assert.equal(look("add-voter", 9, "http://h9:1"), null);
+  assert.equal(look("add-voter", 9, "http://h3:1"), "peer-url-exists");
+  assert.equal(look("update", 2, "http://h2:1"), null);
+  assert.equal(look("update", 2, "http://h1:1"), "peer-url-exists");
+  assert.equal(look("add-learner", 9, "http://h9:1"), null);
+  assert.equal(look("add-learner", 9, "http://h9:1", 1), "too-many-learners");
+  assert.equal(look("add-voter", 9, "http://h9:1", 1), null);
+  assert.equal(clash(three, { kind: "promote", member: id(3) }, new Uint8Array(0), 1), null);
 });
 
 test("peer URLs are what etcd takes for such, sorted", () => {

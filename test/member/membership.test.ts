@@ -141,6 +141,41 @@ test("what raft refuses comes back as etcd's error", async () => {
   await alone.stop();
 });
 
+test("of two members that come at the same moment, through two others, only one gets the URL that both were given", async () => {
+  const cluster = new MemberCluster(3);
+  const leader = await cluster.serving();
+  const [first, second] = others(cluster, leader) as [TestNode, TestNode];
+  const peerUrls = ["http://same:2380"];
+  const answers: (EtcdError | null)[] = [];
+  const ask = (through: TestNode, kind: Change["kind"], number: number): void => {
+    const context = encodeMember({ ...memberOf(idOf(number)), peerUrls });
+    void through.member.changeMembers({ kind, member: idOf(number) }, context).then((answer) => answers.push(answer));
+  };
+  ask(first, "add-voter", 4);
+  ask(second, "add-voter", 5);
+  await cluster.until(() => answers.length === 2, "both are answered");
+  assert.deepEqual(answers, [null, ETCD_ERRORS.peerUrlExists]);
+  ask(second, "update", Number(second.id));
+  await cluster.until(() => answers.length === 3, "the update is answered");
+  assert.equal(answers[2], ETCD_ERRORS.peerUrlExists);
+  for (const { member } of cluster.nodes)
+    assert.equal(member.members.list().filter((each) => each.peerUrls[0] === peerUrls[0]).length, 1);
+  await cluster.stop();
+});
+
+test("of two learners that come at the same moment there is one too many where one is allowed", async () => {
+  const cluster = new MemberCluster(3, { member: { learnersMax: 1 } });
+  const leader = await cluster.serving();
+  const [first, second] = others(cluster, leader) as [TestNode, TestNode];
+  const answers = await Promise.all([
+    change(cluster, first, "add-learner", 4),
+    change(cluster, second, "add-learner", 5),
+  ]);
+  assert.deepEqual(answers, [null, ETCD_ERRORS.tooManyLearners]);
+  assert.deepEqual(leader.member.configuration.learners, [idOf(4)]);
+  await cluster.stop();
+});
+
 test("news of a member are known everywhere, and where it is dialled", async () => {
   const cluster = new MemberCluster(3);
   const leader = await cluster.serving();

@@ -33,6 +33,8 @@ const reason: fc.Arbitrary<ChangeRefusal> = fc.constantFrom(
   "learner-behind",
   "change-pending",
   "no-leader",
+  "peer-url-exists",
+  "too-many-learners",
 );
 
 const message: fc.Arbitrary<Message> = fc.oneof(

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { assert } from "../../base/assert.ts";
-import type { ClusterId, MemberId } from "../../base/ids.ts";
+import { type ClusterId, hex, type MemberId } from "../../base/ids.ts";
 
 /**
  * A founding member's id by etcd's rule: the first 8 bytes, big-endian, of SHA-1 over its sorted peer URLs and the cluster's
@@ -11,9 +11,12 @@ export function memberIdOf(peerUrls: readonly string[], token: string): MemberId
   return firstWord(Buffer.from([...peerUrls].sort().join("") + token)) as MemberId;
 }
 
-/** The id of a member added at `wallMs`, by the same rule: no token, but whole seconds since 1970. */
-export function addedMemberIdOf(peerUrls: readonly string[], wallMs: number): MemberId {
-  return memberIdOf(peerUrls, String(Math.floor(wallMs / 1000)));
+/**
+ * The id of a member added at `wallMs`, by the same rule: no token, but whole seconds since 1970, and other than in etcd the member
+ * that was asked. So who asks two members for the same is told which of them did it.
+ */
+export function addedMemberIdOf(peerUrls: readonly string[], wallMs: number, asked: MemberId): MemberId {
+  return memberIdOf(peerUrls, `${Math.floor(wallMs / 1000)} ${hex(asked)}`);
 }
 
 /** The cluster's id by etcd's rule: the first 8 bytes of SHA-1 over its founders' ids, sorted, 8 bytes big-endian each. */

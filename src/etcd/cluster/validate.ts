@@ -4,7 +4,8 @@
  */
 import type { MemberId } from "../../base/ids.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
-import type { ClusterMember } from "../model.ts";
+import type { Change, ChangeRefusal, ClusterMember } from "../model.ts";
+import { decodeMember } from "./member-codec.ts";
 import type { MembersView } from "./members.ts";
 
 /** How a member sees the others: whether a connection to it is up, and how long ago it came up. Itself among them, always up. */
@@ -32,8 +33,7 @@ export function addRefusal(view: MembersView, member: ClusterMember, learnersMax
   if (view.removed.has(member.id)) return ETCD_ERRORS.memberNotFound;
   if (view.get(member.id) !== null) return ETCD_ERRORS.memberExists;
   if (sharesUrl(members, member.id, member.peerUrls)) return ETCD_ERRORS.peerUrlExists;
-  const learners = members.filter(({ isLearner }) => isLearner).length;
-  return member.isLearner && learners >= learnersMax ? ETCD_ERRORS.tooManyLearners : null;
+  return member.isLearner && isFullOfLearners(members, learnersMax) ? ETCD_ERRORS.tooManyLearners : null;
 }
 
 export function removeRefusal(view: MembersView, id: MemberId): EtcdError | null {
@@ -49,6 +49,25 @@ export function promoteRefusal(view: MembersView, id: MemberId): EtcdError | nul
 export function updateRefusal(view: MembersView, id: MemberId, peerUrls: readonly string[]): EtcdError | null {
   if (view.get(id) === null) return ETCD_ERRORS.memberNotFound;
   return sharesUrl(view.list(), id, peerUrls) ? ETCD_ERRORS.peerUrlExists : null;
+}
+
+/**
+ * What was allowed where it was asked for may clash with what came through other members meanwhile. etcd finds out when it applies a
+ * change; here raft heeds it as soon as it is appended, so the leader looks once more before that. `context`: the entry's.
+ */
+export function clash(
+  view: MembersView,
+  { kind, member }: Change,
+  context: Uint8Array,
+  learnersMax: number,
+): ChangeRefusal | null {
+  if (kind === "promote" || kind === "remove" || context.length === 0) return null;
+  if (sharesUrl(view.list(), member, decodeMember(context).peerUrls)) return "peer-url-exists";
+  return kind === "add-learner" && isFullOfLearners(view.list(), learnersMax) ? "too-many-learners" : null;
+}
+
+function isFullOfLearners(members: readonly ClusterMember[], learnersMax: number): boolean {
+  return members.filter(({ isLearner }) => isLearner).length >= learnersMax;
 }
 
 function sharesUrl(members: readonly ClusterMember[], id: MemberId, peerUrls: readonly string[]): boolean {

@@ -25,6 +25,8 @@ const REFUSALS: Readonly<Record<Refusal, ChangeRefusal>> = {
   "learner-behind": ChangeRefusal.LEARNER_BEHIND,
   "change-pending": ChangeRefusal.CHANGE_PENDING,
   "no-leader": ChangeRefusal.NO_LEADER,
+  "peer-url-exists": ChangeRefusal.PEER_URL_EXISTS,
+  "too-many-learners": ChangeRefusal.TOO_MANY_LEARNERS,
 };
 
 /** Bytes a message takes in a sender's queue, roughly. */

@@ -82,12 +82,14 @@ export class Replication {
    * before an entry of this term is committed, since a leader may not know before which change was the last.
    */
   change(change: Change, context: Uint8Array): ChangeRefusal | null {
-    const { log, term, decisions } = this.#state;
+    const { log, term, decisions, review } = this.#state;
     const committed = { index: log.committed, term: log.termAt(log.committed) as Term };
     if (!decisions.mayChange(log.configurationIndex, committed, term)) return "change-pending";
     const configuration = changed(log.configuration, change);
     if (typeof configuration === "string") return configuration;
     if (change.kind === "promote" && !this.#hasCaughtUp(change.member)) return "learner-behind";
+    const refusal = review(change, context, log.configurationIndex);
+    if (refusal !== null) return refusal;
     this.#append("config", encodeConfigData(configuration, context));
     this.#follow();
     // Who is new gets an election time to say a word before its silence counts.

@@ -1,7 +1,18 @@
 import { assert } from "../../base/assert.ts";
 import { type LogIndex, type MemberId, NO_MEMBER, type Term } from "../../base/ids.ts";
 import type { Prng } from "../../base/prng.ts";
-import type { Entry, HardState, LogBase, PromiseMessage, PromptMessage, ReadState, Ready, Role } from "../model.ts";
+import type {
+  Change,
+  ChangeRefusal,
+  Entry,
+  HardState,
+  LogBase,
+  PromiseMessage,
+  PromptMessage,
+  ReadState,
+  Ready,
+  Role,
+} from "../model.ts";
 import { membersOf } from "./configuration.ts";
 import type { RaftDecisions } from "./decisions.ts";
 import { RaftLog } from "./log.ts";
@@ -19,6 +30,12 @@ export interface RaftLimits {
   /** Reads of this member's own clients that wait for a round to start; more are dropped. */
   readonly waitingReads: number;
 }
+
+/**
+ * What the state says against a change, asked by a leader before it appends it: it has to hold all up to `since`, the change before.
+ * So the answer follows from the log alone, and no two changes are allowed that exclude each other.
+ */
+export type ReviewChange = (change: Change, context: Uint8Array, since: LogIndex) => ChangeRefusal | null;
 
 export interface RaftOptions {
   readonly id: MemberId;
@@ -44,6 +61,8 @@ export interface RaftOptions {
   readonly firstSequence: number;
   readonly limits: RaftLimits;
   readonly decisions: RaftDecisions;
+  /** Default: nothing. */
+  readonly review?: ReviewChange;
 }
 
 /** What goes into the next Ready. */
@@ -75,6 +94,7 @@ export class RaftState {
   readonly log: RaftLog;
   readonly limits: RaftLimits;
   readonly decisions: RaftDecisions;
+  readonly review: ReviewChange;
   term: Term;
   vote: MemberId;
   role: Role = "follower";
@@ -91,6 +111,7 @@ export class RaftState {
     this.id = options.id;
     this.limits = options.limits;
     this.decisions = options.decisions;
+    this.review = options.review ?? (() => null);
     const { base, entries, appliedIndex: applied, hardState } = options;
     // A crash may have kept a snapshot's record without the hard state behind it: nobody got a vote in that later term.
     const isBehind = hardState.term < base.term;

@@ -21,6 +21,8 @@ export const ChangeRefusal: {
   readonly LEARNER_BEHIND: 5;
   readonly CHANGE_PENDING: 6;
   readonly NO_LEADER: 7;
+  readonly PEER_URL_EXISTS: 8;
+  readonly TOO_MANY_LEARNERS: 9;
 } = {
   MEMBER_EXISTS: 0,
   MEMBER_UNKNOWN: 1,
@@ -30,6 +32,8 @@ export const ChangeRefusal: {
   LEARNER_BEHIND: 5,
   CHANGE_PENDING: 6,
   NO_LEADER: 7,
+  PEER_URL_EXISTS: 8,
+  TOO_MANY_LEARNERS: 9,
 };
 export type ChangeRefusal = (typeof ChangeRefusal)[keyof typeof ChangeRefusal];
 
