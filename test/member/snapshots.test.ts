@@ -187,6 +187,46 @@ test("after a restart a member goes on from what its store holds, its log cut: n
   await cluster.stop();
 });
 
+test("entries that come while a snapshot takes the place of the state are applied, and published, after watchers heard of it", async () => {
+  const cluster = new MemberCluster(3, CUT_OFTEN);
+  const leader = await cluster.serving();
+  const lagging = follower(cluster, leader);
+  const seen: number[] = [];
+  const stream = lagging.member.watches.openStream({
+    send: (response) => {
+      for (const { kv } of (response as WatchResponse).events) seen.push(kv?.modRevision as number);
+      return true;
+    },
+  });
+  stream.create(WatchCreateRequest.create({ key: bytes("k"), rangeEnd: bytes("l") }));
+  cluster.isolate(lagging);
+  await putMany(cluster, leader, 40);
+  cluster.heal();
+  let release = (): void => {};
+  const install = lagging.log.install.bind(lagging.log);
+  lagging.log.install = async (record) => {
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    return install(record);
+  };
+  await cluster.until(() => !lagging.member.isServing, "the snapshot is about to be installed");
+  for (const value of ["a", "b"]) await put(cluster, leader, "k0", value);
+  const { commitIndex } = leader.member.status;
+  await cluster.until(() => lagging.member.status.commitIndex === commitIndex, "the follower has the entries");
+  await cluster.advance(COMMIT_MS);
+  assert.ok(lagging.member.status.appliedIndex < commitIndex, "and has not applied them");
+  release();
+  await agree(cluster);
+  await cluster.settle();
+  assert.equal(lagging.failure, null);
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 42 }, (_, i) => i + 2),
+  );
+  await cluster.stop();
+});
+
 test("while a snapshot takes the place of the state, reads wait, and see the new one", async () => {
   const cluster = new MemberCluster(3, CUT_OFTEN);
   const leader = await cluster.serving();

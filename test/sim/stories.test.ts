@@ -63,19 +63,6 @@ test("a member restarted with its wall clock set back serves again", async () =>
   }
 });
 
-test("entries that follow an installed snapshot are published after it was announced to the watchers", async () => {
-  const busy = { ...quiet([]).load, clients: 9, thinkMs: 20 };
-  const { coverage } = await survives(
-    [0, 1, 2].map((target) => ({ atMs: 2_000 + 2_500 * target, durationMs: 1_500, fault: { kind: "pause", target } })),
-    {
-      cuts: { snapshotCount: 3, catchUpEntries: 0, commitMs: 100 },
-      load: busy,
-      disk: { ...quiet([]).disk, syncMs: 20 },
-    },
-  );
-  assert.ok((coverage["snapshots installed"] ?? 0) > 0, JSON.stringify(coverage));
-});
-
 test("a member whose disk fails under a snapshot takes the next one", async () => {
   // It took none ever after: what it could not finish counted as under way.
   let broken = 0;
