@@ -5,6 +5,7 @@ import type { Change, Configuration, Entry, LogBase, Message, Ready } from "../.
 import { encodeConfigData, makeConfiguration } from "../../src/etcd/raft/configuration.ts";
 import { RaftCore } from "../../src/etcd/raft/core.ts";
 import { CORRECT, type RaftDecisions } from "../../src/etcd/raft/decisions.ts";
+import type { ReviewChange } from "../../src/etcd/raft/state.ts";
 import { ROOMY } from "./test-member.ts";
 
 export const ELECTION: number = 10;
@@ -27,6 +28,7 @@ export interface Start {
   readonly base?: LogBase;
   readonly entries?: readonly Entry[];
   readonly decisions?: Partial<RaftDecisions>;
+  readonly review?: ReviewChange;
 }
 
 export const member = (id: number): MemberId => BigInt(id) as MemberId;
@@ -76,6 +78,7 @@ export class Bench {
       firstSequence: 0,
       limits: { ...ROOMY, appendBytes, uncommittedBytes },
       decisions: { ...CORRECT, ...start.decisions },
+      ...(start.review === undefined ? {} : { review: start.review }),
     });
   }
 

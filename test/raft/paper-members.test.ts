@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { AssertionError } from "../../src/base/assert.ts";
 import type { LogIndex, MemberId, Term } from "../../src/base/ids.ts";
-import type { Message, Ready } from "../../src/etcd/model.ts";
+import type { Change, ChangeRefusal, Message, Ready } from "../../src/etcd/model.ts";
 import { decodeConfigEntry } from "../../src/etcd/raft/configuration.ts";
 import { Bench, base, configEntry, configuration, ELECTION, entry, ID, member, type Start } from "./bench.ts";
 
@@ -239,6 +239,38 @@ describe("members that come and go (D 4)", () => {
     const bench = new Bench({ log: [1] });
     const append = (): void => bench.append(2, 1, [1, 1], [configEntry(2, 1, configuration([1, 2, 4, 5]))]);
     assert.throws(append, AssertionError);
+  });
+
+  test("before a leader appends a change the state is asked about it, as of the change before; a no is final", () => {
+    const asked: unknown[] = [];
+    let says: ChangeRefusal | null = "peer-url-exists";
+    const bench = leading({
+      review: (change, context, since) => {
+        asked.push([change.kind, change.member, Buffer.from(context).toString(), since]);
+        return says;
+      },
+    });
+    const change = (kind: Change["kind"], id: number): void =>
+      bench.core.step({ kind: "change", id, change: { kind, member: member(id) }, context: Buffer.from("url") });
+    change("add-voter", 4);
+    assert.deepEqual(refusals(bench.take()), ["peer-url-exists"]);
+    assert.equal(bench.core.status.lastIndex, 1);
+    change("remove", 9);
+    assert.deepEqual(refusals(bench.take()), ["member-unknown"], "what raft knows itself needs no state");
+    says = null;
+    change("add-voter", 4);
+    bench.settle();
+    change("update", 2);
+    assert.deepEqual(refusals(bench.take()), ["change-pending"]);
+    bench.accept(2, 2);
+    bench.accept(3, 2);
+    change("update", 2);
+    assert.equal(bench.core.status.lastIndex, 3);
+    assert.deepEqual(asked, [
+      ["add-voter", 4n, "url", 0],
+      ["add-voter", 4n, "url", 0],
+      ["update", 2n, "url", 2],
+    ]);
   });
 
   test("a change carries what its proposer sent along, for whoever applies it", () => {
