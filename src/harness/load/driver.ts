@@ -314,6 +314,7 @@ export class LoadDriver {
           // On each member every second watches half the keys only, and over all members every second asks for what was before.
           range: Math.floor(watcher / members.length) % 2 === 0 ? "all" : "half",
           prevKv: watcher % 2 === 1,
+          progressEveryMs: plan.clients.progressEveryMs ?? null,
         }),
       );
     }

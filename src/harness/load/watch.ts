@@ -1,9 +1,9 @@
 import type { Clock, Timer } from "../../env/clock.ts";
 import type { ClientStream, GrpcConnection } from "../../grpc/connection.ts";
 import type { GrpcError } from "../../grpc/status.ts";
-import { StatusRequest, WatchCreateRequest, WatchRequest, type WatchResponse } from "../../proto/gen/etcdserverpb.ts";
+import { WatchCreateRequest, WatchRequest, type WatchResponse } from "../../proto/gen/etcdserverpb.ts";
 import { type Event, EventType, type KeyValue } from "../../proto/gen/mvccpb.ts";
-import { Maintenance, Watch } from "../../proto/gen/rpc.ts";
+import { Watch } from "../../proto/gen/rpc.ts";
 import type { DeliveredEvent } from "../history/event-columns.ts";
 import type { Recorder } from "../history/recorder.ts";
 import type { WatchSelection } from "../model/history.ts";
@@ -11,13 +11,9 @@ import type { Keys } from "./keys.ts";
 import type { KvWorkload } from "./kv.ts";
 import { Link, type LinkOptions } from "./link.ts";
 import { reasonOf } from "./outcomes.ts";
-import { tellsProgressInOrder } from "./progress.ts";
 
 /** A watch that ends while its connection lives is asked for again after this. */
 const REOPEN_MS = 100;
-/** A watcher that was sent nothing for so long asks how far it is. */
-const PROGRESS_AFTER_MS = 250;
-const STATUS_MS = 5000;
 const decoder = new TextDecoder();
 
 export interface WatcherOptions {
@@ -34,21 +30,21 @@ export interface WatcherOptions {
   readonly range: "all" | "half";
   /** Asks for what each key held before. */
   readonly prevKv: boolean;
+  /** How often it asks how far it is; null: never. */
+  readonly progressEveryMs: number | null;
 }
 
 /**
  * The workload of watching: one watch on one member, on a connection of its own. After a break it goes on behind the last revision
- * it has seen: a member sends all changes of a revision in one message, so what has arrived is whole. While nothing arrives it
- * asks for progress: so that also the answers to that are judged, and a watcher of idle keys is known to be there.
+ * it has seen: a member sends all changes of a revision in one message, so what has arrived is whole. Where the plan wants it, it
+ * asks for progress: then also the answers to that are judged, and a watcher of idle keys is known to be there.
  */
 export class Watcher {
   readonly #options: WatcherOptions;
   readonly #link: Link;
   #stream: ClientStream<WatchRequest> | null = null;
   #reopen: Timer | null = null;
-  #silence: Timer | null = null;
-  /** The member's answers to that can be relied on. */
-  #asksProgress = false;
+  #asking: Timer | null = null;
   /** Responses of the open stream so far: what the history calls `response`. */
   #responses = 0;
   #nextRevision: number;
@@ -68,7 +64,7 @@ export class Watcher {
 
   /** It hears of every change of the run's keys, be it as progress: then there is a revision to wait for. */
   get hearsAll(): boolean {
-    return this.#options.range === "all" || this.#asksProgress;
+    return this.#options.range === "all" || this.#options.progressEveryMs !== null;
   }
 
   /** Everything up to this revision has been delivered. */
@@ -76,16 +72,16 @@ export class Watcher {
     return this.#nextRevision - 1;
   }
 
-  /** Asks how far it is, as Kubernetes' API server only does where the answer can be trusted; it comes as any other progress does. */
+  /** Asks how far it is, if the plan wants that at all; the answer comes as any other progress does. */
   requestProgress(): void {
-    if (this.#open && this.#asksProgress)
+    if (this.#open && this.#options.progressEveryMs !== null)
       this.#stream?.send(WatchRequest.create({ requestUnion: { kind: "progressRequest", value: {} } }));
   }
 
   close(): void {
     this.#closed = true;
     this.#reopen?.cancel();
-    this.#silence?.cancel();
+    this.#asking?.cancel();
     this.#ended("the run is over");
     this.#link.close();
   }
@@ -106,15 +102,7 @@ export class Watcher {
     this.#responses = 0;
     const value = WatchCreateRequest.create({ ...this.#range(), startRevision: this.#nextRevision, prevKv });
     stream.send(WatchRequest.create({ requestUnion: { kind: "createRequest", value } }));
-    this.#askInSilence(stream, 0);
-    this.#learnVersion(connection);
-  }
-
-  #learnVersion(connection: GrpcConnection): void {
-    this.#asksProgress = false;
-    connection.unary(Maintenance.Status, StatusRequest.create({}), { timeoutMs: STATUS_MS }, (error, status) => {
-      this.#asksProgress = error === null && status !== null && tellsProgressInOrder(status.version);
-    });
+    this.#keepAsking(stream);
   }
 
   #range(): { readonly key: Uint8Array; readonly rangeEnd: Uint8Array } {
@@ -122,13 +110,14 @@ export class Watcher {
     return { key: range === "all" ? keys.prefixBytes : keys.bytes(keys.count >> 1), rangeEnd: keys.rangeEnd() };
   }
 
-  #askInSilence(stream: ClientStream<WatchRequest>, before: number): void {
-    this.#silence?.cancel();
-    this.#silence = this.#options.clock.after(PROGRESS_AFTER_MS, () => {
+  #keepAsking(stream: ClientStream<WatchRequest>): void {
+    const { clock, progressEveryMs } = this.#options;
+    this.#asking?.cancel();
+    if (progressEveryMs === null) return;
+    this.#asking = clock.after(progressEveryMs, () => {
       if (this.#stream !== stream) return;
-      if (this.#open && this.#asksProgress && this.#responses === before)
-        stream.send(WatchRequest.create({ requestUnion: { kind: "progressRequest", value: {} } }));
-      this.#askInSilence(stream, this.#responses);
+      this.requestProgress();
+      this.#keepAsking(stream);
     });
   }
 

@@ -85,6 +85,8 @@ export interface ClientPlan {
   readonly deadlineMs: number;
   /** Watch streams on each member, each over the whole key space. */
   readonly watchersPerMember: number;
+  /** How often each of them asks how far it is. Null or absent: never, for not every etcd's answer may be believed (etcd-io/etcd 15220). */
+  readonly progressEveryMs?: number | null;
 }
 
 /** Leases that clients hold while the phases run, granted before the first and never revoked by their holders. */

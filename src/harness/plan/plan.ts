@@ -23,6 +23,7 @@ export const MEMBERS_MAX = 7;
 const PHASE_MAX_MS = 24 * 3_600_000;
 const RATE_MAX = 200_000;
 const CONCURRENCY_MAX = 10_000;
+const PROGRESS_MIN_MS = 5;
 const KEYS_MAX = 10_000_000;
 const VALUE_MAX_BYTES = 1 << 20;
 const LEASES_MAX = 100_000;
@@ -167,11 +168,16 @@ const planSchema = z.strictObject({
       connectionsPerMember: count(100),
       deadline: duration,
       watchersPerMember: count(100, 0).default(1),
+      progressEvery: duration
+        .refine((ms) => ms >= PROGRESS_MIN_MS, { message: `at least ${PROGRESS_MIN_MS}ms` })
+        .nullable()
+        .default(null),
     })
-    .transform(({ connectionsPerMember, deadline, watchersPerMember }) => ({
+    .transform(({ connectionsPerMember, deadline, watchersPerMember, progressEvery }) => ({
       connectionsPerMember,
       deadlineMs: deadline,
       watchersPerMember,
+      progressEveryMs: progressEvery,
     })),
   leases: leaseSchema.nullable().default(null),
   kubernetes: kubernetesSchema.nullable().default(null),

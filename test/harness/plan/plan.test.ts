@@ -77,6 +77,16 @@ test("a plan may hold leases and pause members; what makes no sense is one line,
   );
 });
 
+test("a plan says whether watchers ask for progress: by itself none does", () => {
+  assert.equal(parsePlan(quickstart, "w.yaml", () => 7).clients.progressEveryMs, null);
+  const text = readFileSync("workloads/bugs/etcd-15220.yaml", "utf8");
+  assert.equal(parsePlan(text, "b.yaml", () => 7).clients.progressEveryMs, 5);
+  assert.throws(
+    () => parsePlan(text.replace("progressEvery: 5ms", "progressEvery: 1ms"), "b.yaml", () => 7),
+    /b\.yaml:\d+:\d+ clients\.progressEvery: at least 5ms/,
+  );
+});
+
 test("anything that is not a plan is refused, never thrown at", () => {
   for (const text of ["", "null", "[]", "7", "- a\n- b", "a: &x [*x]", "\u0000", "name: {}", "phases: 3"]) {
     assert.throws(() => parsePlan(text, "w.yaml", () => 1), PlanError, JSON.stringify(text));
