@@ -4,11 +4,14 @@
  */
 import { type LogIndex, NO_MEMBER } from "../base/ids.ts";
 import type { Disk, DiskFile } from "../env/disk.ts";
+import type { Member } from "../etcd/member.ts";
 import { CAREFUL, type MemberDecisions } from "../etcd/member-decisions.ts";
 import type { MemberOptions } from "../etcd/member-options.ts";
 import { CORRECT, type RaftDecisions } from "../etcd/raft/decisions.ts";
 import type { Requests } from "../etcd/requests.ts";
 import { type MemberStorage, storageWith } from "../etcd/storage.ts";
+import { compactsTooMuch } from "./compaction.ts";
+import { forwardsExpiry, provesNothing } from "./leases.ts";
 
 type ClientRequests = Pick<Requests, "range" | "put" | "deleteRange" | "txn" | "compact">;
 
@@ -19,6 +22,7 @@ export interface Mutant {
   readonly disk?: (disk: Disk) => Disk;
   readonly member?: (options: MemberOptions) => MemberOptions;
   readonly requests?: (requests: ClientRequests) => ClientRequests;
+  readonly lessor?: (member: Member) => Member;
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -56,9 +60,31 @@ export const MUTANTS: readonly Mutant[] = [
   decided("overlapping-changes", "changes the membership while a change is under way", { mayChange: () => true }),
   decided("forget-members", "installs a snapshot without its membership", { configurationOf: (_, before) => before }),
   careless("answer-early", "answers confirmed reads before it has applied up to them", { mayRead: () => true }),
-  careless("apply-twice", "applies an entry a second time after a restart", {
-    resumeAt: (stored) => (stored > 1 ? stored - 1 : stored) as LogIndex,
-  }),
+  {
+    name: "apply-twice",
+    sin: "applies an entry a second time after a restart",
+    // Only one that the log still has: asked for another, the core refuses to start, and nothing is applied twice.
+    member: (options) => {
+      const begins = options.storage.base?.index ?? 0;
+      const resumeAt = (stored: LogIndex): LogIndex => (stored > begins ? stored - 1 : stored) as LogIndex;
+      return { ...options, memberDecisions: { ...CAREFUL, resumeAt } };
+    },
+  },
+  {
+    name: "lease-unproven",
+    sin: "renews leases, and lets them run out, without knowing that it still leads",
+    lessor: provesNothing,
+  },
+  {
+    name: "lease-forwarded",
+    sin: "passes on to the next leader that leases have run out which it counted itself (etcd issue 15247)",
+    lessor: forwardsExpiry,
+  },
+  {
+    name: "compact-too-much",
+    sin: "removes with each change that is compacted the one behind it",
+    member: (options) => ({ ...options, storage: compactsTooMuch(options.storage) }),
+  },
 ];
 
 export function mutantOf(name: string): Mutant | null {

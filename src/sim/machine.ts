@@ -287,9 +287,10 @@ export class Machine implements NetworkPort {
     const member = new Member(options);
     const requests = new Requests(member, null);
     process.member = member;
+    const { electionMs } = options;
     process.door = {
       kv: breakage.requests?.(requests) ?? requests,
-      leases: new LeaseRequests(member, { clock, electionMs: options.electionMs, spaceRefusal: () => null }),
+      leases: new LeaseRequests(breakage.lessor?.(member) ?? member, { clock, electionMs, spaceRefusal: () => null }),
       maintenance: requests,
     };
     member.start();

@@ -11,6 +11,7 @@
  */
 import type { Disk } from "../env/disk.ts";
 import type { LeaseRequests } from "../etcd/lease-requests.ts";
+import type { Member } from "../etcd/member.ts";
 import type { MemberOptions } from "../etcd/member-options.ts";
 import type { Change, Message } from "../etcd/model.ts";
 import type { Requests } from "../etcd/requests.ts";
@@ -222,6 +223,8 @@ export interface Breakage {
   /** Also sees what the log gave back at the start. */
   readonly member?: (options: MemberOptions) => MemberOptions;
   readonly requests?: (requests: ClientRequests) => ClientRequests;
+  /** The member as those see it who count the time of leases. */
+  readonly lessor?: (member: Member) => Member;
 }
 
 /** What clients may ask of a member. */

@@ -1,6 +1,7 @@
 /** What the simulator found in the server, each as the short schedule that showed it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { mutantOf } from "../../src/mutants/catalogue.ts";
 import type { PlannedFault, Scenario, SeedResult } from "../../src/sim/model.ts";
 import { simulate } from "../../src/sim/simulation.ts";
 
@@ -85,4 +86,31 @@ test("a member whose disk fails under a snapshot takes the next one", async () =
     broken += coverage["snapshots broken"] ?? 0;
   }
   assert.ok(broken > 0, "a snapshot met the failing sync");
+});
+
+test("a leader that stood still neither renews nor ends the leases that its successor counts", async () => {
+  // etcd issue 15247: what it knows of time is old, and only a quorum can tell it.
+  const stoodStill: PlannedFault = {
+    number: 0,
+    atMs: 3_000,
+    durationMs: 3_600,
+    fault: { kind: "pause", target: "leader" },
+  };
+  const scenario: Scenario = {
+    ...quiet([stoodStill]),
+    electionMs: 500,
+    leases: {
+      everyMs: 100,
+      ttlSeconds: [1, 2, 5],
+      keptMs: 4_000,
+      mix: { grant: 1, keepAlive: 8, timeToLive: 1, revoke: 0, put: 1 },
+    },
+  };
+  const { failure, coverage } = await simulate(scenario);
+  assert.equal(failure, null, failure?.text);
+  assert.ok((coverage["leases renewed"] ?? 0) > 0 && (coverage["leases expired"] ?? 0) > 0, JSON.stringify(coverage));
+  for (const name of ["lease-unproven", "lease-forwarded"]) {
+    const broken = await simulate(scenario, mutantOf(name) ?? assert.fail(name));
+    assert.notEqual(broken.failure, null, `${name} goes unnoticed`);
+  }
 });
