@@ -38,7 +38,7 @@ const REMOVED_LINGER_MS = 1_000;
 /** etcd's: further behind what is committed nothing more is taken in. */
 const APPLY_LAG_MAX = 5_000;
 /** etcd's default for idle watchers that asked to be told how far they are. */
-const PROGRESS_NOTIFY_MS = 600_000;
+const WATCH_PROGRESS_MS = 600_000;
 
 export class Member {
   /** What watch streams attach to. */
@@ -59,6 +59,7 @@ export class Member {
   readonly #timeoutMs: number;
   readonly #ticker: Ticker;
   readonly #removals = new Removals();
+  readonly #watchProgressMs: number;
   #nextProgressMs: number;
   #leadership: Leadership;
   #ended = false;
@@ -88,7 +89,8 @@ export class Member {
     const limits = { requestMaxBytes, timeoutMs: this.#timeoutMs };
     this.#proposals = new Proposals(identity.member, startNumber / 1000, limits);
     this.#reads = new Reads(this.#timeoutMs, options.memberDecisions ?? CAREFUL);
-    this.#nextProgressMs = clock.monotonicMs() + PROGRESS_NOTIFY_MS;
+    this.#watchProgressMs = options.watchProgressMs ?? WATCH_PROGRESS_MS;
+    this.#nextProgressMs = clock.monotonicMs() + this.#watchProgressMs;
     this.#ticker = new Ticker(clock, heartbeatMs, (nowMs) => this.#tick(nowMs));
   }
 
@@ -385,7 +387,7 @@ export class Member {
     this.#gate.expire(nowMs);
     this.#repropose();
     if (nowMs >= this.#nextProgressMs) {
-      this.#nextProgressMs = nowMs + PROGRESS_NOTIFY_MS;
+      this.#nextProgressMs = nowMs + this.#watchProgressMs;
       this.watches.notifyProgress();
     }
     this.#duties.due(nowMs);
