@@ -124,6 +124,8 @@ test("status says of a bbolt file that it is etcd's own, and of a damaged or abs
   assert.deepEqual([foreign.exit, /snapshot of Go etcd's \(a bbolt file\)/.test(foreign.stderr)], [1, true]);
   writeFileSync(path, Buffer.concat([STORE, STORE.subarray(0, 32)]));
   assert.deepEqual(await status(), failure(`${path}: damaged: its sha256 is not that of its bytes`, 1));
+  writeFileSync(path, "");
+  assert.deepEqual(await status(), failure(`${path}: empty`, 1));
   writeFileSync(path, Buffer.concat([STORE, SUM]));
   assert.deepEqual(await status(), failure(`${path}: not a database of LMDB's`, 1));
   const bare = await etcdctl(member.endpoint, ["snapshot", "status"]);

@@ -84,7 +84,8 @@ export async function readLmdbFile<Found>(
   path: string,
   read: (reader: BucketReader) => Promise<Found>,
 ): Promise<Found> {
-  const why = await whyNoDatabase(path);
+  // LMDB makes a database of an empty file, but for one that it may only read: then it ends the process.
+  const why = (await isEmpty(path)) ? "empty" : await whyNoDatabase(path);
   if (why !== null) throw new BackendError(`${path}: ${why}`);
   const backend = new LmdbBackend(openDatabase(path, true), path);
   try {
@@ -93,6 +94,12 @@ export async function readLmdbFile<Found>(
     await backend.close();
     await rm(lockOf(path), { force: true });
   }
+}
+
+async function isEmpty(path: string): Promise<boolean> {
+  const file = await openFile(path, "r");
+  const { size } = await file.stat().finally(() => file.close());
+  return size === 0;
 }
 
 function openDatabase(path: string, readOnly: boolean): Database {
