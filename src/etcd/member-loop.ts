@@ -14,19 +14,11 @@ import { clash } from "./cluster/validate.ts";
 import { Applying, type ApplyListener } from "./member-apply.ts";
 import { CAREFUL } from "./member-decisions.ts";
 import { MemberDisk } from "./member-disk.ts";
+import { Notices } from "./member-notices.ts";
 import type { MemberOptions } from "./member-options.ts";
 import { PeerBook } from "./member-peers.ts";
 import { Snapshots } from "./member-snapshots.ts";
-import type {
-  Configuration,
-  Leadership,
-  LogBase,
-  Message,
-  PromiseMessage,
-  PromptMessage,
-  RaftInput,
-  Ready,
-} from "./model.ts";
+import type { Configuration, Leadership, LogBase, Message, RaftInput, Ready } from "./model.ts";
 import { RaftCore } from "./raft/core.ts";
 import { CORRECT } from "./raft/decisions.ts";
 import type { RaftStatus } from "./raft/status.ts";
@@ -61,6 +53,7 @@ export class Loop {
   readonly #options: MemberOptions;
   readonly #listener: LoopListener;
   readonly #core: RaftCore;
+  readonly #notices: Notices;
   readonly #disk: MemberDisk;
   readonly #snapshots: Snapshots;
   readonly #peers: PeerBook;
@@ -79,6 +72,7 @@ export class Loop {
     this.#listener = listener;
     const { storage, transport, electionMs, memberDecisions = CAREFUL } = options;
     this.applying = new Applying({ ...options, makeHeader, decisions: memberDecisions, listener });
+    this.#notices = new Notices(options.clock, (messages) => this.#send(messages));
     this.#disk = new MemberDisk(storage, (number, error) => this.#persisted(number, error));
     this.#core = makeCore(options, this.applying);
     this.#snapshots = new Snapshots({
@@ -118,7 +112,10 @@ export class Loop {
     this.#peers.update(this.#core.configuration);
     this.#options.transport.receive({
       messages: (_, messages) => {
-        for (const message of messages) this.#inputs.push({ kind: "message", message });
+        for (const message of messages) {
+          if (message.kind === "propose") this.#notices.forwarded(message.from);
+          this.#inputs.push({ kind: "message", message });
+        }
         this.wake();
       },
       unreachable: (peer) => {
@@ -149,6 +146,7 @@ export class Loop {
     this.#ended = true;
     this.#stopped = this.applying.stop();
     this.#snapshots.stop();
+    this.#notices.stop();
   }
 
   async close(): Promise<void> {
@@ -176,9 +174,10 @@ export class Loop {
   #obey(ready: Ready, received: SnapshotRecord | null): void {
     this.#peers.appended(ready.entriesToPersist);
     this.#peers.update(this.#core.configuration);
+    this.#send(this.#notices.hold(ready.messages, this.#core.configuration));
     this.#disk.persist(ready, received);
     if (received !== null) this.#hold(ready.number, received);
-    this.#send(ready.messages, this.#disk.takeKept());
+    this.#send(this.#disk.takeKept());
     this.#snapshots.send(ready.snapshotsToSend);
     if (ready.leadership !== null) this.#listener.follow(ready.leadership);
     this.applying.take(ready.entriesToApply);
@@ -194,21 +193,18 @@ export class Loop {
       return;
     }
     // At once: an acknowledgement that waits for a turn keeps a client waiting.
-    const promises = this.#disk.takeKept();
-    if (promises.length > 0) this.#send([], promises);
+    this.#send(this.#disk.takeKept());
     if (this.#installing?.number === number) void this.#install(this.#installing.record);
     this.step({ kind: "persisted", number });
   }
 
   /** One batch for each peer. */
-  #send(messages: readonly PromptMessage[], promises: readonly PromiseMessage[]): void {
+  #send(messages: readonly Message[]): void {
     const batches = new Map<MemberId, Message[]>();
-    for (const list of [messages, promises]) {
-      for (const message of list) {
-        const batch = batches.get(message.to);
-        if (batch === undefined) batches.set(message.to, [message]);
-        else batch.push(message);
-      }
+    for (const message of messages) {
+      const batch = batches.get(message.to);
+      if (batch === undefined) batches.set(message.to, [message]);
+      else batch.push(message);
     }
     for (const [to, batch] of batches) this.#options.transport.send(to, batch);
   }

@@ -141,6 +141,11 @@ export class GrpcConnection implements Http2Owner<ClientRpc, ResponseHead>, Clie
     this.#http2.output.ping(false, Buffer.alloc(8));
   }
 
+  /** What was sent leaves now, not at the end of this turn. */
+  flush(): void {
+    this.#http2.output.flush();
+  }
+
   /** Ends every call with UNAVAILABLE and closes. */
   close(): void {
     if (this.#state === "closed") return;

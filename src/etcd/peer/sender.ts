@@ -176,6 +176,8 @@ class Link {
     if (this.#over) return;
     if (!this.#blocked) {
       this.#write(Frame.create({ messages: messages.map(toWire) }));
+      // The peer's disk is to work while this member goes on with its turn.
+      this.#connection.flush();
       return;
     }
     let dropped = false;
