@@ -21,6 +21,7 @@ import { openMemoryBackend } from "../../src/etcd/backend/memory.ts";
 import { decodeImage } from "../../src/etcd/backend/memory-image.ts";
 import { WriteBuffer } from "../../src/etcd/backend/write-buffer.ts";
 import type { LogBase } from "../../src/etcd/model.ts";
+import { revisionKey } from "../../src/etcd/mvcc/revision-key.ts";
 import { MemoryDisk } from "../support/disk.ts";
 import fc from "../support/fast-check.ts";
 
@@ -449,6 +450,10 @@ test("LMDB: a file that is no database, or cut, is refused with its name", async
     [Buffer.from("short"), /^BackendError: .*db: not a database/],
     [whole.subarray(0, 9000), /^BackendError: .*db: cut: 9000 bytes of/],
     [Buffer.concat([whole.subarray(0, 4096), Buffer.alloc(9000)]), /^BackendError: .*db: not a database/],
+    [
+      Buffer.concat([whole.subarray(0, 8192), Buffer.alloc(whole.length - 8192, "x")]),
+      /db: damaged: where its first page/,
+    ],
   ] as const) {
     writeFileSync(path, bytes);
     await assert.rejects(openLmdbBackend(path), message);
@@ -457,6 +462,27 @@ test("LMDB: a file that is no database, or cut, is refused with its name", async
   const empty = await openLmdbBackend(path);
   assert.equal(empty.base, null);
   await empty.close();
+});
+
+test("changes that come in order leave full pages on the disk, whatever the other buckets hold", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "faultline-backend-"));
+  folders.push(folder);
+  const backend = await openLmdbBackend(join(folder, "db"));
+  let dataBytes = 0;
+  for (let commit = 1; commit <= 3; commit++) {
+    const changes: Change[] = [
+      { bucket: "meta", key: Buffer.from("count"), value: Buffer.from(String(commit)) },
+      { bucket: "lease", key: Buffer.from(`lease ${commit}`), value: Buffer.alloc(20) },
+    ];
+    for (let n = 0; n < 6000; n++) {
+      const key = revisionKey(commit, n, false);
+      changes.push({ bucket: "key", key, value: Buffer.alloc(310, n) });
+      dataBytes += key.length + 310;
+    }
+    await backend.commit(changes, baseOf(commit)).durable;
+  }
+  assert.ok(backend.sizeInUseBytes < 1.2 * dataBytes, `${backend.sizeInUseBytes} bytes for ${dataBytes}`);
+  await backend.close();
 });
 
 /** A clock whose timers fire when told. */

@@ -5,8 +5,8 @@
  *
  * The file is opened by one process (the data directory's lock) and within it once.
  */
-import { open as openFile, rename, rm } from "node:fs/promises";
-import { open, type RootDatabase } from "lmdb";
+import { type FileHandle, open as openFile, rename, rm } from "node:fs/promises";
+import { open, type RangeOptions, type RootDatabase } from "lmdb";
 import { assert } from "../../base/assert.ts";
 import type { LogBase } from "../model.ts";
 import {
@@ -50,6 +50,9 @@ interface Stats {
 const NO_BYTES = new Uint8Array(0);
 /** Below every bucket's number. */
 const BASE_KEY: Name = [0, NO_BYTES];
+const LAST_NUMBER: number = BUCKETS.length + 1;
+/** The bucket of changes had it in files of an earlier version. */
+const FORMER_NUMBER = 1;
 
 const KEYS = {
   writeKey([bucket, key]: Name, target: Uint8Array, start: number): number {
@@ -68,7 +71,11 @@ const VALUES = {
 };
 
 /** Where things lie in LMDB's two meta pages, and the number they begin with. */
-const META = { pages: 2, bytes: 192, magic: 24, pageBytes: 48, lastPage: 144, number: 0xbeefc0de } as const;
+const META = { pages: 2, bytes: 192, magic: 24, pageBytes: 48, root: 136, lastPage: 144, number: 0xbeefc0de } as const;
+/** And in any other page, which begins with its own number. */
+const PAGE = { bytes: 24, flags: 18, branchOrLeaf: 3 } as const;
+/** In the place of a root's number: there is no tree. */
+const NO_PAGE = 2n ** 64n - 1n;
 
 /** Opens `path`, making it when it is not there; its directory is. Rejects with `BackendError` when it is no whole database. */
 export async function openLmdbBackend(path: string): Promise<Backend> {
@@ -103,8 +110,9 @@ async function isEmpty(path: string): Promise<boolean> {
 }
 
 function openDatabase(path: string, readOnly: boolean): Database {
+  let database: Database;
   try {
-    return open<Uint8Array, Name>({
+    database = open<Uint8Array, Name>({
       path,
       noSubdir: true,
       readOnly,
@@ -117,6 +125,14 @@ function openDatabase(path: string, readOnly: boolean): Database {
   } catch (error) {
     throw new BackendError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
+  const former = {
+    start: [FORMER_NUMBER, NO_BYTES],
+    end: [FORMER_NUMBER + 1, NO_BYTES],
+    limit: 1,
+  } satisfies RangeOptions;
+  if ([...database.getRange(former)].length === 0) return database;
+  void database.close();
+  throw new BackendError(`${path}: an earlier version of this server wrote it, whose buckets were in another order`);
 }
 
 class LmdbBackend implements Backend {
@@ -271,16 +287,28 @@ async function whyNoDatabase(path: string): Promise<string | null> {
     const meta = Buffer.alloc(META.bytes);
     let pageBytes = 0;
     let lastPage = Number.POSITIVE_INFINITY;
+    let hasTree = false;
     for (const page of [0, 1]) {
       const { bytesRead } = await file.read(meta, 0, META.bytes, page * pageBytes);
       if (bytesRead < META.bytes || meta.readUInt32LE(META.magic) !== META.number) return "not a database of LMDB's";
       pageBytes = meta.readUInt32LE(META.pageBytes);
       lastPage = Math.min(lastPage, Number(meta.readBigUInt64LE(META.lastPage)));
+      hasTree ||= await isTree(file, meta.readBigUInt64LE(META.root), pageBytes);
     }
-    return size < (lastPage + 1) * pageBytes ? `cut: ${size} bytes of ${(lastPage + 1) * pageBytes}` : null;
+    if (size < (lastPage + 1) * pageBytes) return `cut: ${size} bytes of ${(lastPage + 1) * pageBytes}`;
+    return hasTree ? null : "damaged: where its first page should be is something else";
   } finally {
     await file.close();
   }
+}
+
+/** Whether at `root` a tree begins, or there is to be none. That of one meta page may be gone: a later commit wrote over it. */
+async function isTree(file: FileHandle, root: bigint, pageBytes: number): Promise<boolean> {
+  if (root === NO_PAGE) return true;
+  const page = Buffer.alloc(PAGE.bytes);
+  const { bytesRead } = await file.read(page, 0, PAGE.bytes, Number(root) * pageBytes);
+  const isBranchOrLeaf = (page.readUInt16LE(PAGE.flags) & PAGE.branchOrLeaf) !== 0;
+  return bytesRead === PAGE.bytes && page.readBigUInt64LE(0) === root && isBranchOrLeaf;
 }
 
 /** LMDB's error names a promise for the cause, which may never say it and which nobody else awaits. LMDB prints the cause itself. */
@@ -301,8 +329,12 @@ function readSize(database: Database): Size {
   return { all: (lastPageNumber + 1) * pageSize, inUse: inUse * pageSize };
 }
 
+/**
+ * The bucket of changes comes last: they are put in order, and at the end of its tree LMDB leaves full pages behind, elsewhere pages
+ * that are full by two thirds.
+ */
 function numberOf(bucket: Bucket): number {
-  return BUCKETS.indexOf(bucket) + 1;
+  return bucket === "key" ? LAST_NUMBER : BUCKETS.indexOf(bucket) + 1;
 }
 
 function nameOf(bucket: Bucket, key: Uint8Array): Name {
@@ -313,19 +345,21 @@ function nameOf(bucket: Bucket, key: Uint8Array): Name {
 /** Small copies share blocks: memory of its own costs each of them more than the copying. What is kept keeps no more than its block. */
 const BLOCK_BYTES = 4096;
 const SHARED_MAX_BYTES = 1024;
+/** Where a loop is faster than a view of the source. */
+const LOOP_MAX_BYTES = 32;
 let block = new Uint8Array(BLOCK_BYTES);
 let used = 0;
 
 /** Plain bytes that stay, not a Buffer: those are slow to cut. */
 function copyOf(source: Uint8Array, start: number, end: number): Uint8Array {
   const size = end - start;
-  const view = new Uint8Array(source.buffer, source.byteOffset + start, size);
-  if (size > SHARED_MAX_BYTES) return view.slice();
+  if (size > SHARED_MAX_BYTES) return new Uint8Array(source.buffer, source.byteOffset + start, size).slice();
   if (used + size > BLOCK_BYTES) {
     block = new Uint8Array(BLOCK_BYTES);
     used = 0;
   }
-  block.set(view, used);
+  if (size <= LOOP_MAX_BYTES) for (let i = 0; i < size; i++) block[used + i] = source[start + i] as number;
+  else block.set(new Uint8Array(source.buffer, source.byteOffset + start, size), used);
   used += size;
   return new Uint8Array(block.buffer, used - size, size);
 }
