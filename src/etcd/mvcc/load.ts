@@ -5,12 +5,12 @@ import type { Revision } from "../../base/ids.ts";
 import type { StoredKeyValue } from "../model.ts";
 import type { Names } from "./names.ts";
 import { mainOf, subOf } from "./revision-key.ts";
-import { KEY_BUCKET, readChange, type StoreStorage } from "./storage.ts";
+import { KEY_BUCKET, readWithoutValue, type StoreStorage } from "./storage.ts";
 
 export interface LoadOptions {
   /** Awaited between slices: others go on meanwhile. */
   readonly pause: () => Promise<void>;
-  /** Told every change in order of revision; lease 0 for a tombstone. */
+  /** Told every change in order of revision, lease 0 for a tombstone; but none without a lease that is the first known of its key. */
   readonly changed?: (key: Uint8Array, lease: bigint) => void;
 }
 
@@ -25,9 +25,9 @@ export async function loadNames(storage: StoreStorage, names: Names, options: Lo
     const last = slice.at(-1);
     if (last === undefined) return revision;
     for (const found of slice) {
-      const change = readChange(found);
-      addChange(names, change, subOf(found.key));
-      options.changed?.(change.key, change.lease);
+      const change = readWithoutValue(found);
+      const isFirst = addChange(names, change, subOf(found.key));
+      if (!isFirst || change.lease !== 0n) options.changed?.(change.key, change.lease);
     }
     revision = mainOf(last.key) as Revision;
     from = bytesAfter(last.key);
@@ -35,17 +35,18 @@ export async function loadNames(storage: StoreStorage, names: Names, options: Lo
   }
 }
 
-/** The first that is known of a key may be any put or tombstone of its life: compaction took what was before. */
-function addChange(names: Names, change: StoredKeyValue, sub: number): void {
+/** Whether it is the first that is known of its key; that may be any put or tombstone of its life: compaction took what was before. */
+function addChange(names: Names, change: StoredKeyValue, sub: number): boolean {
   const { modRevision: main, createRevision: created, version } = change;
   const slot = names.get(change.key);
   if (slot === null) {
     names.add(change.key, { main, sub, created, version });
-    return;
+    return true;
   }
   const { table } = names;
   if (version === 0) table.tombstone(slot, main, sub);
   else table.put(slot, main, sub);
   const newest = table.newest(slot);
   assert(newest.version === version && newest.created === created, "a key's changes follow from each other", { main });
+  return false;
 }

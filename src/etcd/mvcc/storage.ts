@@ -2,6 +2,7 @@
 import { assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
 import { KeyValue } from "../../proto/gen/mvccpb.ts";
+import { EMPTY_BYTES, Reader } from "../../proto/reader.ts";
 import type { Bucket, BucketReader } from "../backend/backend.ts";
 import type { StoredKeyValue } from "../model.ts";
 import { isTombstoneKey, mainOf, revisionKey } from "./revision-key.ts";
@@ -19,6 +20,14 @@ export interface StoreStorage extends BucketReader {
 }
 
 export const KEY_BUCKET = "key";
+/** Of mvccpb.KeyValue, as they stand on the wire. */
+const TAGS = { key: 10, createRevision: 16, version: 32, lease: 48 } as const;
+
+/** An entry of the `key` bucket. */
+interface StoredBytes {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
 
 export function writeChange(storage: StoreStorage, main: Revision, sub: number, change: KeyValue): StoredKeyValue {
   // A copy: what is encoded shares its memory with messages that nobody needs any more.
@@ -36,10 +45,27 @@ export function readVersion(storage: BucketReader, main: number, sub: number): S
   return kv;
 }
 
-export function readChange({ key, value }: { readonly key: Uint8Array; readonly value: Uint8Array }): StoredKeyValue {
+export function readChange({ key, value }: StoredBytes): StoredKeyValue {
   const kv = decodeChange(mainOf(key) as Revision, value);
   assert((kv.version === 0) === isTombstoneKey(key), "a tombstone is marked in its key");
   return kv;
+}
+
+/** Whoever needs no value saves a view of it. */
+export function readWithoutValue({ key, value }: StoredBytes): StoredKeyValue {
+  const reader = new Reader(value);
+  let [name, createRevision, version, lease] = [EMPTY_BYTES, 0, 0, 0n];
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag === TAGS.key) name = reader.bytes();
+    else if (tag === TAGS.createRevision) createRevision = reader.int64();
+    else if (tag === TAGS.version) version = reader.int64();
+    else if (tag === TAGS.lease) lease = reader.int64Name();
+    else reader.skip(tag);
+  }
+  assert((version === 0) === isTombstoneKey(key), "a tombstone is marked in its key");
+  const modRevision = mainOf(key) as Revision;
+  return { key: name, createRevision: createRevision as Revision, modRevision, version, value: EMPTY_BYTES, lease };
 }
 
 /** A tombstone's value is its key alone; its revision stands in front of it. */
