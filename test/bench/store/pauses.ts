@@ -283,19 +283,26 @@ function takeSnapshot(member: BenchMember): Promise<void> {
   );
 }
 
-/** The follower misses more than the leader keeps. */
-async function catchUp({ cluster, leader, follower, options }: Context): Promise<void> {
+/** The follower misses more than the leader keeps, so that it needs a snapshot; that it got one the leader's count says. */
+async function catchUp({ cluster, leader, follower }: Context): Promise<void> {
+  const before = await snapshotsSent(leader);
   await follower.stop("SIGTERM");
   await withConnection(leader, (connection) =>
-    load([connection], 100, putIn(1000), { durationMs: 600_000, callsMax: Math.min(MISSED_PUTS, options.keys) }),
+    load([connection], 100, putIn(1000), { durationMs: 600_000, callsMax: MISSED_PUTS }),
   );
   follower.start();
   await follower.serves();
   const untilMs = performance.now() + CATCH_UP_LIMIT_MS;
   for (;;) {
     const revisions = Object.values(await cluster.revisions());
-    if (revisions.every((revision) => revision !== null && revision >= (revisions[0] as number) - 100)) return;
+    if (revisions.every((revision) => revision !== null && revision >= (revisions[0] as number) - 100)) break;
     if (performance.now() > untilMs) throw new Error("the follower did not catch up");
     await delay(WRITE_EVERY_MS);
   }
+  if ((await snapshotsSent(leader)) <= before)
+    throw new Error("the follower caught up without a snapshot: nothing was measured");
+}
+
+async function snapshotsSent(leader: BenchMember): Promise<number> {
+  return (await leader.metrics())("etcd_network_snapshot_send_success") ?? 0;
 }

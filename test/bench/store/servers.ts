@@ -102,12 +102,12 @@ export class BenchMember {
     return { residentBytes: field("VmRSS"), anonymousBytes: field("RssAnon") };
   }
 
-  /** A value of its metrics page; null where it has none of that name. */
+  /** A value of its metrics page, the sum where it is told by labels; null where it has none of that name. */
   async metrics(): Promise<(name: string) => number | null> {
     const text = (await this.#get("/metrics")) ?? "";
     return (name) => {
-      const match = new RegExp(`^${name}(?:\\{[^}]*\\})?\\s+(\\S+)$`, "m").exec(text);
-      return match === null ? null : Number(match[1]);
+      const found = [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})?\\s+(\\S+)$`, "gm"))];
+      return found.length === 0 ? null : found.reduce((sum, [, value]) => sum + Number(value), 0);
     };
   }
 
