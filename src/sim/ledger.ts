@@ -53,6 +53,9 @@ export interface FoundLog {
   readonly entries: readonly Entry[];
 }
 
+/** What only grows as long as a process lives. */
+const MARKS = ["term", "commitIndex", "appliedIndex", "revision"] as const;
+
 export class Ledger {
   readonly #world: World;
   readonly #twin: Twin;
@@ -215,11 +218,9 @@ export class Ledger {
   #expectForward(machine: number, status: MemberStatus): void {
     const { last, loadedAt } = this.#book(machine);
     if (last === null) return;
-    for (const what of ["term", "commitIndex", "appliedIndex", "revision"] as const) {
-      if (what === "revision" && status.appliedIndex < loadedAt) continue;
-      this.#world.check(status[what] >= last[what], "went back", () => {
-        return `${machineName(machine)}: ${what} went back from ${last[what]} to ${status[what]}`;
-      });
+    for (const what of MARKS) {
+      if (status[what] >= last[what] || (what === "revision" && status.appliedIndex < loadedAt)) continue;
+      this.#world.fail("went back", `${machineName(machine)}: ${what} went back from ${last[what]} to ${status[what]}`);
     }
   }
 

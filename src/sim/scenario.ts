@@ -38,6 +38,7 @@ const LOST_KINDS: readonly LostKind[] = [
   "read-index-response",
   "propose",
 ];
+const STANDSTILL_MAX_MS = 5_000;
 const SPARES_MAX = 3;
 /** Who was added may be promoted or removed; so these come oftener. */
 const CHANGES: readonly Change["kind"][] = [
@@ -48,7 +49,7 @@ const CHANGES: readonly Change["kind"][] = [
 const DRIFT_MAX = 0.1;
 
 /** With everything up; what is cut off or down takes from it. */
-const OPERATIONS_PER_SECOND: readonly number[] = [18, 22, 28];
+const OPERATIONS_PER_SECOND: readonly number[] = [11, 14, 18];
 
 const MEMBERS: readonly number[] = [3, 3, 3, 3, 3, 3, 5, 5, 5, 1];
 const TIMES: readonly { readonly heartbeatMs: number; readonly electionMs: number }[] = [
@@ -66,7 +67,7 @@ export function scenarioOf(seed: number): Scenario {
   const kinds = kindsOf(chance);
   const spares = kinds.includes("membership") ? 1 + chance.below(SPARES_MAX) : 0;
   const machines = members + spares;
-  return {
+  const scenario: Scenario = {
     seed,
     members,
     spares,
@@ -95,6 +96,17 @@ export function scenarioOf(seed: number): Scenario {
     liveWithinMs: LIVE_WITHIN_MS,
     endMs: END_MS,
   };
+  return scenario.leases === null || !isOn()
+    ? scenario
+    : { ...scenario, faults: withStandstill(scenario.faults, chance) };
+}
+
+/** Leases are in danger from a leader that stands still for longer than they last. */
+function withStandstill(faults: readonly PlannedFault[], chance: Prng): readonly PlannedFault[] {
+  const atMs = FIRST_FAULT_MS + chance.below(HEAL_MS - FIRST_FAULT_MS - STANDSTILL_MAX_MS);
+  const durationMs = STANDSTILL_MAX_MS / 2 + chance.below(STANDSTILL_MAX_MS / 2);
+  const standstill: PlannedFault = { number: 0, atMs, durationMs, fault: { kind: "pause", target: "leader" } };
+  return [...faults, standstill].sort((a, b) => a.atMs - b.atMs).map((fault, number) => ({ ...fault, number }));
 }
 
 function networkOf(chance: Prng, isOn: () => boolean): NetworkPlan {

@@ -10,6 +10,7 @@ import type { ClusterMember, LogBase } from "../etcd/model.ts";
 import { NEWEST } from "../etcd/mvcc/store.ts";
 import { judge } from "../harness/checks/judge.ts";
 import type { RunEvent } from "../harness/model/events.ts";
+import type { LeaseRecord } from "../harness/model/history.ts";
 import type { CheckName } from "../harness/model/plan.ts";
 import { Answers } from "./answers.ts";
 import { Asking } from "./asking.ts";
@@ -230,7 +231,7 @@ class Simulation {
     const leases = this.#promises.records;
     const checks: CheckName[] = ["linearizable", "serializable", "converged"];
     // What was granted and kept alive puts the check to work; otherwise it has nothing to judge.
-    if (["grant", "keepalive"].every((action) => leases.some((record) => record.action === action)))
+    if (["grant", "keepalive"].every((action) => leases.some((record) => record.action === action && isKept(record))))
       checks.push("lease");
     if (watchEvents.length > 0) checks.push("watch");
     const revisions = Object.fromEntries(
@@ -289,4 +290,9 @@ class Simulation {
 
 function describeMember({ id, name, clientUrls, peerUrls, isLearner }: ClusterMember): string {
   return `${id} ${name}${isLearner ? " (learner)" : ""} ${clientUrls.join()} ${peerUrls.join()}`;
+}
+
+/** The lease is there, says its answer. */
+function isKept({ outcome }: LeaseRecord): boolean {
+  return outcome.kind === "ok" && outcome.ttlSeconds > 0;
 }
