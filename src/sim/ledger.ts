@@ -59,6 +59,8 @@ const MARKS = ["term", "commitIndex", "appliedIndex", "revision"] as const;
 export class Ledger {
   readonly #world: World;
   readonly #twin: Twin;
+  /** By index: configurations that were written behind the entry when it was found committed; they need not be committed themselves. */
+  readonly #decidedBy = new Map<number, readonly Configuration[]>();
   readonly #books: readonly Book[];
   readonly #leaders = new Map<number, MemberId>();
   /** By term: since when its leader leads, as far as was seen. */
@@ -240,7 +242,12 @@ export class Ledger {
   /** Which quorum lacks the committed entry at `index` on its disks; null when none does: of whoever decided then or later. */
   lackAt(index: number): string | null {
     const later = this.#committed.configured.filter((each) => each.index > index);
-    return this.#lack(index, [...decidersAt(this.#committed, index), ...later.map((each) => each.configuration)]);
+    const unfinished = this.#decidedBy.get(index) ?? [];
+    return this.#lack(index, [
+      ...decidersAt(this.#committed, index),
+      ...later.map((each) => each.configuration),
+      ...unfinished,
+    ]);
   }
 
   #lack(index: number, configurations: readonly Configuration[]): string | null {
@@ -310,8 +317,9 @@ export class Ledger {
     if (entry.kind === "config") for (const tell of this.#listeners) tell(before, this.#committed.configuration);
     this.#world.stir(entry.term);
     // Its leader counts by the newest configuration that it has written, which may be later than the entry.
-    const later = written.configured.filter((each) => each.index > index);
-    const lack = this.#lack(index, [...decidersAt(written, index), ...later.map((each) => each.configuration)]);
+    const later = written.configured.filter((each) => each.index > index).map((each) => each.configuration);
+    if (later.length > 0) this.#decidedBy.set(index, later);
+    const lack = this.#lack(index, [...decidersAt(written, index), ...later]);
     this.#world.check(lack === null, "not on a quorum", () => {
       return `${machineName(machine)} holds entry ${index} of term ${entry.term} committed, but ${lack}`;
     });
