@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Cluster } from "../harness/cluster/cluster.ts";
 import { LaunchError } from "../harness/cluster/cluster.ts";
 import { ImageError } from "../harness/cluster/docker/image.ts";
-import { inspectEnvironment, type MachineEnvironment } from "../harness/cluster/environment.ts";
+import { inspectEnvironment } from "../harness/cluster/environment.ts";
 import { launchCluster } from "../harness/cluster/launch.ts";
 import { findProgram } from "../harness/cluster/programs.ts";
 import { sweep } from "../harness/cluster/sweep.ts";
@@ -10,6 +10,7 @@ import { programLabel, TargetError } from "../harness/cluster/targets.ts";
 import { proxyProgram } from "../harness/faults/toxiproxy/program.ts";
 import { RUN_FILES } from "../harness/history/run-files.ts";
 import type { LaunchedTarget, Plan } from "../harness/model/plan.ts";
+import type { MachineEnvironment } from "../harness/model/samples.ts";
 
 /** What a cluster is to be made of, and how. */
 export interface RuntimeOptions extends Pick<Plan, "runtime" | "proxy" | "members" | "resources" | "logLevel"> {

@@ -39,6 +39,19 @@ function follower(cluster: MemberCluster, leader: TestNode): TestNode {
 }
 
 /** Every key with its newest value and revision, as this member has it. */
+/** Snapshots wait before they take the place of its state, until the returned function is called. */
+function holdInstall(node: TestNode): () => void {
+  const held: (() => void)[] = [];
+  const install = node.log.install.bind(node.log);
+  node.log.install = async (record) => {
+    await new Promise<void>((resolve) => void held.push(resolve));
+    return install(record);
+  };
+  return () => {
+    for (const release of held) release();
+  };
+}
+
 function contents(node: TestNode): readonly string[] {
   const answer = node.requests.range(
     RangeRequest.create({ key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0), serializable: true }),
@@ -202,14 +215,7 @@ test("entries that come while a snapshot takes the place of the state are applie
   cluster.isolate(lagging);
   await putMany(cluster, leader, 40);
   cluster.heal();
-  let release = (): void => {};
-  const install = lagging.log.install.bind(lagging.log);
-  lagging.log.install = async (record) => {
-    await new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    return install(record);
-  };
+  const release = holdInstall(lagging);
   await cluster.until(() => !lagging.member.isServing, "the snapshot is about to be installed");
   for (const value of ["a", "b"]) await put(cluster, leader, "k0", value);
   const { commitIndex } = leader.member.status;
@@ -234,14 +240,7 @@ test("while a snapshot takes the place of the state, reads wait, and see the new
   cluster.isolate(lagging);
   await putMany(cluster, leader, 40);
   cluster.heal();
-  let release = (): void => {};
-  const install = lagging.log.install.bind(lagging.log);
-  lagging.log.install = async (record) => {
-    await new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    return install(record);
-  };
+  const release = holdInstall(lagging);
   await cluster.until(() => !lagging.member.isServing, "the snapshot is about to be installed");
   let answer: object | null = null;
   void Promise.resolve(lagging.requests.range(RangeRequest.create({ key: bytes("k4"), serializable: true }))).then(

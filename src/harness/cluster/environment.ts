@@ -3,17 +3,7 @@ import * as fs from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { makeDirectories } from "../../env/node/directories.ts";
-
-/** What of the machine decides about the figures. Fields as in harness/model/samples.ts's Environment. */
-export interface MachineEnvironment {
-  readonly node: string;
-  readonly platform: string;
-  readonly cpu: string;
-  readonly cores: number;
-  readonly filesystem: string;
-  readonly fsyncP99Ns: number | null;
-  readonly warnings: readonly string[];
-}
+import type { MachineEnvironment } from "../model/samples.ts";
 
 const SYNC_WRITES = 200;
 const SYNC_PROBE = ".sync-probe";

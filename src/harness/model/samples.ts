@@ -73,10 +73,8 @@ export interface Outage {
   readonly endNs: number;
 }
 
-export interface Environment {
-  readonly faultlineVersion: string;
-  readonly target: string;
-  readonly proxy: string;
+/** What of the machine decides about the figures. */
+export interface MachineEnvironment {
   readonly node: string;
   readonly platform: string;
   readonly cpu: string;
@@ -85,6 +83,12 @@ export interface Environment {
   /** Measured in the data directory before the run. */
   readonly fsyncP99Ns: number | null;
   readonly warnings: readonly string[];
+}
+
+export interface Environment extends MachineEnvironment {
+  readonly faultlineVersion: string;
+  readonly target: string;
+  readonly proxy: string;
 }
 
 export interface Samples {
