@@ -1,6 +1,6 @@
 /**
  * What is taken away from a seed's scenario: how a failure is shrunk, and how the short story is told again. As text, for one
- * line of a shell: "faults=2,5 heal=12000 clients=1 calm steady unwatched".
+ * line of a shell: "faults=2,5 heal=12000 clients=1 calm steady unwatched leaseless uncompacted".
  */
 import type { PlannedFault, Scenario } from "./model.ts";
 
@@ -17,6 +17,10 @@ export interface Edit {
   readonly steady: boolean;
   /** Nobody watches. */
   readonly unwatched: boolean;
+  /** Nobody asks for leases. */
+  readonly leaseless: boolean;
+  /** Nobody compacts the store or reads its past. */
+  readonly uncompacted: boolean;
 }
 
 export const NO_EDIT: Edit = {
@@ -26,9 +30,18 @@ export const NO_EDIT: Edit = {
   calm: false,
   steady: false,
   unwatched: false,
+  leaseless: false,
+  uncompacted: false,
 };
 
-const WORDS = ["calm", "steady", "unwatched"] as const;
+/** What is there or not. */
+export const EDIT_WORDS: readonly ("calm" | "steady" | "unwatched" | "leaseless" | "uncompacted")[] = [
+  "calm",
+  "steady",
+  "unwatched",
+  "leaseless",
+  "uncompacted",
+];
 
 export function applyEdit(scenario: Scenario, edit: Edit): Scenario {
   const healMs = Math.min(edit.healMs ?? scenario.healMs, scenario.healMs);
@@ -49,6 +62,8 @@ export function applyEdit(scenario: Scenario, edit: Edit): Scenario {
       clients: Math.min(edit.clients ?? scenario.load.clients, scenario.load.clients),
       watchersPerMember: edit.unwatched ? 0 : scenario.load.watchersPerMember,
     },
+    leases: edit.leaseless ? null : scenario.leases,
+    history: edit.uncompacted ? null : scenario.history,
   };
 }
 
@@ -58,7 +73,7 @@ export function formatEdit(edit: Edit): string {
   if (edit.faults !== null) parts.push(`faults=${edit.faults.join(",")}`);
   if (edit.healMs !== null) parts.push(`heal=${edit.healMs}`);
   if (edit.clients !== null) parts.push(`clients=${edit.clients}`);
-  for (const word of WORDS) if (edit[word]) parts.push(word);
+  for (const word of EDIT_WORDS) if (edit[word]) parts.push(word);
   return parts.join(" ");
 }
 
@@ -72,7 +87,7 @@ export function parseEdit(text: string): Edit | null {
     if (name === "faults") edit = { ...edit, faults: numbers };
     else if (name === "heal" && numbers.length === 1) edit = { ...edit, healMs: numbers[0] as number };
     else if (name === "clients" && numbers.length === 1) edit = { ...edit, clients: numbers[0] as number };
-    else if (WORDS.some((word) => word === part)) edit = { ...edit, [part]: true };
+    else if (EDIT_WORDS.some((word) => word === part)) edit = { ...edit, [part]: true };
     else return null;
   }
   return edit;

@@ -59,8 +59,8 @@ const MARKS = ["term", "commitIndex", "appliedIndex", "revision"] as const;
 export class Ledger {
   readonly #world: World;
   readonly #twin: Twin;
-  /** By index: configurations that were written behind the entry when it was found committed; they need not be committed themselves. */
-  readonly #decidedBy = new Map<number, readonly Configuration[]>();
+  /** By index, as of when the entry was found committed: a quorum of any of them was enough. */
+  readonly #deciders = new Map<number, readonly Configuration[]>();
   readonly #books: readonly Book[];
   readonly #leaders = new Map<number, MemberId>();
   /** By term: since when its leader leads, as far as was seen. */
@@ -242,16 +242,11 @@ export class Ledger {
   /** Which quorum lacks the committed entry at `index` on its disks; null when none does: of whoever decided then or later. */
   lackAt(index: number): string | null {
     const later = this.#committed.configured.filter((each) => each.index > index);
-    const unfinished = this.#decidedBy.get(index) ?? [];
-    return this.#lack(index, [
-      ...decidersAt(this.#committed, index),
-      ...later.map((each) => each.configuration),
-      ...unfinished,
-    ]);
+    return this.#lack(index, [...(this.#deciders.get(index) ?? []), ...later.map((each) => each.configuration)]);
   }
 
   #lack(index: number, configurations: readonly Configuration[]): string | null {
-    let text = "";
+    let text = "no member holds it committed";
     for (const { voters } of configurations) {
       const holders = voters.filter((voter) => this.#holds(voter, index)).length;
       if (2 * holders > voters.length) return null;
@@ -316,10 +311,9 @@ export class Ledger {
     this.#committed.take({ snapshot: null, entries: [entry] });
     if (entry.kind === "config") for (const tell of this.#listeners) tell(before, this.#committed.configuration);
     this.#world.stir(entry.term);
-    // Its leader counts by the newest configuration that it has written, which may be later than the entry.
-    const later = written.configured.filter((each) => each.index > index).map((each) => each.configuration);
-    if (later.length > 0) this.#decidedBy.set(index, later);
-    const lack = this.#lack(index, [...decidersAt(written, index), ...later]);
+    const deciders = decidersAt(written, index);
+    this.#deciders.set(index, deciders);
+    const lack = this.#lack(index, deciders);
     this.#world.check(lack === null, "not on a quorum", () => {
       return `${machineName(machine)} holds entry ${index} of term ${entry.term} committed, but ${lack}`;
     });
@@ -382,8 +376,12 @@ function membersText({ voters, learners }: Configuration): string {
   return [...voters.map(nameOf), ...learners.map((id) => `${nameOf(id)} (learner)`)].join(", ");
 }
 
-/** The configuration that an entry makes; a single voter decides alone that another decides with it from then on. */
+/**
+ * Who may decide on an entry: the members it makes, or those of a change written behind it, since its leader counts by the newest
+ * that it has written; a single voter decides alone that another decides with it from then on.
+ */
 function decidersAt(log: BookedLog, index: number): readonly Configuration[] {
   const before = log.configurationAt(index - 1);
-  return before.voters.length === 1 ? [before, log.configurationAt(index)] : [log.configurationAt(index)];
+  const later = log.configured.filter((each) => each.index > index).map((each) => each.configuration);
+  return [...(before.voters.length === 1 ? [before] : []), log.configurationAt(index), ...later];
 }

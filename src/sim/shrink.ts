@@ -1,5 +1,5 @@
 /** A failing scenario made shorter as long as it fails in the same way: fewer faults, an earlier end, less of everything else. */
-import { applyEdit, type Edit, NO_EDIT } from "./edit.ts";
+import { applyEdit, EDIT_WORDS, type Edit, NO_EDIT } from "./edit.ts";
 import type { FailureKind, Scenario, SeedResult } from "./model.ts";
 
 export interface Shrunk {
@@ -49,7 +49,7 @@ class Shrinker {
   async shrink(): Promise<Shrunk> {
     await this.#endEarlier();
     await this.#fewerFaults();
-    for (const word of ["calm", "steady", "unwatched"] as const) await this.#try({ ...this.#edit, [word]: true });
+    for (const word of EDIT_WORDS) await this.#try({ ...this.#edit, [word]: true });
     // Each member needs one: that it answers none is a failure of its own.
     for (let { members: clients } = this.#scenario; clients < this.#scenario.load.clients; clients *= 2)
       if (await this.#try({ ...this.#edit, clients })) break;

@@ -5,7 +5,7 @@ import fs from "node:fs";
 import net from "node:net";
 import { test } from "node:test";
 import { type Mutant, mutantOf } from "../../src/mutants/catalogue.ts";
-import { applyEdit, formatEdit, NO_EDIT, parseEdit } from "../../src/sim/edit.ts";
+import { applyEdit, EDIT_WORDS, formatEdit, NO_EDIT, parseEdit } from "../../src/sim/edit.ts";
 import type { SeedResult } from "../../src/sim/model.ts";
 import { scenarioOf } from "../../src/sim/scenario.ts";
 import { shrink } from "../../src/sim/shrink.ts";
@@ -94,6 +94,7 @@ test("a failing seed is shrunk to a schedule that fails in the same way, and its
   );
   assert.equal(shrunk?.result.failure?.kind, "restart", `seed ${seed}`);
   assert.equal(shrunk?.edit.faults?.length, 1, "one restart is all it takes");
+  assert.ok(shrunk.edit.leaseless && shrunk.edit.uncompacted, "and neither leases nor compaction");
   const again = parseEdit(formatEdit(shrunk.edit)) ?? assert.fail("an edit is read again");
   assert.deepEqual(again, shrunk.edit);
   assert.deepEqual(await simulate(applyEdit(scenario, again), mutant), shrunk.result);
@@ -113,7 +114,7 @@ test("servers broken on purpose are caught, each by what it breaks", async () =>
 });
 
 test("an edit is read as it is written, and anything else is refused", () => {
-  for (const text of ["", "faults=", "faults=1,5 heal=2000 clients=3 calm steady unwatched"])
+  for (const text of ["", "faults=", `faults=1,5 heal=2000 clients=3 ${EDIT_WORDS.join(" ")}`])
     assert.equal(formatEdit(parseEdit(text) ?? assert.fail(text)), text);
   for (const text of ["fault=1", "faults=a", "heal=1,2", "calmer", "calm=1", "heal=-1"])
     assert.equal(parseEdit(text), null, text);
