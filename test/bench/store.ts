@@ -2,6 +2,7 @@
  * The store beside the newest Go etcd: `npm run bench:store`. Every figure stands with its target. Both servers run on this machine, are
  * measured in turn and with the same client; CPU is theirs alone, from /proc. `--smoke` sees in less than a minute that all of it runs,
  * `--only shapes,watch,keys,pauses,micro` runs parts, `--json` prints figures for programs.
+ * Of the shapes, `--members 3` and `--cell put --cell txn` run some; `--profile DIR` leaves CPU profiles of our members there.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -28,6 +29,12 @@ const { values: flags } = parseArgs({
     etcd: { type: "string", default: "3.7.3" },
     keys: { type: "string" },
     rounds: { type: "string" },
+    /** Of pauses: in which functions. */
+    where: { type: "boolean", default: false },
+    /** How names of cells begin: those and no others. */
+    cell: { type: "string", multiple: true, default: [] },
+    members: { type: "string", default: "1,3" },
+    profile: { type: "string" },
   },
 });
 const { smoke } = flags;
@@ -70,13 +77,16 @@ async function main(): Promise<void> {
   const figures: Figure[] = [];
   if (parts.includes("micro")) figures.push(...(await measureMicro()));
   const durationMs = smoke ? 100 : 1000;
-  if (parts.includes("shapes"))
-    for (const members of smoke ? [3] : [1, 3])
-      figures.push(...(await measureShapes({ ...common, members, durationMs })));
+  if (parts.includes("shapes")) {
+    const profileDir = flags.profile ?? null;
+    for (const members of smoke ? [3] : flags.members.split(",").map(Number))
+      figures.push(...(await measureShapes({ ...common, members, durationMs, only: flags.cell, profileDir })));
+  }
   if (parts.includes("watch")) figures.push(...(await measureFanout({ ...common, durationMs: smoke ? 100 : 1500 })));
   if (parts.includes("keys"))
     figures.push(...(await measureMillion({ ...common, keys, settleMs: smoke ? 200 : 5000 })));
-  if (parts.includes("pauses")) figures.push(...(await measurePauses({ ...common, keys, durationMs: 5 * durationMs })));
+  if (parts.includes("pauses"))
+    figures.push(...(await measurePauses({ ...common, keys, durationMs: 5 * durationMs, where: flags.where })));
   const label = theirs === null ? "nothing beside it" : programLabel(theirs);
   if (flags.json)
     console.log(

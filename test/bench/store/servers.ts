@@ -31,9 +31,9 @@ export interface ClusterOptions {
   readonly program: Program;
   readonly members: number;
   readonly flags?: readonly string[];
-  /** Ours only: measure pauses of the event loop, for `BenchMember.pauses`. */
-  readonly pauses?: boolean;
-  /** Ours only: a CPU profile of each member, written into this folder when it is stopped by SIGTERM. */
+  /** Ours only: measure pauses of the event loop, for `BenchMember.pauses`; perhaps where they are spent, too. */
+  readonly pauses?: "no" | "how-long" | "where";
+  /** Ours only: a CPU profile of each member, written into this folder when it stops. */
   readonly profileDir?: string | null;
 }
 
@@ -151,12 +151,13 @@ export class BenchMember {
 export class BenchCluster {
   readonly members: readonly BenchMember[];
   readonly #folder: string;
+  readonly #stopSignal: "SIGTERM" | "SIGKILL";
   readonly #probes: MemberProbes;
 
   /** Resolves when every member serves. */
   static async start(options: ClusterOptions): Promise<BenchCluster> {
     const folder = mkdtempSync(join(tmpdir(), "faultline-bench-"));
-    const cluster = new BenchCluster(await makeMembers(options, folder), folder);
+    const cluster = new BenchCluster(await makeMembers(options, folder), folder, options.profileDir != null);
     try {
       for (const member of cluster.members) member.start();
       await Promise.all(cluster.members.map((member) => member.serves()));
@@ -167,9 +168,10 @@ export class BenchCluster {
     return cluster;
   }
 
-  private constructor(members: readonly BenchMember[], folder: string) {
+  private constructor(members: readonly BenchMember[], folder: string, isProfiled: boolean) {
     this.members = members;
     this.#folder = folder;
+    this.#stopSignal = isProfiled ? "SIGTERM" : "SIGKILL";
     this.#probes = new MemberProbes(new Map(members.map(({ name, url }) => [name, url])), new Prng(1));
   }
 
@@ -193,19 +195,19 @@ export class BenchCluster {
 
   async stop(): Promise<void> {
     this.#probes.close();
-    await Promise.all(this.members.map((member) => member.stop("SIGKILL")));
+    await Promise.all(this.members.map((member) => member.stop(this.#stopSignal)));
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
 async function makeMembers(options: ClusterOptions, folder: string): Promise<readonly BenchMember[]> {
-  const { program, members, flags = [], pauses = false, profileDir = null } = options;
+  const { program, members, flags = [], pauses = "no", profileDir = null } = options;
   const ports = await freePorts(2 * members);
   const urlOf = (port: number | undefined): string => `http://127.0.0.1:${port}`;
   const names = Array.from({ length: members }, (_, i) => `n${i + 1}`);
   const peerUrls = new Map(names.map((name, i) => [name, urlOf(ports[members + i])]));
   const extra = [
-    ...(pauses ? ["--import", PAUSE_METER] : []),
+    ...(pauses === "no" ? [] : ["--import", pauses === "where" ? `${PAUSE_METER}?where` : PAUSE_METER]),
     ...(profileDir === null ? [] : ["--cpu-prof", "--cpu-prof-dir", profileDir]),
   ];
   const start = program.kind === "ts" ? [process.execPath, ...extra, MAIN] : [program.binary];

@@ -13,11 +13,17 @@ export interface ShapesOptions {
   readonly rounds: number;
   /** Of one measurement. */
   readonly durationMs: number;
+  /** Only cells whose names begin so; empty: all. */
+  readonly only: readonly string[];
+  /** Not null: our members write CPU profiles of their whole lives into this folder. */
+  readonly profileDir: string | null;
   readonly say: (text: string) => void;
 }
 
 interface Cell {
   readonly name: string;
+  /** Rounds that are not counted. */
+  readonly warmRounds: number;
   readonly connections: number;
   readonly inFlight: number;
   readonly calls: Calls;
@@ -39,14 +45,16 @@ const SHAPES = [
   { connections: 100, inFlight: 1 },
 ] as const;
 const MANY = 1000;
-const ONE_ROUND_WARM = 1;
+const WARM_ROUNDS = 1;
+/** Followers compile what they need for puts only when puts come. */
+const PUT_WARM_ROUNDS = 3;
 
 /** The design's targets: which of them belong to which cell. */
 function cellsOf(members: number): readonly Cell[] {
   const cells = SHAPES.flatMap(({ connections, inFlight }): readonly Cell[] => {
     const shape = `${connections} x ${inFlight}`;
     const wide = connections === 100;
-    const none = { connections, inFlight, cpu: null, throughput: null, p99: null };
+    const none = { connections, inFlight, warmRounds: WARM_ROUNDS, cpu: null, throughput: null, p99: null };
     return [
       {
         ...none,
@@ -63,13 +71,14 @@ function cellsOf(members: number): readonly Cell[] {
       {
         ...none,
         name: `put, ${shape}`,
+        warmRounds: PUT_WARM_ROUNDS,
         calls: putIn(1),
         throughput: members === 3 ? { kind: "ratio-at-least", value: 2 } : null,
         p99: members === 3 ? { kind: "ratio-at-most", value: 1 } : null,
       },
     ];
   });
-  const none = { connections: 10, cpu: null, throughput: null, p99: null };
+  const none = { connections: 10, warmRounds: WARM_ROUNDS, cpu: null, throughput: null, p99: null };
   return [
     ...cells,
     { ...none, name: "range of 1,000, 10 x 1", inFlight: 1, calls: readMany(MANY) },
@@ -77,23 +86,24 @@ function cellsOf(members: number): readonly Cell[] {
   ];
 }
 
-/** Both clusters run all the time; each cell is measured on one and the other in turn, in alternating order, after a round to warm up. */
+/** Both clusters run all the time; each cell is measured on one and the other in turn, in alternating order, after rounds to warm up. */
 export async function measureShapes(options: ShapesOptions): Promise<readonly Figure[]> {
-  const { members, rounds, durationMs, say } = options;
+  const { members, rounds, durationMs, only, profileDir, say } = options;
+  const cells = cellsOf(members).filter(({ name }) => only.length === 0 || only.some((part) => name.startsWith(part)));
   const programs = [options.ours, ...(options.theirs === null ? [] : [options.theirs])];
   const clusters: BenchCluster[] = [];
   try {
-    for (const program of programs) clusters.push(await BenchCluster.start({ program, members }));
+    for (const program of programs) clusters.push(await BenchCluster.start({ program, members, profileDir }));
     for (const cluster of clusters) await fillSome(cluster);
     const figures: Figure[] = [];
-    for (const cell of cellsOf(members)) {
+    for (const cell of cells) {
       say(`${members} member(s): ${cell.name}`);
       const samples: Sample[][] = clusters.map(() => []);
-      for (let round = 0; round < rounds + ONE_ROUND_WARM; round++) {
+      for (let round = 0; round < rounds + cell.warmRounds; round++) {
         const order = clusters.map((_, i) => (round % 2 === 0 ? i : clusters.length - 1 - i));
         for (const i of order) {
           const sample = await measure(clusters[i] as BenchCluster, cell, durationMs);
-          if (round >= ONE_ROUND_WARM) samples[i]?.push(sample);
+          if (round >= cell.warmRounds) samples[i]?.push(sample);
         }
       }
       figures.push(...figuresOf(cell, members, samples[0] as Sample[], samples[1] ?? null));
