@@ -43,6 +43,7 @@ export interface LoopListener extends ApplyListener {
 
 const SNAPSHOT_COUNT = 10_000;
 const CATCH_UP_ENTRIES = 5_000;
+const LOG_BYTES = 64 * 1024 ** 2;
 /** A member that is to join. */
 const NOTHING: LogBase = { index: 0 as LogIndex, term: 0 as Term, configuration: { voters: [], learners: [] } };
 /** What one peer may be sent without an answer stays below what its connection queues. */
@@ -66,6 +67,8 @@ export class Loop {
   /** Where the log begins on the disk, and how far this member was when that was looked at. */
   #logBase: LogBase | null;
   #cutAt: number;
+  /** Of data, written since then. */
+  #uncutBytes = 0;
 
   constructor(options: MemberOptions, makeHeader: MakeHeader, listener: LoopListener) {
     this.#options = options;
@@ -173,6 +176,7 @@ export class Loop {
   /** In the order of Ready's fields. */
   #obey(ready: Ready, received: SnapshotRecord | null): void {
     this.#peers.appended(ready.entriesToPersist);
+    for (const { data } of ready.entriesToPersist) this.#uncutBytes += data.length;
     this.#peers.update(this.#core.configuration);
     this.#send(this.#notices.hold(ready.messages, this.#core.configuration));
     this.#disk.persist(ready, received);
@@ -244,19 +248,21 @@ export class Loop {
     this.wake();
   }
 
-  /** After so many entries the log begins behind what the store holds durably (D5); in memory some more stay for who lags. */
+  /** After so many entries or bytes the log begins behind what the store holds durably (D5); in memory some more stay for who lags. */
   #cutLog(): void {
     const { storage, trace, snapshotCount = SNAPSHOT_COUNT, catchUpEntries = CATCH_UP_ENTRIES } = this.#options;
+    const { logBytes = LOG_BYTES } = this.#options;
     const { applied, isHeld } = this.applying;
-    if (applied - this.#cutAt < snapshotCount || isHeld) return;
+    if ((applied - this.#cutAt < snapshotCount && this.#uncutBytes < logBytes) || isHeld) return;
     this.#cutAt = applied;
+    this.#uncutBytes = 0;
     const base = storage.compact(this.#logBase, (error) => {
       if (error !== null && !this.#ended) this.#listener.failed(error);
     });
     if (base === null) return;
     this.#logBase = base;
     trace.info("saved snapshot", { "snapshot-index": base.index });
-    const index = (base.index - catchUpEntries) as LogIndex;
+    const index = Math.max(base.index - catchUpEntries, this.#core.startWithin(base.index, logBytes)) as LogIndex;
     if (index > this.#core.baseIndex) this.step({ kind: "compact", index });
   }
 }

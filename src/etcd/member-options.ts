@@ -34,6 +34,8 @@ export interface MemberOptions {
   readonly snapshotCount?: number;
   /** etcd's --snapshot-catchup-entries: so many are kept in memory, for followers that lag a little. Default: 5,000. */
   readonly catchUpEntries?: number;
+  /** The log is cut after so many bytes of data too, and no more are kept for followers that lag. Default: 64 MiB. */
+  readonly logBytes?: number;
   /** etcd's --watch-progress-notify-interval. Default: 10 minutes. */
   readonly watchProgressMs?: number;
   /** Default: the correct ones. A server that is broken on purpose brings others. */

@@ -38,7 +38,6 @@ function follower(cluster: MemberCluster, leader: TestNode): TestNode {
   return found;
 }
 
-/** Every key with its newest value and revision, as this member has it. */
 /** Snapshots wait before they take the place of its state, until the returned function is called. */
 function holdInstall(node: TestNode): () => void {
   const held: (() => void)[] = [];
@@ -52,6 +51,7 @@ function holdInstall(node: TestNode): () => void {
   };
 }
 
+/** Every key with its newest value and revision, as this member has it. */
 function contents(node: TestNode): readonly string[] {
   const answer = node.requests.range(
     RangeRequest.create({ key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0), serializable: true }),
@@ -108,6 +108,30 @@ test("a follower whose entries the log no longer has gets a snapshot; whoever wa
   await agree(cluster);
   await cluster.settle();
   assert.equal(seen.at(-1), "k0@43");
+  await cluster.stop();
+});
+
+test("a few long entries fill the log as many short ones do: it is cut, and no more is kept for who lags", async () => {
+  const cluster = new MemberCluster(3, { member: { logBytes: 8_000 } });
+  const leader = await cluster.serving();
+  const lagging = follower(cluster, leader);
+  for (const [count, snapshots] of [
+    [4, 0],
+    [30, 1],
+  ] as const) {
+    cluster.isolate(lagging);
+    for (let i = 0; i < count; i++) {
+      await put(cluster, leader, `k${i}`, "x".repeat(1_000));
+      await cluster.advance(COMMIT_MS / 5);
+    }
+    await cluster.advance(COMMIT_MS);
+    cluster.heal();
+    await agree(cluster);
+    assert.equal(cluster.snapshotsTaken, snapshots, `after ${count} entries`);
+  }
+  cluster.restart(leader);
+  assert.ok(leader.log.entries.length < 20, `${leader.log.entries.length} entries are left on the disk`);
+  await agree(cluster);
   await cluster.stop();
 });
 

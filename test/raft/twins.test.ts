@@ -211,6 +211,9 @@ test("a slice holds at least one entry and no more data than its limit", () => {
       while (from + count < sizes.length && bytes(count + 1) <= limit) count++;
       assert.deepEqual(log.slice((from + 1) as LogIndex, limit), entries.slice(from, from + count));
       assert.equal(log.bytesBetween(from as LogIndex, (from + count) as LogIndex), bytes(count));
+      const within = log.startWithin((from + count) as LogIndex, limit);
+      const before = (start: number): number => sizes.slice(start, from + count).reduce((sum, size) => sum + size, 0);
+      assert.ok(before(within) <= limit && (within === 0 || before(within - 1) > limit), `from ${within} on`);
     }),
   );
 });

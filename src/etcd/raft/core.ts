@@ -76,6 +76,11 @@ export class RaftCore {
     return this.#state.log.baseAt(index);
   }
 
+  /** The first place from which on the entries up to `to` have no more than `maxBytes` of data. */
+  startWithin(to: LogIndex, maxBytes: number): LogIndex {
+    return this.#state.log.startWithin(to, maxBytes);
+  }
+
   step(input: RaftInput): void {
     switch (input.kind) {
       case "tick":

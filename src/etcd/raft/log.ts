@@ -141,6 +141,18 @@ export class RaftLog {
     return bytes;
   }
 
+  /** The first place from which on the entries up to `to` have no more than `maxBytes` of data. */
+  startWithin(to: LogIndex, maxBytes: number): LogIndex {
+    const { index: base } = this.#base;
+    assert(base <= to && to <= this.lastIndex, "a range ends inside the log", { base, to, last: this.lastIndex });
+    let start = to - base;
+    for (let bytes = 0; start > 0; start--) {
+      bytes += (this.#entries[start - 1] as Entry).data.length;
+      if (bytes > maxBytes) break;
+    }
+    return (base + start) as LogIndex;
+  }
+
   /** A leader adds to its own log; it never overwrites (leader append-only, Raft, figure 3). */
   append(entry: Entry): void {
     assert(entry.index === this.lastIndex + 1, "entries are contiguous", { index: entry.index, last: this.lastIndex });
