@@ -2,9 +2,15 @@
  * Loaded into a server before its own code (`node --import`): how long its event loop stands still. A timer is due every
  * millisecond; when it comes later, the loop was busy, or its thread waited for a core that another process had: Linux says for how
  * long. The timer, a look at the clock and one at that file cost about 1 % of a core, and the server itself knows nothing of it.
+ *
+ * Loaded as `pause-meter.js?where` it also says in which functions the longest pause was spent: a sample of the stack every half
+ * millisecond, which makes pauses a little longer.
  */
+
 import { openSync, readSync } from "node:fs";
-import { PerformanceObserver } from "node:perf_hooks";
+import { Session } from "node:inspector";
+import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from "node:perf_hooks";
+import { callersWithin } from "./pause-profile.ts";
 
 /** Milliseconds; the answer to the message "pauses", which also begins anew. */
 export interface Pauses {
@@ -12,13 +18,40 @@ export interface Pauses {
   readonly wallMs: number;
   /** The longest without the time for which its thread was ready to run and had no core: what no other process did. */
   readonly ownMs: number;
-  /** The longest collection of garbage; part of those, and it waits for helpers that may have no core either. */
+  /** Of that one: what the collector of garbage took, and which kinds of it; it waits for helpers that may have no core either. */
   readonly collectionMs: number;
+  readonly collections: readonly string[];
+  /** The longest collection, wherever it was, and of which kind. */
+  readonly longestCollectionMs: number;
+  readonly longestCollection: string;
+  /** How many pauses were longer than `LONG_MS`. */
+  readonly longCount: number;
+  /** Where the longest one was spent; empty unless asked for. */
+  readonly where: readonly string[];
 }
 
+interface Interval {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+interface Collection extends Interval {
+  readonly kind: string;
+}
+
+export const LONG_MS = 20;
 const EVERY_MS = 1;
+const SAMPLE_MICROS = 500;
+/** More of them between two questions are not told apart: the oldest are forgotten. */
+const COLLECTIONS_MAX = 10_000;
 /** Of the main thread: nanoseconds on a core, nanoseconds waiting for one, and how often. */
 const SCHEDSTAT = "/proc/self/schedstat";
+const KINDS: ReadonlyMap<number | undefined, string> = new Map([
+  [constants.NODE_PERFORMANCE_GC_MINOR, "minor"],
+  [constants.NODE_PERFORMANCE_GC_MAJOR, "major"],
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL, "incremental"],
+  [constants.NODE_PERFORMANCE_GC_WEAKCB, "weak"],
+]);
 
 const schedstat = openSync(SCHEDSTAT, "r");
 const scratch = Buffer.alloc(128);
@@ -30,30 +63,96 @@ function waitedMs(): number {
 
 let wallMs = 0;
 let ownMs = 0;
-let collectionMs = 0;
+let longCount = 0;
+let longest: Interval = { startMs: 0, endMs: 0 };
+let collections: Collection[] = [];
 let lastMs = performance.now();
 let lastWaitedMs = waitedMs();
 
-setInterval(() => {
+function look(): void {
   const nowMs = performance.now();
   const passedMs = nowMs - lastMs;
-  lastMs = nowMs;
   const waited = waitedMs();
-  ownMs = Math.max(ownMs, passedMs - (waited - lastWaitedMs));
+  const pauseMs = passedMs - (waited - lastWaitedMs);
+  if (pauseMs > LONG_MS) longCount++;
+  if (pauseMs > ownMs) {
+    ownMs = pauseMs;
+    longest = { startMs: lastMs, endMs: nowMs };
+  }
+  lastMs = nowMs;
   lastWaitedMs = waited;
   wallMs = Math.max(wallMs, passedMs);
-}, EVERY_MS).unref();
+}
+
+setInterval(look, EVERY_MS).unref();
 
 new PerformanceObserver((list) => {
-  for (const { duration } of list.getEntries()) collectionMs = Math.max(collectionMs, duration);
+  for (const entry of list.getEntries()) {
+    // Its type does not declare what it has beside.
+    const {
+      startTime: startMs,
+      duration,
+      detail,
+    } = entry as typeof entry & { readonly detail: NodeGCPerformanceDetail };
+    const kind = KINDS.get(detail.kind) ?? "other";
+    collections.push({ kind, startMs, endMs: startMs + duration });
+  }
+  if (collections.length > COLLECTIONS_MAX) collections = collections.slice(-COLLECTIONS_MAX / 2);
 }).observe({ entryTypes: ["gc"] });
+
+const session = new URL(import.meta.url).searchParams.has("where") ? new Session() : null;
+session?.connect();
+session?.post("Profiler.enable");
+session?.post("Profiler.setSamplingInterval", { interval: SAMPLE_MICROS });
+session?.post("Profiler.start");
+
+/** In the profiler's clock. */
+function microsOf(ms: number): number {
+  return Number(process.hrtime.bigint()) / 1000 + (ms - performance.now()) * 1000;
+}
+
+function whereWas({ startMs, endMs }: Interval): readonly string[] {
+  let where: readonly string[] = [];
+  // A session of one's own thread answers before `post` returns.
+  session?.post("Profiler.stop", (error, { profile }) => {
+    if (error === null) where = callersWithin(profile, microsOf(startMs), microsOf(endMs));
+  });
+  session?.post("Profiler.start");
+  return where;
+}
+
+function found(): Pauses {
+  const within = collections.filter(({ startMs, endMs }) => startMs < longest.endMs && endMs > longest.startMs);
+  const lasted = ({ startMs, endMs }: Interval): number => endMs - startMs;
+  const top = collections.reduce<Collection | null>(
+    (most, each) => (most === null || lasted(each) > lasted(most) ? each : most),
+    null,
+  );
+  return {
+    wallMs,
+    ownMs,
+    collectionMs: within.reduce((sum, each) => sum + lasted(each), 0),
+    collections: within.map((each) => `${each.kind} ${lasted(each).toFixed(1)}`),
+    longestCollectionMs: top === null ? 0 : lasted(top),
+    longestCollection: top?.kind ?? "none",
+    longCount,
+    where: whereWas(longest),
+  };
+}
 
 process.on("message", (message) => {
   if (message !== "pauses") return;
-  process.send?.({ wallMs, ownMs, collectionMs } satisfies Pauses);
-  wallMs = 0;
-  ownMs = 0;
-  collectionMs = 0;
+  look();
+  // Collections are told a turn of the loop later than they were.
+  setImmediate(() => {
+    process.send?.(found());
+    wallMs = 0;
+    ownMs = 0;
+    longCount = 0;
+    collections = [];
+    lastMs = performance.now();
+    lastWaitedMs = waitedMs();
+  });
 });
 // Whoever asks must not keep the server alive, nor end it by going away.
 process.channel?.unref();

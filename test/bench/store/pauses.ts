@@ -9,9 +9,12 @@ import type { Program } from "../../../src/harness/cluster/targets.ts";
 import {
   CompactionRequest,
   DefragmentRequest,
+  DeleteRangeRequest,
   HashKVRequest,
   RangeRequest,
+  RequestOp,
   SnapshotRequest,
+  TxnRequest,
   WatchCreateRequest,
   WatchRequest,
 } from "../../../src/proto/gen/etcdserverpb.ts";
@@ -19,6 +22,7 @@ import { KV, Maintenance, Watch } from "../../../src/proto/gen/rpc.ts";
 import type { Figure } from "./figures.ts";
 import { call, connectAll, load, rawMethod } from "./load.ts";
 import { fill } from "./million.ts";
+import type { Pauses } from "./pause-meter.ts";
 import { fillFrom, PREFIX, PREFIX_END, putIn } from "./requests.ts";
 import { BenchCluster, type BenchMember } from "./servers.ts";
 
@@ -27,6 +31,8 @@ export interface PausesOptions {
   readonly keys: number;
   /** How long each load lasts that has no end of its own. */
   readonly durationMs: number;
+  /** Say of each pause where it was spent: by a profile, which makes it longer. */
+  readonly where: boolean;
   readonly say: (text: string) => void;
 }
 
@@ -41,6 +47,8 @@ interface Work {
   readonly name: string;
   /** Whose pause counts; default: everybody's. */
   readonly watched?: (context: Context) => readonly BenchMember[];
+  /** False: its pause is printed only. */
+  readonly isJudged?: boolean;
   readonly run: (context: Context) => Promise<unknown>;
 }
 
@@ -82,20 +90,28 @@ const WORKS: readonly Work[] = [
   { name: "sending a snapshot to a follower", watched: ({ leader }) => [leader], run: catchUp },
 ];
 
+/** One entry of the log each, or one answer, made as a whole: exempt. The leader may be lost over the last. */
+const WHOLE_WORKS: readonly Work[] = [
+  { name: "whole store in one range of a txn", isJudged: false, run: ({ leader }) => readInTxn(leader) },
+  { name: "delete of the whole store", isJudged: false, run: ({ leader }) => deleteAll(leader) },
+];
+
 export async function measurePauses(options: PausesOptions): Promise<readonly Figure[]> {
-  const { ours: program, keys, say } = options;
-  const cluster = await BenchCluster.start({ program, members: 3, pauses: true });
+  const { ours: program, keys, where } = options;
+  const cluster = await BenchCluster.start({ program, members: 3, pauses: where ? "where" : "how-long" });
   try {
     const leader = await cluster.leader();
     const follower = cluster.members.find((member) => member !== leader) as BenchMember;
-    say(`pauses: filling ${keys} keys`);
+    const context = { cluster, leader, follower, options };
     const before = await leaderChanges(cluster);
-    await fill(leader, keys);
-    const figures: Figure[] = [figureOf("filling, txns of 100 puts", await worstOf(cluster.members), false)];
-    for (const work of WORKS) figures.push(...(await measureWork(work, { cluster, leader, follower, options })));
+    const figures: Figure[] = [];
+    const filling = { name: "filling, txns of 100 puts", isJudged: false, run: () => fill(leader, keys) };
+    for (const work of [filling, ...WORKS]) figures.push(...(await measureWork(work, context)));
     const changes = (await leaderChanges(cluster)) - before;
     const target = { kind: "at-most", value: 0 } as const;
-    return [...figures, { section: SECTION, name: "leader changes", unit: "", ours: changes, theirs: null, target }];
+    figures.push({ section: SECTION, name: "leader changes", unit: "", ours: changes, theirs: null, target });
+    for (const work of WHOLE_WORKS) figures.push(...(await measureWork(work, context)));
+    return figures;
   } finally {
     await cluster.stop();
   }
@@ -117,31 +133,33 @@ async function measureWork(work: Work, context: Context): Promise<readonly Figur
   } finally {
     await writer.end();
   }
-  return [figureOf(work.name, await worstOf(watched), true)];
+  const worst = await worstOf(watched);
+  tell(worst, context.options.say);
+  return [figureOf(work.name, worst, work.isJudged !== false)];
+}
+
+function tell(
+  { ownMs, collections, longestCollection, longestCollectionMs, longCount, where }: Pauses,
+  say: PausesOptions["say"],
+): void {
+  const longest = `longest collection ${longestCollection} ${longestCollectionMs.toFixed(1)}`;
+  say(
+    `  ${ownMs.toFixed(1)} ms, collectors in it [${collections.join()}]; ${longest}; ${longCount} pauses over ${PAUSE_MAX_MS} ms`,
+  );
+  for (const line of where) say(`    ${line}`);
 }
 
 /** What a busy machine takes from the process is not its pause: judged is the rest. */
-function figureOf(name: string, worst: Worst, judged: boolean): Figure {
-  const rest = `${worst.wallMs.toFixed(0)} by the clock, collector ${worst.collectionMs.toFixed(0)}`;
+function figureOf(name: string, { wallMs, ownMs, collectionMs }: Pauses, judged: boolean): Figure {
+  const rest = `collector ${collectionMs.toFixed(0)} of it; ${wallMs.toFixed(0)} by the clock`;
   const target = judged ? ({ kind: "at-most", value: PAUSE_MAX_MS } as const) : null;
-  return { section: SECTION, name: `${name} (${rest})`, unit: "ms", ours: worst.ownMs, theirs: null, target };
+  return { section: SECTION, name: `${name} (${rest})`, unit: "ms", ours: ownMs, theirs: null, target };
 }
 
-interface Worst {
-  readonly wallMs: number;
-  readonly ownMs: number;
-  readonly collectionMs: number;
-}
-
-/** Since it was last asked. */
-async function worstOf(members: readonly BenchMember[]): Promise<Worst> {
+/** Of the member with the longest, since it was last asked. */
+async function worstOf(members: readonly BenchMember[]): Promise<Pauses> {
   const all = await Promise.all(members.map((member) => member.pauses()));
-  const most = (of: (pauses: Worst) => number): number => Math.max(...all.map(of));
-  return {
-    wallMs: most(({ wallMs }) => wallMs),
-    ownMs: most(({ ownMs }) => ownMs),
-    collectionMs: most(({ collectionMs }) => collectionMs),
-  };
+  return all.reduce((worst, each) => (each.ownMs > worst.ownMs ? each : worst));
 }
 
 async function leaderChanges(cluster: BenchCluster): Promise<number> {
@@ -281,6 +299,17 @@ function takeSnapshot(member: BenchMember): Promise<void> {
         stream.end();
       }),
   );
+}
+
+function readInTxn(member: BenchMember): Promise<Uint8Array> {
+  const value = RangeRequest.create({ key: PREFIX, rangeEnd: PREFIX_END });
+  const request = TxnRequest.create({ success: [RequestOp.create({ request: { kind: "requestRange", value } })] });
+  return withConnection(member, (connection) => call(connection, rawMethod(KV.Txn), TxnRequest.encode(request)));
+}
+
+async function deleteAll(member: BenchMember): Promise<void> {
+  const request = DeleteRangeRequest.create({ key: PREFIX, rangeEnd: PREFIX_END });
+  await withConnection(member, (connection) => call(connection, KV.DeleteRange, request));
 }
 
 /** The follower misses more than the leader keeps, so that it needs a snapshot; that it got one the leader's count says. */
