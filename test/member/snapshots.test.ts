@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { encodeBase } from "../../src/etcd/backend/base-codec.ts";
 import { isEtcdError } from "../../src/etcd/errors.ts";
 import { PutRequest, RangeRequest, WatchCreateRequest, type WatchResponse } from "../../src/proto/gen/etcdserverpb.ts";
-import { MemberCluster, type TestNode } from "../support/members.ts";
+import { holdInstall, MemberCluster, type TestNode } from "../support/members.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (value: Uint8Array): string => new TextDecoder().decode(value);
@@ -36,19 +36,6 @@ function follower(cluster: MemberCluster, leader: TestNode): TestNode {
   const found = cluster.nodes.find((node) => node !== leader);
   assert.ok(found !== undefined);
   return found;
-}
-
-/** Snapshots wait before they take the place of its state, until the returned function is called. */
-function holdInstall(node: TestNode): () => void {
-  const held: (() => void)[] = [];
-  const install = node.log.install.bind(node.log);
-  node.log.install = async (record) => {
-    await new Promise<void>((resolve) => void held.push(resolve));
-    return install(record);
-  };
-  return () => {
-    for (const release of held) release();
-  };
 }
 
 /** Every key with its newest value and revision, as this member has it. */

@@ -84,6 +84,19 @@ export function memberOf(id: MemberId): ClusterMember {
   return foundingMember(id, [`http://n${id}:2380`]);
 }
 
+/** Snapshots wait before they take the place of its state, until the returned function is called. */
+export function holdInstall(node: TestNode): () => void {
+  const held: (() => void)[] = [];
+  const install = node.log.install.bind(node.log);
+  node.log.install = async (record) => {
+    await new Promise<void>((resolve) => void held.push(resolve));
+    return install(record);
+  };
+  return () => {
+    for (const release of held) release();
+  };
+}
+
 export interface ClusterOptions {
   readonly quotaBytes?: number;
   readonly member?: Partial<MemberOptions>;
@@ -173,6 +186,14 @@ export class MemberCluster {
       assert.ok(this.clock.nowMs < limitMs, `waited a minute for: ${what}`);
       await this.advance(10);
     }
+  }
+
+  /** What a request comes to; time passes until then. */
+  async answerTo<Answer>(asked: Promise<Answer> | Answer): Promise<Answer> {
+    const seen: Answer[] = [];
+    void Promise.resolve(asked).then((found) => seen.push(found));
+    await this.until(() => seen.length > 0, "an answer");
+    return seen[0] as Answer;
   }
 
   async serving(): Promise<TestNode> {
