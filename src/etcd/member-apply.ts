@@ -217,14 +217,17 @@ export class Applying {
     if (command.header !== null) listener.outcome(command.header.id, data, outcome);
   }
 
-  /** A slice at a time: requests go on in between. */
+  /** A slice at a time: requests go on in between, and no more is removed than the disk takes. */
   #removeCompacted(): void {
     if (this.#isCompacting) return;
     this.#isCompacting = true;
+    const { storage, soon } = this.#options;
     const step = (): void => {
       this.#isCompacting = !this.#isHeld && !this.#isStopped && this.store.compactStep();
-      if (this.#isCompacting) this.#options.soon(step);
+      if (!this.#isCompacting) return;
+      if (storage.buffer.isFull) void storage.buffer.commit().then(() => soon(step));
+      else soon(step);
     };
-    this.#options.soon(step);
+    soon(step);
   }
 }

@@ -43,8 +43,8 @@ interface WriteResponses {
   readonly alarm: AlarmResponse;
 }
 
-/** What a chunk of a streamed range comes near to: etcd's largest request. */
-const CHUNK_BYTES = 1.5 * 1024 ** 2;
+/** What a chunk of a streamed range comes near to: one is read in some milliseconds. */
+const CHUNK_BYTES = 96 * 1024;
 const SNAPSHOTS_MAX = 4;
 
 export class Requests {

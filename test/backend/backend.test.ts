@@ -282,7 +282,7 @@ test("a commit is due at its time, its operations or its bytes, one is under way
   put(5, 1, 1000);
   await turn();
   assert.deepEqual(commits.at(-1)?.base.index, 5, "due by its bytes");
-  put(6, 39);
+  put(6, 19);
   assert.ok(!buffer.isFull);
   put(7, 1);
   assert.ok(buffer.isFull, "the disk does not keep up");

@@ -154,13 +154,13 @@ test("a negative quota means none, 0 etcd's default", () => {
   assert.equal(config(["--quota-backend-bytes", "4096"]).quotaBytes, 4096);
 });
 
-test("batches of the backend: 0 means etcd's default, as it does there", () => {
+test("batches of the backend: 0 means the default, as in etcd, whose limit is larger", () => {
   const limits = (argv: readonly string[]): readonly number[] => {
     const { backendCommitMs, backendOperationsMax } = config(argv);
     return [backendCommitMs, backendOperationsMax];
   };
-  assert.deepEqual(limits([]), [100, 10_000]);
-  assert.deepEqual(limits(["--backend-batch-interval=0", "--backend-batch-limit=0"]), [100, 10_000]);
+  assert.deepEqual(limits([]), [100, 2500]);
+  assert.deepEqual(limits(["--backend-batch-interval=0", "--backend-batch-limit=0"]), [100, 2500]);
   assert.deepEqual(limits(["--backend-batch-interval=1m500ms", "--backend-batch-limit=7"]), [60_500, 7]);
   assert.match(refusal(["--backend-batch-interval=100"]), /is not a duration/);
   assert.match(refusal(["--backend-batch-limit=-1"]), /above 0/);

@@ -41,27 +41,25 @@ function streamRange(stream: ServerStream<RangeRequest, RangeStreamResponse>, re
     stream.end();
     return false;
   };
-  const sendMore = (): void => {
-    while (chunks !== null && !stream.cancelled) {
-      const asked = chunks;
-      const chunk = asked.next();
-      if (chunk instanceof Promise) {
-        chunks = null;
-        void chunk.then((made) => {
-          if (stream.cancelled) return;
-          chunks = asked;
-          if (send(made)) sendMore();
-        });
-      } else if (!send(chunk)) return;
+  const sendMore = async (): Promise<void> => {
+    while (chunks !== null) {
+      const asked: ServedChunks = chunks;
+      chunks = null;
+      await asked.turn();
+      const chunk = await asked.next();
+      if (stream.cancelled) return;
+      chunks = asked;
+      if (!send(chunk)) return;
     }
   };
   stream.receive({
     message: (request) => {
       void requests.rangeStream(request).then((found) => {
+        if (stream.cancelled) return;
         if (isEtcdError(found)) stream.end(grpcErrorOf(found));
         else {
           chunks = found;
-          sendMore();
+          void sendMore();
         }
       });
     },
@@ -69,6 +67,6 @@ function streamRange(stream: ServerStream<RangeRequest, RangeStreamResponse>, re
     cancelled: () => {
       chunks = null;
     },
-    drained: sendMore,
+    drained: () => void sendMore(),
   });
 }

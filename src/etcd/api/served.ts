@@ -47,6 +47,8 @@ export interface ServedRequests {
 
 /** A response in parts, each made when it is asked for, and asked for when the one before is there. */
 export interface ServedChunks {
+  /** Lets others go first. */
+  turn(): Promise<void>;
   next(): Answer<ServedChunk> | Promise<Answer<ServedChunk>>;
 }
 

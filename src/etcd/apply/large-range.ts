@@ -30,11 +30,13 @@ import {
   type Sortable,
 } from "./range.ts";
 
-/** Of the index alone, and with values: each some milliseconds at most. */
-const SLICE_NAMES = 20_000;
-const SLICE = { limit: 1000, maxBytes: 256 * 1024 } as const;
+/** Of the index alone, and with values: each two or three milliseconds at most. */
+const SLICE_NAMES = 10_000;
+const SLICE = { limit: 250, maxBytes: 128 * 1024 } as const;
+/** What is compared at once where something is put in order. */
+const SLICE_SORTED = 2000;
 /** What is copied at once when the parts of an answer are joined. */
-const JOIN_BYTES = 4 * 1024 * 1024;
+const JOIN_BYTES = 1024 * 1024;
 /** A range up to this many keys is no burden. */
 const SMALL_KEYS = 2000;
 
@@ -125,27 +127,37 @@ class LargeRange {
     const parts: Uint8Array[] = [];
     const found = await this.#read(limit > 0 ? limit : Number.POSITIVE_INFINITY, false, (kvs) => {
       parts.push(encodePart(kvs));
+      return null;
     });
     if (found === null) return null;
     const { count } = found;
     return await this.#join(parts, limit > 0 && count > limit, count);
   }
 
-  /** Filters and orders need everything first. */
+  /** Filters and orders need a look at everything first; what is kept of it is little more than what will be answered. */
   async #arranged(): Promise<RangeResponse | null> {
-    const order = orderOf(this.#request) ?? {
-      sortable: (kv: StoredKeyValue): Sortable => ({ kv, by: 0 }),
-      compare: null,
+    const { limit, sortOrder } = this.#request;
+    const order = orderOf(this.#request);
+    const isBackwards = order === null && sortOrder === SortOrder.DESCEND;
+    const { sortable } = order ?? { sortable: (kv: StoredKeyValue): Sortable => ({ kv, by: 0 }) };
+    // One more than is answered, to know whether there are more.
+    const wanted = limit > 0 ? limit + 1 : Number.POSITIVE_INFINITY;
+    let kept: Sortable[] = [];
+    /** Puts what is kept in order, and drops what cannot be answered any more. */
+    const arrange = async (): Promise<boolean> => {
+      const sorted = order === null ? kept : await this.#sort(kept, order.compare);
+      if (sorted === null) return false;
+      kept = isBackwards ? sorted.slice(-wanted) : sorted.slice(0, wanted);
+      return true;
     };
-    const kept: Sortable[] = [];
+    const keptMax = 2 * Math.max(wanted, SLICE_SORTED);
     const found = await this.#read(readLimit(this.#request) || Number.POSITIVE_INFINITY, true, (kvs) => {
-      for (const kv of kvs) if (passesFilters(kv, this.#request)) kept.push(order.sortable(kv));
+      for (const kv of kvs) if (passesFilters(kv, this.#request)) kept.push(sortable(kv));
+      return kept.length < keptMax ? null : arrange();
     });
-    if (found === null) return null;
-    const sorted = order.compare === null ? kept : await this.#sort(kept, order.compare);
-    if (sorted === null) return null;
-    const kvs = sorted.map(({ kv }) => kv);
-    if (order.compare === null && this.#request.sortOrder === SortOrder.DESCEND) kvs.reverse();
+    if (found === null || !(await arrange())) return null;
+    const kvs = kept.map(({ kv }) => kv);
+    if (isBackwards) kvs.reverse();
     const cut = cutRange(this.#request, { kvs, count: found.count });
     const parts: Uint8Array[] = [];
     for (let at = 0; at < cut.kvs.length; at += SLICE.limit) {
@@ -156,10 +168,10 @@ class LargeRange {
   }
 
   /** Merge sort, stable, from sorted runs upwards. */
-  async #sort(items: readonly Sortable[], compare: RangeOrder["compare"]): Promise<readonly Sortable[] | null> {
+  async #sort(items: readonly Sortable[], compare: RangeOrder["compare"]): Promise<Sortable[] | null> {
     let runs: Sortable[][] = [];
-    for (let at = 0; at < items.length; at += SLICE.limit) {
-      runs.push(items.slice(at, at + SLICE.limit).sort(compare));
+    for (let at = 0; at < items.length; at += SLICE_SORTED) {
+      runs.push(items.slice(at, at + SLICE_SORTED).sort(compare));
       if (!(await this.#pause())) return null;
     }
     while (runs.length > 1) {
@@ -175,6 +187,7 @@ class LargeRange {
   }
 
   async #merge(a: Sortable[], b: Sortable[], compare: RangeOrder["compare"]): Promise<Sortable[] | null> {
+    if (b.length === 0) return a;
     const merged: Sortable[] = [];
     let i = 0;
     let j = 0;
@@ -188,16 +201,16 @@ class LargeRange {
         merged.push(right);
         j++;
       }
-      if (merged.length % SLICE_NAMES === 0 && !(await this.#pause())) return null;
+      if (merged.length % SLICE_SORTED === 0 && !(await this.#pause())) return null;
     }
     return merged;
   }
 
-  /** Hands over at most `limit` key-values, a slice at a time, and counts them all. */
+  /** Hands over at most `limit` key-values, a slice at a time, and counts them all. What `take` promises: false when the state is gone. */
   async #read(
     limit: number,
     needsValues: boolean,
-    take: (kvs: readonly StoredKeyValue[]) => void,
+    take: (kvs: readonly StoredKeyValue[]) => Promise<boolean> | null,
   ): Promise<{ readonly count: number } | null> {
     const { key, rangeEnd, sortTarget } = this.#request;
     const keysOnly = this.#request.keysOnly && !(needsValues && sortTarget === SortTarget.VALUE);
@@ -206,7 +219,7 @@ class LargeRange {
     for (;;) {
       const options = { ...SLICE, at: this.#at, limit: Math.min(SLICE.limit, limit - count), keysOnly };
       const { kvs, more } = this.#view.chunk({ ...keyRange(key, rangeEnd), from }, options);
-      take(kvs);
+      if ((await take(kvs)) === false) return null;
       count += kvs.length;
       const last = kvs.at(-1);
       if (!more || last === undefined) return { count };

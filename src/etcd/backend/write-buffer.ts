@@ -1,7 +1,7 @@
 /**
  * What was applied and is not in the backend yet (D5). Readers see through it: pending changes lie above those being committed, and
  * those above the backend. A commit takes whole entries only, with the state of the log after the last of them, and is due 100 ms
- * after the first change, or at 10,000 operations or 16 MiB. One commit is under way at a time; its durability is only waited for
+ * after the first change, or at 2,500 operations or 16 MiB (handing that many to the backend takes some milliseconds). One commit is under way at a time; its durability is only waited for
  * by those who ask.
  */
 import { assert } from "../../base/assert.ts";
@@ -32,10 +32,10 @@ export interface WriteBufferOptions {
 }
 
 const COMMIT_MS = 100;
-const MAX_OPERATIONS = 10_000;
+const MAX_OPERATIONS = 2500;
 const MAX_BYTES = 16 * 1024 ** 2;
 /** How many commits' worth may wait before whoever applies should. */
-const FULL_AT = 4;
+const FULL_AT = 2;
 
 /** Changes of one commit: the last of each key. */
 class Layer {
