@@ -46,8 +46,9 @@ const SHAPES = [
 ] as const;
 const MANY = 1000;
 const WARM_ROUNDS = 1;
-/** Followers compile what they need for puts only when puts come. */
 const PUT_WARM_ROUNDS = 3;
+/** How many rounds' time of puts comes before all cells: followers compile only when there is something to follow, for seconds. */
+const FIRST_WARM_ROUNDS = 8;
 
 /** The design's targets: which of them belong to which cell. */
 function cellsOf(members: number): readonly Cell[] {
@@ -94,7 +95,7 @@ export async function measureShapes(options: ShapesOptions): Promise<readonly Fi
   const clusters: BenchCluster[] = [];
   try {
     for (const program of programs) clusters.push(await BenchCluster.start({ program, members, profileDir }));
-    for (const cluster of clusters) await fillSome(cluster);
+    for (const cluster of clusters) await warmUp(cluster, FIRST_WARM_ROUNDS * durationMs);
     const figures: Figure[] = [];
     for (const cell of cells) {
       say(`${members} member(s): ${cell.name}`);
@@ -114,9 +115,11 @@ export async function measureShapes(options: ShapesOptions): Promise<readonly Fi
   }
 }
 
-async function fillSome(cluster: BenchCluster): Promise<void> {
-  const connections = await connectAll(await cluster.leader(), 1);
+/** Leaves the keys that ranges read. */
+async function warmUp(cluster: BenchCluster, durationMs: number): Promise<void> {
+  const connections = await connectAll(await cluster.leader(), 10);
   await load(connections, 1, fillFrom(0), { durationMs: 60_000, callsMax: MANY / PUTS_A_TXN });
+  await load(connections, 10, putIn(1), { durationMs });
   for (const connection of connections) connection.close();
 }
 
