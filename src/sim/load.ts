@@ -30,6 +30,9 @@ import type { World } from "./world.ts";
 export const KEY_PREFIX = "k";
 const MULTI_KEYS = ["m0", "m1", "m2"] as const;
 const PHASE = "load";
+/** A seed is to tell something of requests, too. */
+const OPERATIONS_MIN = 300;
+const LATE_HASTE = 4;
 
 interface Ask {
   readonly client: number;
@@ -103,8 +106,11 @@ export class Load {
     }
   }
 
+  /** A seed whose cluster was away for long makes up for it when that is over. */
   #think(client: number): void {
-    const pause = this.#chance.exponential(this.#world.scenario.load.thinkMs * 1000);
+    const isLate = this.#healed && this.#asking.next < OPERATIONS_MIN;
+    const meanUs = this.#world.scenario.load.thinkMs * 1000;
+    const pause = this.#chance.exponential(isLate ? meanUs / LATE_HASTE : meanUs);
     this.#world.scheduler.after(pause, () => {
       if (!this.#stopped) this.#ask(this.#choose(client), () => this.#think(client));
     });
