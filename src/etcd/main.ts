@@ -21,6 +21,7 @@ import { serveMaintenance } from "./api/maintenance.ts";
 import { Metrics } from "./api/metrics.ts";
 import { CLUSTER_VERSION, SERVER_VERSION } from "./api/version.ts";
 import { WatchService } from "./api/watch.ts";
+import { keepCollectionsShort } from "./boot/collector.ts";
 import { lockDataDirectory, openData } from "./boot/data-directory.ts";
 import { codeOf, EnvironmentError, messageOf, storageHint } from "./boot/environment.ts";
 import { foundingMember } from "./cluster/members.ts";
@@ -88,6 +89,7 @@ function levelOf(level: LogLevel): Parameters<typeof nodeTrace>[0] {
 }
 
 async function run(config: Config, trace: Trace): Promise<void> {
+  keepCollectionsShort();
   const { name, dataDir, initialClusterState } = config;
   trace.info("starting etcd-ts", {
     name,

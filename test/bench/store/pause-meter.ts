@@ -42,6 +42,7 @@ interface Collection extends Interval {
 export const LONG_MS = 20;
 const EVERY_MS = 1;
 const SAMPLE_MICROS = 500;
+const TOLD_LATER_MS = 20;
 /** More of them between two questions are not told apart: the oldest are forgotten. */
 const COLLECTIONS_MAX = 10_000;
 /** Of the main thread: nanoseconds on a core, nanoseconds waiting for one, and how often. */
@@ -143,8 +144,8 @@ function found(): Pauses {
 process.on("message", (message) => {
   if (message !== "pauses") return;
   look();
-  // Collections are told a turn of the loop later than they were.
-  setImmediate(() => {
+  // Collections are told some turns of the loop later than they were.
+  setTimeout(() => {
     process.send?.(found());
     wallMs = 0;
     ownMs = 0;
@@ -152,7 +153,7 @@ process.on("message", (message) => {
     collections = [];
     lastMs = performance.now();
     lastWaitedMs = waitedMs();
-  });
+  }, TOLD_LATER_MS);
 });
 // Whoever asks must not keep the server alive, nor end it by going away.
 process.channel?.unref();
