@@ -114,6 +114,18 @@ export class Output {
     this.#end = copy(slab, offset, message, 0, length);
   }
 
+  /** One DATA frame with a whole message of this length, given in parts. */
+  parts(streamId: number, parts: readonly Uint8Array[], length: number): void {
+    this.#dataFrames++;
+    const payloadBytes = MESSAGE_PREFIX_BYTES + length;
+    this.#reserve(FRAME_HEADER_BYTES + payloadBytes);
+    const slab = this.#slab;
+    let offset = writeFrameHeader(slab, this.#end, payloadBytes, FrameType.DATA, Flag.NONE, streamId);
+    offset = writeMessagePrefix(slab, offset, length);
+    for (const part of parts) offset = copy(slab, offset, part, 0, part.length);
+    this.#end = offset;
+  }
+
   reset(streamId: number, code: number): void {
     this.#uint32(FrameType.RST_STREAM, streamId, code);
   }

@@ -51,22 +51,36 @@ export class Sender<S extends Http2Stream> {
 
   /** Sends or queues one item; `last` puts END_STREAM behind it. False: the stream's queue is above its limit. */
   send(stream: S, item: Uint8Array, last: boolean): boolean {
-    const bytes = item.length + MESSAGE_PREFIX_BYTES;
+    if (!this.#goesAtOnce(stream, item.length)) return this.#enqueue(stream, item, last);
+    this.#output.message(stream.id, item, item.length, last);
+    if (last) this.#owner.sent(stream);
+    return true;
+  }
+
+  /** The same with one message that lies in several pieces. */
+  sendParts(stream: S, parts: readonly Uint8Array[]): boolean {
+    let length = 0;
+    for (const part of parts) length += part.length;
+    if (!this.#goesAtOnce(stream, length)) return this.#enqueue(stream, Buffer.concat(parts, length), false);
+    this.#output.parts(stream.id, parts, length);
+    return true;
+  }
+
+  /** A message of this length leaves now: its bytes are taken from the windows. */
+  #goesAtOnce(stream: S, length: number): boolean {
+    const bytes = length + MESSAGE_PREFIX_BYTES;
     if (
-      stream.queue === null &&
-      stream.framed &&
-      bytes <= this.connectionWindow &&
-      bytes <= stream.sendWindow &&
-      bytes <= this.#settings.maxFrameBytes &&
-      !this.congested
-    ) {
-      this.connectionWindow -= bytes;
-      stream.sendWindow -= bytes;
-      this.#output.message(stream.id, item, item.length, last);
-      if (last) this.#owner.sent(stream);
-      return true;
-    }
-    return this.#enqueue(stream, item, last);
+      stream.queue !== null ||
+      !stream.framed ||
+      bytes > this.connectionWindow ||
+      bytes > stream.sendWindow ||
+      bytes > this.#settings.maxFrameBytes ||
+      this.congested
+    )
+      return false;
+    this.connectionWindow -= bytes;
+    stream.sendWindow -= bytes;
+    return true;
   }
 
   /** Nothing more will be queued on the stream: send trailers, or a bare END_STREAM, when the queue is empty. */

@@ -263,11 +263,23 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
 
   sendResponse(call: ServerRpc, bytes: Uint8Array): boolean {
     if (call.detached) return true;
-    if (!call.headSent) {
-      call.headSent = true;
-      this.http2.headers(call, this.#blocks.head(), false);
-    }
-    const more = this.http2.sender.send(call, bytes, false);
+    this.#sendHead(call);
+    return this.#sentOne(call, this.http2.sender.send(call, bytes, false));
+  }
+
+  sendParts(call: ServerRpc, parts: readonly Uint8Array[]): boolean {
+    if (call.detached) return true;
+    this.#sendHead(call);
+    return this.#sentOne(call, this.http2.sender.sendParts(call, parts));
+  }
+
+  #sendHead(call: ServerRpc): void {
+    if (call.headSent) return;
+    call.headSent = true;
+    this.http2.headers(call, this.#blocks.head(), false);
+  }
+
+  #sentOne(call: ServerRpc, more: boolean): boolean {
     if (!more && call.route?.kind === "stream" && call.queuedBytes > this.#options.connectionQueueBytes) {
       // A handler that does not wait for `drained` must not fill the memory.
       this.#options.trace.warn("a stream's queue overflowed", { method: call.head?.path ?? "", remote: this.remote });

@@ -93,7 +93,7 @@ class World {
     const channel: Channel = { received: [], room, stream: null as unknown as WatchStream };
     channel.stream = this.hub.openStream({
       send: (response) => {
-        const received = WatchResponse.decode(response.encoded);
+        const received = WatchResponse.decode(Buffer.concat(response.parts));
         // A revision in fragments may fill it more than it holds.
         const isRest = channel.received.at(-1)?.fragment === true;
         assert.ok(channel.room > 0 || isRest || received.events.length === 0, "no events for a full stream");

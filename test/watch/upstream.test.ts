@@ -47,7 +47,7 @@ function open(view: HistoryView, limits: Partial<WatchLimits> = {}) {
   let room = Number.POSITIVE_INFINITY;
   const stream = hub.openStream({
     send(response) {
-      received.push(WatchResponse.decode(response.encoded));
+      received.push(WatchResponse.decode(Buffer.concat(response.parts)));
       return --room > 0;
     },
   });

@@ -69,8 +69,8 @@ export interface ServedMember {
 export interface ServedWatches {
   readonly streamCount: number;
   readonly watcherCount: number;
-  /** Responses come encoded: many streams are sent the same bytes. */
-  openStream(sink: { send(response: { readonly encoded: Uint8Array }): boolean }): ServedWatchStream;
+  /** Responses come encoded, in parts: many streams are sent the same bytes. */
+  openStream(sink: { send(response: { readonly parts: readonly Uint8Array[] }): boolean }): ServedWatchStream;
 }
 
 export interface ServedWatchStream {

@@ -1,9 +1,8 @@
 /**
- * Responses that watchers share. An event is encoded once for all who want it alike; a list of events once for all who are sent
- * just these; and a response once for all who go by the same watch id. Watchers of streams of their own, all with id 0, are
- * then sent the very same bytes.
+ * Responses of shared parts. An event is encoded once for all who want it alike, a list of events once for all who are sent just
+ * these, and the header once a turn; a watch id when its watch is created. So a response to one more watcher costs no encoding and no
+ * memory to speak of: whoever sends it copies its parts one behind the other.
  */
-import { assert } from "../../base/assert.ts";
 import { type ResponseHeader, WatchResponse } from "../../proto/gen/etcdserverpb.ts";
 import { type Event, EventType } from "../../proto/gen/mvccpb.ts";
 import type { StoredKeyValue } from "../model.ts";
@@ -13,25 +12,21 @@ const POOLED_MAX_BYTES = 2048;
 /** Below this, a loop is faster than the call into the runtime. */
 const COPY_LOOP_MAX_BYTES = 32;
 
-/** A watch id, and how it stands in every response: encoded when the watch is created. */
+/** A watch id, and how it stands in every response. */
 export class WatchId {
   readonly value: bigint;
   readonly encoded: Uint8Array;
-  /** Equal for equal ids, and cheaper to look up. */
-  readonly key: number | bigint;
 
   constructor(value: bigint) {
     this.value = value;
     this.encoded = WatchResponse.encode(WatchResponse.create({ watchId: value }));
-    this.key = value >= 0n && value < SMALL_IDS ? Number(value) : value;
   }
 }
-const SMALL_IDS = 1n << 30n;
 
-/** A response with its encoding, made when it is asked for and only once. */
+/** A response and its encoding. */
 export interface OutgoingResponse extends WatchResponse {
-  /** Shared between streams: never changed. */
-  readonly encoded: Uint8Array;
+  /** One behind the other they are the encoding. Shared between streams: never changed. */
+  readonly parts: readonly Uint8Array[];
 }
 
 /** A response that answers a request, or ends a watch: without events. */
@@ -41,7 +36,7 @@ export function plainResponse(
   fields: Partial<Omit<WatchResponse, "events">>,
 ): OutgoingResponse {
   const response = WatchResponse.create({ ...fields, header, watchId });
-  return { ...response, encoded: WatchResponse.encode(response) };
+  return { ...response, parts: [WatchResponse.encode(response)] };
 }
 
 /** A response that brings events. */
@@ -53,15 +48,17 @@ class EventResponse implements OutgoingResponse {
   readonly compactRevision = 0;
   readonly cancelReason = "";
   readonly fragment: boolean;
-  /** Header, watch id and events one after the other, as their fields are numbered. */
-  readonly encoded: Uint8Array;
+  /** Header, watch id and events, as their fields are numbered. */
+  readonly parts: readonly Uint8Array[];
   readonly #list: EventList;
 
   constructor(head: Head, watchId: WatchId, fragment: boolean, list: EventList) {
     this.header = head.header;
     this.watchId = watchId.value;
     this.fragment = fragment;
-    this.encoded = joined([head.encoded, watchId.encoded, fragment ? FRAGMENT : NOTHING, list.encoded]);
+    this.parts = fragment
+      ? [head.encoded, watchId.encoded, FRAGMENT, list.encoded]
+      : [head.encoded, watchId.encoded, list.encoded];
     this.#list = list;
   }
 
@@ -70,7 +67,6 @@ class EventResponse implements OutgoingResponse {
   }
 }
 const FRAGMENT: Uint8Array = WatchResponse.encode(WatchResponse.create({ fragment: true }));
-const NOTHING = new Uint8Array(0);
 
 /** The header of all responses of one turn, encoded once. */
 export class Head {
@@ -136,7 +132,6 @@ export class EventList {
   #links: readonly EncodedEvent[] | null = null;
   #events: readonly Event[] | null = null;
   #encoded: Uint8Array | null = null;
-  readonly #responses = new Map<WatchId["key"], OutgoingResponse>();
 
   private constructor(before: EventList | null, last: EncodedEvent | null) {
     this.#before = before;
@@ -174,15 +169,9 @@ export class EventList {
     return this.#encoded;
   }
 
-  /** The response with these events to a watch of this id. All of one list are asked for with one header. */
+  /** The response with these events to a watch of this id. */
   response(head: Head, watchId: WatchId): OutgoingResponse {
-    let response = this.#responses.get(watchId.key);
-    if (response === undefined) {
-      response = new EventResponse(head, watchId, false, this);
-      this.#responses.set(watchId.key, response);
-    }
-    assert(response.header === head.header, "a list of events is sent under one header");
-    return response;
+    return new EventResponse(head, watchId, false, this);
   }
 
   /** The same over several responses near this size, all but the last marked; at least one event in each. */
