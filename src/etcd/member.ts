@@ -230,11 +230,17 @@ export class Member {
    * Comes to `run` when its state is there: serializable at once, linearizable after a quorum was asked (D4). Whoever has asked
    * runs it when it has room for the answer: later is as good, the state only becomes newer.
    */
-  async read<Response>(serializable: boolean, run: Reading<Response>): Promise<EtcdError | Reading<Response>> {
-    const refusal = (await this.whenServing()) ?? (serializable ? null : await this.#readTurn());
-    if (refusal !== null) return refusal;
+  read<Response>(serializable: boolean, run: Reading<Response>): Promise<EtcdError | Reading<Response>> {
+    // No async function: under load every promise on this way costs as much as a step of the read itself.
+    if (!this.#gate.isOpen) return this.#entered().then((refusal) => refusal ?? this.read(serializable, run));
+    if (serializable) return Promise.resolve(this.#reading(run));
     // A snapshot may be taking the place of the state: now, or when it is run.
-    if (!this.#gate.isOpen) return this.read(true, run);
+    const ready = (): Reading<Response> | Promise<EtcdError | Reading<Response>> =>
+      this.#gate.isOpen ? this.#reading(run) : this.read(true, run);
+    return this.#readTurn().then((refusal) => refusal ?? ready());
+  }
+
+  #reading<Response>(run: Reading<Response>): Reading<Response> {
     return () => {
       if (this.#ended) return ETCD_ERRORS.stopped;
       return this.#loop.applying.isHeld ? ETCD_ERRORS.timeout : run();
@@ -242,9 +248,15 @@ export class Member {
   }
 
   /** Runs a command through the log: what it came to, or why it is not known. */
-  async write(command: Command): Promise<Outcome> {
-    const refusal = await this.whenServing();
-    return refusal === null ? this.#propose(command, null) : { kind: "refused", error: refusal };
+  write(command: Command): Promise<Outcome> {
+    if (this.#gate.isOpen) return this.#propose(command, null);
+    return this.#entered().then((refusal) =>
+      refusal === null ? this.#propose(command, null) : { kind: "refused", error: refusal },
+    );
+  }
+
+  async #entered(): Promise<EtcdError | null> {
+    return this.whenServing();
   }
 
   /**

@@ -203,10 +203,11 @@ export class Requests {
     return ETCD_ERRORS.noSpace;
   }
 
-  async #write<Kind extends keyof WriteResponses>(command: Command, kind: Kind): Promise<Answer<WriteResponses[Kind]>> {
-    const outcome = await this.#member.write(command);
-    if (outcome.kind === "refused") return outcome.error;
-    assert(outcome.kind === kind && "response" in outcome, "a command has the outcome of its kind", { kind });
-    return outcome.response as WriteResponses[Kind];
+  #write<Kind extends keyof WriteResponses>(command: Command, kind: Kind): Promise<Answer<WriteResponses[Kind]>> {
+    return this.#member.write(command).then((outcome) => {
+      if (outcome.kind === "refused") return outcome.error;
+      assert(outcome.kind === kind && "response" in outcome, "a command has the outcome of its kind", { kind });
+      return outcome.response as WriteResponses[Kind];
+    });
   }
 }
