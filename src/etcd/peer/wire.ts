@@ -101,7 +101,7 @@ export function fromWire({ term, body }: peerpb.Message, from: MemberId, to: Mem
         previousIndex: previousIndex as LogIndex,
         previousTerm: previousTerm as Term,
         commit: commit as LogIndex,
-        entries: entries.map(entryFromWire),
+        entries: entriesFromWire(entries),
       };
     }
     case "appendResponse":
@@ -181,11 +181,19 @@ function entryToWire({ term, index, kind, data }: Entry): peerpb.Entry {
   return { term, index, config: kind === "config", data };
 }
 
-function entryFromWire({ term, index, config, data }: peerpb.Entry): Entry {
-  return { term: term as Term, index: index as LogIndex, kind: config ? "config" : "normal", data: copy(data) };
+/** What the log keeps must not keep the whole batch that brought it. One piece of memory for all: they leave the log together. */
+function entriesFromWire(entries: readonly peerpb.Entry[]): readonly Entry[] {
+  const bytes = new Uint8Array(entries.reduce((sum, { data }) => sum + data.length, 0));
+  let end = 0;
+  return entries.map(({ term, index, config, data }) => {
+    bytes.set(data, end);
+    const own = new Uint8Array(bytes.buffer, end, data.length);
+    end += data.length;
+    return { term: term as Term, index: index as LogIndex, kind: config ? "config" : "normal", data: own };
+  });
 }
 
-/** What the log keeps must not keep the whole batch that brought it. */
+/** Without the batch that brought it. */
 function copy(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
