@@ -58,9 +58,22 @@ export class TreeIndex {
 
   /** Adds the slot of a key that is not there yet. */
   add(key: Uint8Array, slot: Slot): void {
+    if (this.#append(key, slot)) return;
     const split = this.#insert(this.#root, key, slot);
     this.#size++;
     if (split !== null) this.#root = innerOf([split.separator], [this.#root, split.right]);
+  }
+
+  /** Keys often come in order: whether it went behind the last one, found without a search. */
+  #append(key: Uint8Array, slot: Slot): boolean {
+    let node = this.#root;
+    while (node.children !== null) node = node.children.at(-1) as Node;
+    const last = node.slots.at(-1);
+    if (last === undefined || node.slots.length === NODE_KEYS_MAX || this.#ordered.compare(last, key) >= 0)
+      return false;
+    node.slots.push(slot);
+    this.#size++;
+    return true;
   }
 
   /** Removes a key that is there. */
