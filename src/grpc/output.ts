@@ -114,16 +114,17 @@ export class Output {
     this.#end = copy(slab, offset, message, 0, length);
   }
 
-  /** One DATA frame with a whole message of this length, given in parts. */
-  parts(streamId: number, parts: readonly Uint8Array[], length: number): void {
+  /** One DATA frame with a whole message, given in two pieces. */
+  pieces(streamId: number, first: Uint8Array, rest: Uint8Array): void {
     this.#dataFrames++;
+    const length = first.length + rest.length;
     const payloadBytes = MESSAGE_PREFIX_BYTES + length;
     this.#reserve(FRAME_HEADER_BYTES + payloadBytes);
     const slab = this.#slab;
     let offset = writeFrameHeader(slab, this.#end, payloadBytes, FrameType.DATA, Flag.NONE, streamId);
     offset = writeMessagePrefix(slab, offset, length);
-    for (const part of parts) offset = copy(slab, offset, part, 0, part.length);
-    this.#end = offset;
+    offset = copy(slab, offset, first, 0, first.length);
+    this.#end = copy(slab, offset, rest, 0, rest.length);
   }
 
   reset(streamId: number, code: number): void {

@@ -57,12 +57,12 @@ export class Sender<S extends Http2Stream> {
     return true;
   }
 
-  /** The same with one message that lies in several pieces. */
-  sendParts(stream: S, parts: readonly Uint8Array[]): boolean {
-    let length = 0;
-    for (const part of parts) length += part.length;
-    if (!this.#goesAtOnce(stream, length)) return this.#enqueue(stream, Buffer.concat(parts, length), false);
-    this.#output.parts(stream.id, parts, length);
+  /** The same with one message that lies in two pieces. */
+  sendPieces(stream: S, first: Uint8Array, rest: Uint8Array): boolean {
+    const length = first.length + rest.length;
+    if (!this.#goesAtOnce(stream, length))
+      return this.#enqueue(stream, first.length === 0 ? rest : Buffer.concat([first, rest]), false);
+    this.#output.pieces(stream.id, first, rest);
     return true;
   }
 

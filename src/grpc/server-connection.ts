@@ -267,10 +267,10 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     return this.#sentOne(call, this.http2.sender.send(call, bytes, false));
   }
 
-  sendParts(call: ServerRpc, parts: readonly Uint8Array[]): boolean {
+  sendPieces(call: ServerRpc, first: Uint8Array, rest: Uint8Array): boolean {
     if (call.detached) return true;
     this.#sendHead(call);
-    return this.#sentOne(call, this.http2.sender.sendParts(call, parts));
+    return this.#sentOne(call, this.http2.sender.sendPieces(call, first, rest));
   }
 
   #sendHead(call: ServerRpc): void {

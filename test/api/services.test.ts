@@ -111,7 +111,7 @@ function memberOf(puppet: Puppet): ServedMember {
         blocked: false,
         create: ({ key }) => {
           puppet.watchCalls.push(`create ${new TextDecoder().decode(key)}`);
-          sink.send({ parts: [WatchResponse.encode(WatchResponse.create({ created: true }))] });
+          sink.send({ own: new Uint8Array(0), shared: WatchResponse.encode(WatchResponse.create({ created: true })) });
         },
         cancel: (id) => puppet.watchCalls.push(`cancel ${id}`),
         progress: () => puppet.watchCalls.push("progress"),

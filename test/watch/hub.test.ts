@@ -35,7 +35,7 @@ class World {
       send: (response) => {
         assert.ok(state.room > 0 || response.events.length === 0, "no events for a full stream");
         // What a client would see.
-        received.push(WatchResponse.decode(Buffer.concat(response.parts)));
+        received.push(WatchResponse.decode(Buffer.concat([response.own, response.shared])));
         state.room--;
         return state.room > 0;
       },

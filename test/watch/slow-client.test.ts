@@ -56,7 +56,7 @@ class Served {
     const number = this.handedBytes.push(0) - 1;
     return {
       send: (response) => {
-        this.handedBytes[number] = (this.handedBytes[number] as number) + Buffer.concat(response.parts).length;
+        this.handedBytes[number] = (this.handedBytes[number] as number) + response.own.length + response.shared.length;
         return sink.send(response);
       },
     };

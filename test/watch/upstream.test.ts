@@ -47,7 +47,7 @@ function open(view: HistoryView, limits: Partial<WatchLimits> = {}) {
   let room = Number.POSITIVE_INFINITY;
   const stream = hub.openStream({
     send(response) {
-      received.push(WatchResponse.decode(Buffer.concat(response.parts)));
+      received.push(WatchResponse.decode(Buffer.concat([response.own, response.shared])));
       return --room > 0;
     },
   });

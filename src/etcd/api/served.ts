@@ -69,8 +69,10 @@ export interface ServedMember {
 export interface ServedWatches {
   readonly streamCount: number;
   readonly watcherCount: number;
-  /** Responses come encoded, in parts: many streams are sent the same bytes. */
-  openStream(sink: { send(response: { readonly parts: readonly Uint8Array[] }): boolean }): ServedWatchStream;
+  /** Responses come encoded: what is the watch's own, and what many streams are sent alike. */
+  openStream(sink: {
+    send(response: { readonly own: Uint8Array; readonly shared: Uint8Array }): boolean;
+  }): ServedWatchStream;
 }
 
 export interface ServedWatchStream {

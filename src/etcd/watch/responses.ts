@@ -1,8 +1,9 @@
 /**
- * Responses of shared parts. An event is encoded once for all who want it alike, a list of events once for all who are sent just
- * these, and the header once a turn; a watch id when its watch is created. So a response to one more watcher costs no encoding and no
- * memory to speak of: whoever sends it copies its parts one behind the other.
+ * Responses of which watchers share all but the watch id. An event is encoded once for all who want it alike, and a list of events with
+ * its header once for all who are sent just these; a watch id is encoded when its watch is created. So one more watcher costs no
+ * encoding and hardly any memory: who sends its response copies the two pieces one behind the other.
  */
+import { assert } from "../../base/assert.ts";
 import { type ResponseHeader, WatchResponse } from "../../proto/gen/etcdserverpb.ts";
 import { type Event, EventType } from "../../proto/gen/mvccpb.ts";
 import type { StoredKeyValue } from "../model.ts";
@@ -23,10 +24,13 @@ export class WatchId {
   }
 }
 
-/** A response and its encoding. */
+/**
+ * A response and its encoding: what is its watch's own, then what others are sent, too. Neither is ever changed. (A message's fields
+ * may come in any order; the id comes first, so that the rest is one piece.)
+ */
 export interface OutgoingResponse extends WatchResponse {
-  /** One behind the other they are the encoding. Shared between streams: never changed. */
-  readonly parts: readonly Uint8Array[];
+  readonly own: Uint8Array;
+  readonly shared: Uint8Array;
 }
 
 /** A response that answers a request, or ends a watch: without events. */
@@ -36,36 +40,58 @@ export function plainResponse(
   fields: Partial<Omit<WatchResponse, "events">>,
 ): OutgoingResponse {
   const response = WatchResponse.create({ ...fields, header, watchId });
-  return { ...response, parts: [WatchResponse.encode(response)] };
+  return { ...response, own: NOTHING, shared: WatchResponse.encode(response) };
 }
 
-/** A response that brings events. */
+/** A response that brings events: made for each watcher, so no more than what it is made of. */
 class EventResponse implements OutgoingResponse {
-  readonly header: ResponseHeader;
-  readonly watchId: bigint;
-  readonly created = false;
-  readonly canceled = false;
-  readonly compactRevision = 0;
-  readonly cancelReason = "";
   readonly fragment: boolean;
-  /** Header, watch id and events, as their fields are numbered. */
-  readonly parts: readonly Uint8Array[];
+  readonly shared: Uint8Array;
+  readonly #head: Head;
+  readonly #watchId: WatchId;
   readonly #list: EventList;
 
   constructor(head: Head, watchId: WatchId, fragment: boolean, list: EventList) {
-    this.header = head.header;
-    this.watchId = watchId.value;
     this.fragment = fragment;
-    this.parts = fragment
-      ? [head.encoded, watchId.encoded, FRAGMENT, list.encoded]
-      : [head.encoded, watchId.encoded, list.encoded];
+    this.shared = list.encoded(head, fragment);
+    this.#head = head;
+    this.#watchId = watchId;
     this.#list = list;
+  }
+
+  get own(): Uint8Array {
+    return this.#watchId.encoded;
+  }
+
+  get header(): ResponseHeader {
+    return this.#head.header;
+  }
+
+  get watchId(): bigint {
+    return this.#watchId.value;
+  }
+
+  get created(): boolean {
+    return false;
+  }
+
+  get canceled(): boolean {
+    return false;
+  }
+
+  get compactRevision(): number {
+    return 0;
+  }
+
+  get cancelReason(): string {
+    return "";
   }
 
   get events(): readonly Event[] {
     return this.#list.events;
   }
 }
+const NOTHING = new Uint8Array(0);
 const FRAGMENT: Uint8Array = WatchResponse.encode(WatchResponse.create({ fragment: true }));
 
 /** The header of all responses of one turn, encoded once. */
@@ -132,6 +158,7 @@ export class EventList {
   #links: readonly EncodedEvent[] | null = null;
   #events: readonly Event[] | null = null;
   #encoded: Uint8Array | null = null;
+  #head: Head | null = null;
 
   private constructor(before: EventList | null, last: EncodedEvent | null) {
     this.#before = before;
@@ -164,8 +191,14 @@ export class EventList {
     return this.#events;
   }
 
-  get encoded(): Uint8Array {
-    this.#encoded ??= this.#join();
+  /** Header, mark and events, encoded once: all who are sent a list are sent it under one header. */
+  encoded(head: Head, fragment: boolean): Uint8Array {
+    if (this.#encoded === null) {
+      const mark = fragment ? FRAGMENT : NOTHING;
+      this.#encoded = joined([head.encoded, mark, ...this.#chain().map(({ bytes }) => bytes)]);
+      this.#head = head;
+    }
+    assert(this.#head === head, "a list of events is sent under one header");
     return this.#encoded;
   }
 
@@ -176,7 +209,8 @@ export class EventList {
 
   /** The same over several responses near this size, all but the last marked; at least one event in each. */
   fragments(head: Head, watchId: WatchId, fragmentBytes: number): readonly OutgoingResponse[] {
-    if (this.encoded.length <= fragmentBytes) return [this.response(head, watchId)];
+    const eventBytes = this.#chain().reduce((sum, each) => sum + each.bytes.length, 0);
+    if (eventBytes <= fragmentBytes) return [this.response(head, watchId)];
     const lists: EventList[] = [];
     let list = EventList.empty();
     let bytes = 0;
@@ -191,12 +225,6 @@ export class EventList {
     }
     lists.push(list);
     return lists.map((part, i) => new EventResponse(head, watchId, i < lists.length - 1, part));
-  }
-
-  #join(): Uint8Array {
-    const links = this.#chain();
-    const [only] = links;
-    return links.length === 1 ? (only as EncodedEvent).bytes : joined(links.map((each) => each.bytes));
   }
 
   #chain(): readonly EncodedEvent[] {
