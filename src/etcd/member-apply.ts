@@ -49,8 +49,9 @@ export interface ApplyListener {
 
 const NOBODY: Configuration = { voters: [], learners: [] };
 const NOTHING_APPLIED = 0 as LogIndex;
-/** So that requests go on while many entries are applied. */
+/** So that requests go on while many entries are applied; their bytes tell transactions with many puts. */
 const SLICE_ENTRIES = 1000;
+const SLICE_BYTES = 256 * 1024;
 
 export class Applying {
   /** Nobody but apply writes it: reads that may see a revision being written have no other. */
@@ -176,9 +177,14 @@ export class Applying {
   #run(): void {
     const { storage, soon, listener } = this.#options;
     const { buffer } = storage;
+    const entriesMax = Math.min(this.#queue.length, SLICE_ENTRIES);
     let count = 0;
-    while (!this.#isHeld && !this.#isStopped && !buffer.isFull && count < Math.min(this.#queue.length, SLICE_ENTRIES))
-      this.#apply(this.#queue[count++] as Entry);
+    let bytes = 0;
+    while (!this.#isHeld && !this.#isStopped && !buffer.isFull && count < entriesMax && bytes < SLICE_BYTES) {
+      const entry = this.#queue[count++] as Entry;
+      bytes += entry.data.length;
+      this.#apply(entry);
+    }
     if (count > 0) listener.paused();
     this.#queue.splice(0, count);
     this.#isRunning = this.#queue.length > 0 && !this.#isHeld && !this.#isStopped;

@@ -3,7 +3,8 @@ import { bytesAfter } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
 import { BUCKETS, type BucketReader } from "./backend.ts";
 
-const SLICE = { limit: 1000, maxBytes: 256 * 1024 } as const;
+/** A few milliseconds also for code that ran seldom and is not compiled yet. */
+const SLICE = { limit: 250, maxBytes: 128 * 1024 } as const;
 
 /** In slices, with `pause` between: what is written meanwhile may be in it or not. Null when `pause` has said false: the state is gone. */
 export async function hashBuckets(reader: BucketReader, pause: () => Promise<boolean>): Promise<number | null> {

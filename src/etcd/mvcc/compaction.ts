@@ -26,7 +26,7 @@ export interface StepLimits {
   readonly changes: number;
 }
 
-const STEP_LIMITS: StepLimits = { keys: 2000, changes: 500 };
+const STEP_LIMITS: StepLimits = { keys: 2000, changes: 250 };
 const SCHEDULED = Buffer.from("scheduledCompactRev");
 const FINISHED = Buffer.from("finishedCompactRev");
 

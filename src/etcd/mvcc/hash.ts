@@ -31,7 +31,8 @@ export interface HashedState {
 /** Between slices; false: the state is gone, and there will be no hash. */
 export type PauseWhileThere = () => Promise<boolean>;
 
-const SLICE = { limit: 1000, maxBytes: 256 * 1024 } as const;
+/** A few milliseconds also for code that ran seldom and is not compiled yet. */
+const SLICE = { limit: 250, maxBytes: 128 * 1024 } as const;
 const SLICE_KEYS = 5000;
 export const HASH_OF_NOTHING: number = crc32c(Buffer.from(KEY_BUCKET));
 

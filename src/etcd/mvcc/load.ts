@@ -14,7 +14,7 @@ export interface LoadOptions {
   readonly changed?: (key: Uint8Array, lease: bigint) => void;
 }
 
-const SLICE = { limit: 500, maxBytes: 1024 * 1024 } as const;
+const SLICE = { limit: 250, maxBytes: 256 * 1024 } as const;
 
 /** Fills `names`, which is empty; the last revision that has a change, 0 when none has. */
 export async function loadNames(storage: StoreStorage, names: Names, options: LoadOptions): Promise<Revision> {

@@ -51,7 +51,7 @@ export interface WatchLimits {
 const LIMITS: WatchLimits = {
   sliceDeliveries: 20_000,
   sliceBytes: 4 * 1024 * 1024,
-  span: { changes: 1000, bytes: 1024 * 1024 },
+  span: { changes: 250, bytes: 256 * 1024 },
   gatheredBytes: 256 * 1024,
   // etcd's largest request and its overhead.
   fragmentBytes: 1.5 * 1024 * 1024 + 512 * 1024,
