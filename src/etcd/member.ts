@@ -360,7 +360,7 @@ export class Member {
       return Promise.resolve({ kind: "refused", error: ETCD_ERRORS.tooManyRequests });
     return new Promise((resolve) => {
       const proposal = this.#proposals.add(command, this.#options.clock.monotonicMs(), resolve, term);
-      if (proposal !== null) this.#loop.step({ kind: "propose", ...proposal, term });
+      if (proposal !== null) this.#loop.step({ kind: "propose", id: proposal.id, data: proposal.data, term });
     });
   }
 

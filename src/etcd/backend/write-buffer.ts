@@ -59,7 +59,9 @@ class Layer {
   }
 
   all(): readonly Change[] {
-    return [...this.changes.values()].flatMap((bucket) => [...bucket.all()]);
+    const all: Change[] = [];
+    for (const bucket of this.changes.values()) for (const change of bucket.all()) all.push(change);
+    return all;
   }
 }
 

@@ -89,60 +89,71 @@ function bodyOf(message: Message): Body {
   }
 }
 
-/** Throws CodecError for a message without a body that this version knows. */
-export function fromWire({ term, body }: peerpb.Message, from: MemberId, to: MemberId): Message {
-  const addressed = { from, to, term: term as Term };
+/**
+ * Throws CodecError for a message without a body that this version knows. No spreading: a message comes as often as a batch, and a
+ * literal that spreads another costs as much as decoding an entry.
+ */
+export function fromWire(message: peerpb.Message, from: MemberId, to: MemberId): Message {
+  const { body } = message;
+  const term = message.term as Term;
   switch (body?.kind) {
     case "append": {
       const { previousIndex, previousTerm, commit, entries } = body.value;
       return {
-        ...addressed,
         kind: "append",
+        from,
+        to,
+        term,
         previousIndex: previousIndex as LogIndex,
         previousTerm: previousTerm as Term,
         commit: commit as LogIndex,
         entries: entriesFromWire(entries),
       };
     }
-    case "appendResponse":
-      return { ...addressed, kind: "append-response", ...acknowledgement(body.value) };
+    case "appendResponse": {
+      const { index, rejected } = body.value;
+      const hint = rejectionFromWire(rejected);
+      return { kind: "append-response", from, to, term, index: index as LogIndex, rejected: hint };
+    }
     case "heartbeat":
       return {
-        ...addressed,
         kind: "heartbeat",
+        from,
+        to,
+        term,
         commit: body.value.commit as LogIndex,
         readRound: body.value.readRound,
       };
     case "heartbeatResponse":
-      return { ...addressed, kind: "heartbeat-response", readRound: body.value.readRound };
+      return { kind: "heartbeat-response", from, to, term, readRound: body.value.readRound };
     case "preVote":
-      return { ...addressed, kind: "pre-vote", ...voteFromWire(body.value) };
+      return { kind: "pre-vote", from, to, term, ...voteFromWire(body.value) };
     case "vote":
-      return { ...addressed, kind: "vote", ...voteFromWire(body.value) };
+      return { kind: "vote", from, to, term, ...voteFromWire(body.value) };
     case "preVoteResponse":
-      return { ...addressed, kind: "pre-vote-response", granted: body.value.granted };
+      return { kind: "pre-vote-response", from, to, term, granted: body.value.granted };
     case "voteResponse":
-      return { ...addressed, kind: "vote-response", granted: body.value.granted };
+      return { kind: "vote-response", from, to, term, granted: body.value.granted };
     case "propose":
-      return { ...addressed, kind: "propose", sequence: body.value.sequence, data: body.value.data.map(copy) };
+      return { kind: "propose", from, to, term, sequence: body.value.sequence, data: body.value.data.map(copy) };
     case "proposeRefused":
-      return { ...addressed, kind: "propose-refused", sequence: body.value.sequence, taken: body.value.taken };
+      return { kind: "propose-refused", from, to, term, sequence: body.value.sequence, taken: body.value.taken };
     case "proposeChange": {
       const { sequence, kind, member, context } = body.value;
       const change = { kind: nameOf(CHANGE_KINDS, kind), member: member as MemberId };
-      return { ...addressed, kind: "propose-change", sequence, change, context: copy(context) };
+      return { kind: "propose-change", from, to, term, sequence, change, context: copy(context) };
     }
     case "changeRefused": {
       const { sequence, reason } = body.value;
-      return { ...addressed, kind: "change-refused", sequence, reason: nameOf(REFUSALS, reason) };
+      return { kind: "change-refused", from, to, term, sequence, reason: nameOf(REFUSALS, reason) };
     }
     case "timeoutNow":
-      return { ...addressed, kind: "timeout-now" };
+      return { kind: "timeout-now", from, to, term };
     case "readIndex":
-      return { ...addressed, kind: "read-index", id: body.value.id };
+      return { kind: "read-index", from, to, term, id: body.value.id };
     case "readIndexResponse": {
       const { id, confirmed, index } = body.value;
-      return { ...addressed, kind: "read-index-response", id, index: confirmed ? (index as LogIndex) : null };
+      return { kind: "read-index-response", from, to, term, id, index: confirmed ? (index as LogIndex) : null };
     }
     default:
       throw new CodecError("a member's message has no body");
@@ -168,13 +179,11 @@ function nameOf<Name extends string>(numbers: Readonly<Record<Name, number>>, nu
   throw new CodecError("a member's message says what this version does not know");
 }
 
-function acknowledgement({ index, rejected }: peerpb.AppendResponse): {
-  readonly index: LogIndex;
-  readonly rejected: { readonly hintIndex: LogIndex; readonly hintTerm: Term } | null;
-} {
-  if (rejected === null) return { index: index as LogIndex, rejected: null };
-  const hint = { hintIndex: rejected.hintIndex as LogIndex, hintTerm: rejected.hintTerm as Term };
-  return { index: index as LogIndex, rejected: hint };
+function rejectionFromWire(
+  rejected: peerpb.AppendResponse["rejected"],
+): { readonly hintIndex: LogIndex; readonly hintTerm: Term } | null {
+  if (rejected === null) return null;
+  return { hintIndex: rejected.hintIndex as LogIndex, hintTerm: rejected.hintTerm as Term };
 }
 
 function entryToWire({ term, index, kind, data }: Entry): peerpb.Entry {

@@ -14,23 +14,23 @@ export function takeAppend(state: RaftState, message: Kind<"append">): void {
   assert(state.leader === message.from, "entries come from the leader of the term", { from: message.from });
   const previous = { index: message.previousIndex, term: message.previousTerm };
   const matched = log.tryAppend(previous, message.entries);
-  const address = state.address(message.from);
+  const { from, to, term } = state.address(message.from);
   if (matched === null) {
     const hint = log.lastNotAbove(message.previousIndex, message.previousTerm);
     const rejected = { hintIndex: hint.index, hintTerm: hint.term };
-    outbox.promises.push({ kind: "append-response", ...address, index: message.previousIndex, rejected });
+    outbox.promises.push({ kind: "append-response", from, to, term, index: message.previousIndex, rejected });
     return;
   }
   log.commitTo(Math.min(message.commit, matched) as LogIndex);
-  outbox.promises.push({ kind: "append-response", ...address, index: matched, rejected: null });
+  outbox.promises.push({ kind: "append-response", from, to, term, index: matched, rejected: null });
 }
 
 /** Answered at once: whoever answers in this term has helped no leader of a later one to power, and that is no new promise. */
 export function takeHeartbeat(state: RaftState, message: Kind<"heartbeat">): void {
   assert(state.leader === message.from, "heartbeats come from the leader of the term", { from: message.from });
   state.log.commitTo(message.commit);
-  const address = state.address(message.from);
-  state.outbox.messages.push({ kind: "heartbeat-response", ...address, readRound: message.readRound });
+  const { from, to, term } = state.address(message.from);
+  state.outbox.messages.push({ kind: "heartbeat-response", from, to, term, readRound: message.readRound });
 }
 
 /**

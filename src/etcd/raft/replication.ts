@@ -194,7 +194,8 @@ export class Replication {
     for (const [peer, progress] of this.#progress) {
       const commit = Math.min(log.committed, progress.match) as LogIndex;
       progress.commitSent = Math.max(progress.commitSent, commit) as LogIndex;
-      outbox.messages.push({ kind: "heartbeat", ...this.#state.address(peer), commit, readRound });
+      const { from, to, term } = this.#state.address(peer);
+      outbox.messages.push({ kind: "heartbeat", from, to, term, commit, readRound });
     }
   }
 
@@ -232,7 +233,8 @@ export class Replication {
     const entries = withEntries ? log.slice(progress.next, limits.appendBytes) : [];
     progress.sent(plus(previousIndex, entries.length));
     progress.commitSent = log.committed;
-    const address = this.#state.address(peer);
-    outbox.messages.push({ kind: "append", ...address, previousIndex, previousTerm, entries, commit: log.committed });
+    const { from, to, term } = this.#state.address(peer);
+    const { committed: commit } = log;
+    outbox.messages.push({ kind: "append", from, to, term, previousIndex, previousTerm, commit, entries });
   }
 }

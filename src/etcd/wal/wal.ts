@@ -247,8 +247,8 @@ export class Wal {
   }
 
   #advance({ bytes, chain }: Encoded): void {
-    const { offset, number } = this.#position;
-    this.#position = { ...this.#position, offset: offset + bytes.length, number: number + 1, chain };
+    const { file, sequence, offset, number } = this.#position;
+    this.#position = { file, sequence, offset: offset + bytes.length, number: number + 1, chain };
   }
 }
 
