@@ -5,7 +5,7 @@
  *
  * The file is opened by one process (the data directory's lock) and within it once.
  */
-import { type FileHandle, open as openFile, rename, rm } from "node:fs/promises";
+import { open as openFile, rename, rm } from "node:fs/promises";
 import { open, type RangeOptions, type RootDatabase } from "lmdb";
 import { assert } from "../../base/assert.ts";
 import type { LogBase } from "../model.ts";
@@ -22,6 +22,7 @@ import {
   type Range,
 } from "./backend.ts";
 import { decodeBase, encodeBase } from "./base-codec.ts";
+import { firstValueIn, META_PAGES, whyNoDatabase } from "./lmdb-file.ts";
 
 /** The bucket's number and the key's own bytes: as such they come to `KEYS`, never joined in between. */
 type Name = [number, Uint8Array];
@@ -50,6 +51,7 @@ interface Stats {
 const NO_BYTES = new Uint8Array(0);
 /** Below every bucket's number. */
 const BASE_KEY: Name = [0, NO_BYTES];
+const NAME_OF_BASE: Uint8Array = Uint8Array.of(BASE_KEY[0]);
 const LAST_NUMBER: number = BUCKETS.length + 1;
 /** The bucket of changes had it in files of an earlier version. */
 const FORMER_NUMBER = 1;
@@ -69,13 +71,6 @@ const VALUES = {
   encode: (value: Uint8Array): Uint8Array => value,
   decode: (source: Uint8Array, size: number): Uint8Array => copyOf(source, 0, size),
 };
-
-/** Where things lie in LMDB's two meta pages, and the number they begin with. */
-const META = { pages: 2, bytes: 192, magic: 24, pageBytes: 48, root: 136, lastPage: 144, number: 0xbeefc0de } as const;
-/** And in any other page, which begins with its own number. */
-const PAGE = { bytes: 24, flags: 18, branchOrLeaf: 3 } as const;
-/** In the place of a root's number: there is no tree. */
-const NO_PAGE = 2n ** 64n - 1n;
 
 /** Opens `path`, making it when it is not there; its directory is. Rejects with `BackendError` when it is no whole database. */
 export async function openLmdbBackend(path: string): Promise<Backend> {
@@ -215,12 +210,9 @@ class LmdbBackend implements Backend {
       const path = directoryOf(this.#path) + name.slice(name.lastIndexOf("/") + 1);
       await this.#database.backup(path, false);
       // Commits have gone on since it was asked for: the copy itself knows what it holds.
-      const copy = openDatabase(path, true);
-      const base = readBase(copy);
-      await copy.close();
-      await rm(lockOf(path), { force: true });
+      const base = await firstValueIn(path, NAME_OF_BASE);
       assert(base !== null, "what is copied was committed");
-      return base;
+      return decodeBase(base);
     });
   }
 
@@ -267,50 +259,6 @@ class LmdbBackend implements Backend {
   }
 }
 
-/**
- * Told before LMDB sees the file, as LMDB ends the process over one that it cannot read, and over a page behind the file's end. Null
- * for one that is absent or empty, too. One of the two meta pages may speak of pages that a power cut took. And what a killed process
- * wrote and did not sync is made durable: from here on it counts as that.
- */
-async function whyNoDatabase(path: string): Promise<string | null> {
-  let file: Awaited<ReturnType<typeof openFile>>;
-  try {
-    file = await openFile(path, "r");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
-  try {
-    const { size } = await file.stat();
-    if (size === 0) return null;
-    await file.sync();
-    const meta = Buffer.alloc(META.bytes);
-    let pageBytes = 0;
-    let lastPage = Number.POSITIVE_INFINITY;
-    let hasTree = false;
-    for (const page of [0, 1]) {
-      const { bytesRead } = await file.read(meta, 0, META.bytes, page * pageBytes);
-      if (bytesRead < META.bytes || meta.readUInt32LE(META.magic) !== META.number) return "not a database of LMDB's";
-      pageBytes = meta.readUInt32LE(META.pageBytes);
-      lastPage = Math.min(lastPage, Number(meta.readBigUInt64LE(META.lastPage)));
-      hasTree ||= await isTree(file, meta.readBigUInt64LE(META.root), pageBytes);
-    }
-    if (size < (lastPage + 1) * pageBytes) return `cut: ${size} bytes of ${(lastPage + 1) * pageBytes}`;
-    return hasTree ? null : "damaged: where its first page should be is something else";
-  } finally {
-    await file.close();
-  }
-}
-
-/** Whether at `root` a tree begins, or there is to be none. That of one meta page may be gone: a later commit wrote over it. */
-async function isTree(file: FileHandle, root: bigint, pageBytes: number): Promise<boolean> {
-  if (root === NO_PAGE) return true;
-  const page = Buffer.alloc(PAGE.bytes);
-  const { bytesRead } = await file.read(page, 0, PAGE.bytes, Number(root) * pageBytes);
-  const isBranchOrLeaf = (page.readUInt16LE(PAGE.flags) & PAGE.branchOrLeaf) !== 0;
-  return bytesRead === PAGE.bytes && page.readBigUInt64LE(0) === root && isBranchOrLeaf;
-}
-
 /** LMDB's error names a promise for the cause, which may never say it and which nobody else awaits. LMDB prints the cause itself. */
 function throwCommitFailure(error: unknown): never {
   (error as { commitError?: Promise<unknown> }).commitError?.catch(() => {});
@@ -325,7 +273,7 @@ function readBase(database: Database): LogBase | null {
 function readSize(database: Database): Size {
   const { pageSize, lastPageNumber, root, free } = database.getStats() as Stats;
   const pages = [root, free].map((tree) => tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages);
-  const inUse = META.pages + pages.reduce((sum, count) => sum + count);
+  const inUse = META_PAGES + pages.reduce((sum, count) => sum + count);
   return { all: (lastPageNumber + 1) * pageSize, inUse: inUse * pageSize };
 }
 
