@@ -35,6 +35,7 @@ const step = fc.oneof(
         startRevision: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 40 })),
         filters: fc.constantFrom([], [], [FilterType.NOPUT], [FilterType.NODELETE]),
         prevKv: fc.boolean(),
+        progressNotify: fc.boolean(),
         fragment: fc.boolean(),
       }),
       stream: nat(STREAMS - 1),
@@ -44,9 +45,10 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ room: fc.integer({ min: 1, max: 4 }), stream: nat(STREAMS - 1) }) },
   { weight: 3, arbitrary: fc.constant({ work: true }) },
   { weight: 2, arbitrary: fc.record({ progress: nat(STREAMS - 1) }) },
+  { weight: 1, arbitrary: fc.constant({ notify: true }) },
   // So many revisions are left.
   { weight: 1, arbitrary: fc.record({ compact: nat(8) }) },
-  { weight: 1, arbitrary: fc.record({ away: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ away: fc.constantFrom("gone", "held", "back") }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
@@ -114,7 +116,9 @@ class World {
     else if ("work" in each) this.work();
     else if ("progress" in each) this.channels[each.progress]?.stream.progress();
     else if ("compact" in each) this.past.compact(each.compact);
-    else if (each.away) this.isAway = true;
+    else if ("notify" in each) this.hub.notifyProgress();
+    else if (each.away === "gone") this.isAway = true;
+    else if (each.away === "held") this.#hold();
     else this.restore();
     this.#look();
   }
@@ -164,11 +168,19 @@ class World {
     return more;
   }
 
-  /** The leader's snapshot arrives: revisions nobody published, and its compaction. */
+  /** The leader's snapshot begins to take the place of the store. */
+  #hold(): void {
+    if (!this.isAway || this.past.isHeld) return;
+    this.hub.suspend();
+    this.past.isHeld = true;
+  }
+
+  /** It has: revisions nobody published, and its compaction. */
   restore(): void {
+    this.#hold();
     if (!this.isAway) return;
     this.isAway = false;
-    this.hub.suspend();
+    this.past.isHeld = false;
     this.past.follow();
     this.hub.restored();
     for (const one of this.wanted) one.alwaysLive = false;
@@ -176,6 +188,8 @@ class World {
 
   settle(): void {
     this.hub.flush();
+    // Who has filled its stream with that is behind before there is room again.
+    this.#look();
     this.restore();
     for (const channel of this.channels) this.#makeRoom(channel, Number.POSITIVE_INFINITY);
     while (this.work()) {}
@@ -225,7 +239,9 @@ function checkWatcher({ past }: World, { stream, id, request, from, state, since
   let isRest = false;
   const events: Event[] = [];
   for (const { watchId, events: sent, header, fragment, created } of own) {
-    if (watchId === -1n && !created) promised = Math.max(promised, header?.revision ?? 0);
+    const isNotice = watchId === id && request.progressNotify;
+    if (sent.length === 0 && !created && (watchId === -1n || isNotice))
+      promised = Math.max(promised, header?.revision ?? 0);
     if (watchId !== id || sent.length === 0) continue;
     const revisions = sent.map(({ kv }) => kv?.modRevision ?? 0);
     assert.ok(isRest || (revisions[0] as number) > last, "a revision is in one response only");
