@@ -17,7 +17,7 @@
 import { assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { ResponseHeader } from "../../proto/gen/etcdserverpb.ts";
-import type { StoreEvent } from "../model.ts";
+import type { StoredKeyValue, StoreEvent } from "../model.ts";
 import { keyName } from "../mvcc/key.ts";
 import type { SpanLimit } from "../mvcc/store.ts";
 import { History, type HistoryView } from "./history.ts";
@@ -42,7 +42,7 @@ export interface WatchLimits {
   readonly sliceBytes: number;
   /** What is read of history at once. */
   readonly span: SpanLimit;
-  /** What is published is sent when it would become more, and at the latest with `flush`. */
+  /** What is published is sent when it would become more, previous values included, and at the latest with `flush`. */
   readonly gatheredBytes: number;
   /** Responses of watches that allow it are split near this size. */
   readonly fragmentBytes: number;
@@ -112,7 +112,7 @@ export class WatchHub {
     assert(events.length > 0, "a revision has events");
     assert(!this.#suspended, "while the store is replaced nothing is published", { revision });
     const { gatheredBytes } = this.#limits;
-    const bytes = events.reduce((sum, { kv }) => sum + kv.key.length + kv.value.length, 0);
+    const bytes = events.reduce((sum, { kv, previous }) => sum + sizeOf(kv) + sizeOf(previous), 0);
     if (this.#gatheredBytes + bytes > gatheredBytes) this.flush();
     this.#published = revision;
     if (this.#counts.live === 0) return;
@@ -310,19 +310,21 @@ export class WatchHub {
 
 /** What lagging watchers are about to be sent, gathered change by change. */
 class Batch {
-  readonly watchers: StreamWatcher[] = [];
   deliveries = 0;
   bytes = 0;
   readonly #start = EventList.empty();
 
   offer(watcher: StreamWatcher, change: SharedChange): void {
-    const { kv } = change;
-    if (!wants(watcher, kv)) return;
-    if (watcher.pending === null) this.watchers.push(watcher);
-    watcher.pending = (watcher.pending ?? this.#start).with(change.event(watcher.prevKv));
+    if (!wants(watcher, change.kv)) return;
+    const encoded = change.event(watcher.prevKv);
+    watcher.pending = (watcher.pending ?? this.#start).with(encoded);
     this.deliveries++;
-    this.bytes += kv.key.length + kv.value.length;
+    this.bytes += sizeOf(change.kv) + sizeOf(encoded.event.prevKv);
   }
+}
+
+function sizeOf(kv: Pick<StoredKeyValue, "key" | "value"> | null): number {
+  return kv === null ? 0 : kv.key.length + kv.value.length;
 }
 
 /** Takes from a watcher what it is about to be sent. */
