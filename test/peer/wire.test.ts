@@ -97,6 +97,21 @@ test("what the log keeps does not keep the batch that brought it", () => {
   assert.equal(received.data[0]?.buffer.byteLength, 3);
 });
 
+test("the entries of an append share memory that holds nothing else", () => {
+  const entry = (index: number, bytes: number): Entry => {
+    return { term: 1 as Term, index: index as LogIndex, kind: "normal", data: new Uint8Array(bytes).fill(index) };
+  };
+  const [previousIndex, previousTerm, commit] = [0 as LogIndex, 0 as Term, 0 as LogIndex];
+  const entries = [entry(1, 3), entry(2, 0), entry(3, 5)];
+  const addressed = { from: FROM, to: TO, term: 1 as Term };
+  const sent: Message = { kind: "append", ...addressed, previousIndex, previousTerm, commit, entries };
+  const received = fromWire(WireMessage.decode(WireMessage.encode(toWire(sent))), FROM, TO);
+  assert.ok(received.kind === "append");
+  assert.deepEqual(received.entries, entries);
+  assert.equal(new Set(received.entries.map(({ data }) => data.buffer)).size, 1);
+  assert.equal(received.entries[0]?.data.buffer.byteLength, 8);
+});
+
 test("a message of an unknown kind is refused", () => {
   assert.throws(() => fromWire(WireMessage.decode(new Uint8Array([8, 1])), FROM, TO), CodecError);
 });
