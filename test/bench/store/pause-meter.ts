@@ -43,6 +43,8 @@ export const LONG_MS = 20;
 const EVERY_MS = 1;
 const SAMPLE_MICROS = 500;
 const TOLD_LATER_MS = 20;
+const LOOK_MAX_MS = 0.2;
+const LOOKS_MAX = 20;
 /** More of them between two questions are not told apart: the oldest are forgotten. */
 const COLLECTIONS_MAX = 10_000;
 /** Of the main thread: nanoseconds on a core, nanoseconds waiting for one, and how often. */
@@ -62,26 +64,38 @@ function waitedMs(): number {
   return Number(scratch.toString("latin1", 0, length).split(" ")[1]) / 1e6;
 }
 
+interface Moment {
+  readonly nowMs: number;
+  readonly waitedMs: number;
+}
+
+/** Both of one moment: where the thread loses its core between the two looks, the wait would count as a pause. */
+function momentNow(): Moment {
+  for (let looks = 1; ; looks++) {
+    const beforeMs = performance.now();
+    const waited = waitedMs();
+    const nowMs = performance.now();
+    if (nowMs - beforeMs < LOOK_MAX_MS || looks === LOOKS_MAX) return { nowMs, waitedMs: waited };
+  }
+}
+
 let wallMs = 0;
 let ownMs = 0;
 let longCount = 0;
 let longest: Interval = { startMs: 0, endMs: 0 };
 let collections: Collection[] = [];
-let lastMs = performance.now();
-let lastWaitedMs = waitedMs();
+let last = momentNow();
 
 function look(): void {
-  const nowMs = performance.now();
-  const passedMs = nowMs - lastMs;
-  const waited = waitedMs();
-  const pauseMs = passedMs - (waited - lastWaitedMs);
+  const moment = momentNow();
+  const passedMs = moment.nowMs - last.nowMs;
+  const pauseMs = passedMs - (moment.waitedMs - last.waitedMs);
   if (pauseMs > LONG_MS) longCount++;
   if (pauseMs > ownMs) {
     ownMs = pauseMs;
-    longest = { startMs: lastMs, endMs: nowMs };
+    longest = { startMs: last.nowMs, endMs: moment.nowMs };
   }
-  lastMs = nowMs;
-  lastWaitedMs = waited;
+  last = moment;
   wallMs = Math.max(wallMs, passedMs);
 }
 
@@ -151,8 +165,7 @@ process.on("message", (message) => {
     ownMs = 0;
     longCount = 0;
     collections = [];
-    lastMs = performance.now();
-    lastWaitedMs = waitedMs();
+    last = momentNow();
   }, TOLD_LATER_MS);
 });
 // Whoever asks must not keep the server alive, nor end it by going away.
