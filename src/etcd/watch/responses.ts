@@ -159,6 +159,8 @@ export class EventList {
   #events: readonly Event[] | null = null;
   #encoded: Uint8Array | null = null;
   #head: Head | null = null;
+  /** This list cut into fragments; all who allow that ask for the same size. */
+  #pieces: readonly EventList[] | null = null;
 
   private constructor(before: EventList | null, last: EncodedEvent | null) {
     this.#before = before;
@@ -209,22 +211,25 @@ export class EventList {
 
   /** The same over several responses near this size, all but the last marked; at least one event in each. */
   fragments(head: Head, watchId: WatchId, fragmentBytes: number): readonly OutgoingResponse[] {
-    const eventBytes = this.#chain().reduce((sum, each) => sum + each.bytes.length, 0);
-    if (eventBytes <= fragmentBytes) return [this.response(head, watchId)];
-    const lists: EventList[] = [];
-    let list = EventList.empty();
+    this.#pieces ??= this.#cut(fragmentBytes);
+    const last = this.#pieces.length - 1;
+    return this.#pieces.map((piece, i) => new EventResponse(head, watchId, i < last, piece));
+  }
+
+  #cut(fragmentBytes: number): readonly EventList[] {
+    const pieces: EventList[] = [];
+    let piece = EventList.empty();
     let bytes = 0;
     for (const each of this.#chain()) {
       if (bytes > 0 && bytes + each.bytes.length > fragmentBytes) {
-        lists.push(list);
-        list = EventList.empty();
+        pieces.push(piece);
+        piece = EventList.empty();
         bytes = 0;
       }
-      list = list.with(each);
+      piece = piece.with(each);
       bytes += each.bytes.length;
     }
-    lists.push(list);
-    return lists.map((part, i) => new EventResponse(head, watchId, i < lists.length - 1, part));
+    return pieces.length === 0 ? [this] : [...pieces, piece];
   }
 
   #chain(): readonly EncodedEvent[] {
