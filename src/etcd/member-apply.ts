@@ -51,7 +51,7 @@ const NOBODY: Configuration = { voters: [], learners: [] };
 const NOTHING_APPLIED = 0 as LogIndex;
 /** So that requests go on while many entries are applied; their bytes tell transactions with many puts. */
 const SLICE_ENTRIES = 1000;
-const SLICE_BYTES = 256 * 1024;
+const SLICE_BYTES = 128 * 1024;
 
 export class Applying {
   /** Nobody but apply writes it: reads that may see a revision being written have no other. */
