@@ -131,3 +131,18 @@ test("fifty thousand questions wait, more are refused", async () => {
   follower.leader = 2n as MemberId;
   assert.equal(await follower.asks.renew(1n), 9, "their time is up, and there is room again");
 });
+
+test("a question whose time was up while there was no leader is not asked when there is one", async () => {
+  const follower = new Follower();
+  follower.leader = 0n as MemberId;
+  const late = follower.renew(1n);
+  while (late.answer === undefined) await follower.tick();
+  assert.equal(follower.nowMs, 7_000);
+  follower.leader = 1n as MemberId;
+  follower.renew(2n);
+  await follower.tick();
+  assert.deepEqual(
+    follower.sent.flatMap(({ questions }) => questions.map(({ id }) => id)),
+    [2n],
+  );
+});

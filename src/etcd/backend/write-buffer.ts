@@ -1,8 +1,8 @@
 /**
  * What was applied and is not in the backend yet (D5). Readers see through it: pending changes lie above those being committed, and
  * those above the backend. A commit takes whole entries only, with the state of the log after the last of them, and is due 100 ms
- * after the first change, or at 2,500 operations or 16 MiB (handing that many to the backend takes some milliseconds). One commit is under way at a time; its durability is only waited for
- * by those who ask.
+ * after the first change, or at 2,500 operations or 16 MiB (handing that many to the backend takes some milliseconds). One commit is
+ * under way at a time; its durability is only waited for by those who ask.
  */
 import { assert } from "../../base/assert.ts";
 import type { LogIndex } from "../../base/ids.ts";

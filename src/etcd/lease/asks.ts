@@ -93,10 +93,9 @@ export class Asks {
       this.#batch = null;
       this.#again.push(...batch.asks);
     }
-    if (this.#again.length > 0) {
-      this.#next = [...this.#again, ...this.#next].filter(({ settle }) => settle !== null);
-      this.#again = [];
-    }
+    // Whose time was up is asked no more: a renewal that nobody waits for would still keep its lease.
+    this.#next = [...this.#again, ...this.#next].filter(({ settle }) => settle !== null);
+    this.#again = [];
     this.#pump();
   }
 
