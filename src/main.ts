@@ -17,6 +17,8 @@ const crash = (error: unknown): never => {
 };
 process.on("uncaughtException", crash);
 process.on("unhandledRejection", crash);
+// Whoever read the progress has gone (`| head`, a terminal that was closed): a run is not ended by that.
+process.stderr.on("error", () => undefined);
 
 try {
   const { runProgram } = await import("./commands/program.ts");

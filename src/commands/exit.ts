@@ -1,4 +1,4 @@
-/** What each exit code says; 1 and 2 follow only from a written verdict. */
+/** What each exit code says; 1 and 2 follow only from a written verdict. Those of signals: `stoppedBy`. */
 export const EXIT = {
   pass: 0,
   /** Performance or availability below what the gate asks. */
@@ -10,8 +10,6 @@ export const EXIT = {
   usage: 64,
   environment: 69,
   bug: 70,
-  interrupted: 130,
-  terminated: 143,
 } as const;
 
 /** Something the person who called can mend: printed as it is, one line for each mistake, without a stack. */

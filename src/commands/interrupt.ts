@@ -1,13 +1,15 @@
-import { EXIT } from "./exit.ts";
+import { SIGNAL_EXITS } from "../harness/checks/verdict.ts";
+import type { StopSignal } from "../harness/model/events.ts";
 
-/** Ctrl-C as a run sees it. npm delivers each SIGINT twice, so a second one within a second is the same. */
+/**
+ * Ctrl-C as a run sees it, or another signal that ends programs (SIGHUP: its terminal was closed). npm delivers each SIGINT twice, so a
+ * second one within a second is the same.
+ */
 const SAME_MS = 1000;
-
-export type StopSignal = "SIGINT" | "SIGTERM";
 
 /** The exit code that tells a shell which signal ended a program. */
 export function stoppedBy(signal: StopSignal): number {
-  return signal === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
+  return SIGNAL_EXITS[signal];
 }
 
 export class Interrupt {
@@ -20,7 +22,7 @@ export class Interrupt {
   /** `onFirst` runs at the first signal, `again` resolves at the next one a second or more later. */
   constructor(onFirst: (signal: StopSignal) => void) {
     this.#again = new Promise((resolve) => {
-      for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      for (const signal of Object.keys(SIGNAL_EXITS) as StopSignal[]) {
         const listener = (): void => {
           const nowMs = performance.now();
           if (this.#firstMs === null) {

@@ -9,7 +9,7 @@ import { RUN_FILES } from "../harness/history/run-files.ts";
 import type { LaunchedTarget, ProxyChoice, Runtime as RuntimeName } from "../harness/model/plan.ts";
 import { eventText } from "../harness/report/event-text.ts";
 import { CommandError, EXIT } from "./exit.ts";
-import type { Interrupt } from "./interrupt.ts";
+import { type Interrupt, stoppedBy } from "./interrupt.ts";
 import { onPath } from "./on-path.ts";
 import type { Progress } from "./progress.ts";
 import { findRuntime, isEnvironmental, type Runtime } from "./runtime.ts";
@@ -64,10 +64,7 @@ export class UpSession {
       }
     } catch (error) {
       if (interrupt.by !== null && this.#cluster === null)
-        throw new CommandError(
-          "interrupted before the cluster was up",
-          interrupt.by === "SIGINT" ? EXIT.interrupted : EXIT.terminated,
-        );
+        throw new CommandError("interrupted before the cluster was up", stoppedBy(interrupt.by));
       if (isEnvironmental(error)) throw new CommandError(error.message, EXIT.environment);
       throw error;
     }

@@ -3,7 +3,7 @@ import type { LaunchedTarget, ProxyChoice, Runtime } from "../harness/model/plan
 import { MEMBERS_MAX } from "../harness/plan/plan.ts";
 import { parseTarget, TARGET_FORMS } from "../harness/plan/target.ts";
 import { CommandError, EXIT } from "./exit.ts";
-import { Interrupt } from "./interrupt.ts";
+import { Interrupt, stoppedBy } from "./interrupt.ts";
 import { Progress } from "./progress.ts";
 import { proxyOption, runtimeOption } from "./runtime-options.ts";
 import { UpSession } from "./up-session.ts";
@@ -40,10 +40,7 @@ async function up({ target = { kind: "ts" }, keep, ...flags }: UpFlags): Promise
     const insisted = await Promise.race([session.run(), interrupt.again]);
     if (insisted === undefined) return EXIT.pass;
     session.kill();
-    throw new CommandError(
-      "stopped at once; the next start removes what it left",
-      insisted === "SIGINT" ? EXIT.interrupted : EXIT.terminated,
-    );
+    throw new CommandError("stopped at once; the next start removes what it left", stoppedBy(insisted));
   } finally {
     interrupt.close();
   }

@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtempSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +20,7 @@ import { nodeClock } from "../../src/env/node/clock.ts";
 import { nodeStreams } from "../../src/env/node/streams.ts";
 import { LoadDriver } from "../../src/harness/load/driver.ts";
 import type { OperationClass, Phase } from "../../src/harness/model/plan.ts";
+import { endsWithUs, removedWithUs } from "../support/belongings.ts";
 
 const START_LIMIT_MS = 15_000;
 
@@ -77,7 +78,8 @@ async function main(): Promise<void> {
   const connections = Number(values.connections);
   const rounds = Number(values.rounds ?? (values.smoke ? 1 : 5));
   const durationMs = Number(values.seconds ?? (values.smoke ? 0.7 : 4)) * 1000;
-  const directory = await mkdtemp(join(tmpdir(), "bench-http-"));
+  const directory = mkdtempSync(join(tmpdir(), "bench-http-"));
+  const remove = removedWithUs(directory);
   let member: Member | null = null;
   try {
     member = await startMember(directory);
@@ -97,7 +99,7 @@ async function main(): Promise<void> {
     print(contenders, totals, connections, rounds, durationMs);
   } finally {
     if (member !== null) await member.stop();
-    await rm(directory, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -210,6 +212,7 @@ async function startMember(directory: string): Promise<Member> {
   };
   const flagList = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   const child = spawn(process.execPath, [main, ...flagList], { stdio: ["ignore", "ignore", "pipe"] });
+  endsWithUs(child);
   let errors = "";
   child.stderr.on("data", (text: Buffer) => {
     errors = (errors + text).slice(-4000);

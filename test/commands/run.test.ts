@@ -74,23 +74,27 @@ test("Go etcd under the same plan: the partition is proven, every promise is kep
   assert.deepEqual(readPlan(run).target, { kind: "etcd", source: { kind: "binary", binary: "etcd" } });
 });
 
-test("Ctrl-C, delivered twice as npm does, heals, stops every process and still writes a report", async () => {
-  const place = workplace();
-  const running = place.run();
-  await running.says(/cut off from its peers/);
-  const [run] = place.runs() as [string];
-  const processes = readRegistry(run)?.processes ?? [];
-  assert.equal(processes.length, 4, "three members and the proxy");
-  running.process.kill("SIGINT");
-  running.process.kill("SIGINT");
-  const { code, stdout, stderr } = await running.ended;
-  assert.equal(code, 130, stderr + stdout);
-  assert.ok(existsSync(join(run, "report.html")));
-  assert.equal(readVerdict(run).interrupted, true);
-  assert.ok(readEvents(run).some((event) => event.kind === "fault-healed"));
-  assert.deepEqual(processes.filter(isRunning), []);
-  assert.equal(readRegistry(run), null);
-});
+for (const [how, signals, expected] of [
+  ["Ctrl-C, delivered twice as npm does,", ["SIGINT", "SIGINT"], 130],
+  ["SIGTERM", ["SIGTERM"], 143],
+] as const)
+  test(`${how} heals, stops every process and still writes a report`, async () => {
+    const place = workplace();
+    const running = place.run();
+    await running.says(/cut off from its peers/);
+    const [run] = place.runs() as [string];
+    const processes = readRegistry(run)?.processes ?? [];
+    assert.equal(processes.length, 4, "three members and the proxy");
+    for (const signal of signals) running.process.kill(signal);
+    const { code, stdout, stderr } = await running.ended;
+    assert.equal(code, expected, stderr + stdout);
+    assert.match(stderr, new RegExp(`${signals[0]}: healing, stopping, writing down what there is`));
+    assert.ok(existsSync(join(run, "report.html")));
+    assert.equal(readVerdict(run).interrupted, true);
+    assert.ok(readEvents(run).some((event) => event.kind === "fault-healed"));
+    assert.deepEqual(processes.filter(isRunning), []);
+    assert.equal(readRegistry(run), null);
+  });
 
 test("a harness that was killed leaves processes behind, and the next start sweeps them up", async () => {
   const place = workplace();

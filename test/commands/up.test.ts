@@ -183,6 +183,24 @@ test("a member that is killed is said so and comes back; with --keep its data st
   assert.equal(readRegistry(kept), null);
 });
 
+test("who reads what it says may go away, and a terminal that is closed (SIGHUP) stops it: nothing is left behind", async () => {
+  const up = new Up(["--members", "1"]);
+  await up.overview();
+  const processes = up.processes();
+  assert.deepEqual(processes.map(({ name }) => name).sort(), ["n1", "toxiproxy"]);
+  for (const stream of [up.program.process.stdout, up.program.process.stderr]) stream?.destroy();
+  // It says so, to nobody.
+  const { pid } = up.member("n1");
+  process.kill(pid, "SIGKILL");
+  const isBack = () => up.processes().some((each) => each.name === "n1" && each.pid !== pid);
+  await eventually(isBack, "the member is started again");
+  const restarted = up.processes();
+  const { code, signal } = await up.signal("SIGHUP");
+  assert.deepEqual([code, signal], [0, null]);
+  assert.deepEqual([...processes, ...restarted].filter(isRunning), []);
+  assert.deepEqual(up.folders(), []);
+});
+
 test("a crash is said so, and its logs outlive the cluster", async () => {
   const up = new Up(["--members", "1"]);
   const overview = await up.overview();

@@ -1,13 +1,14 @@
 /** Servers as processes of their own, ours or Go etcd, each with a data directory that is removed in the end. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { Ports } from "../../src/harness/cluster/ports.ts";
+import { endsWithUs, removedWithUs } from "./belongings.ts";
 
 export type ServerKind = "etcd-ts" | "etcd";
 
@@ -54,9 +55,10 @@ export class ServerProcess {
     this.#options = options;
     this.clientUrl = `http://127.0.0.1:${options.clientPort}`;
     this.#directory = mkdtempSync(join(options.folder ?? tmpdir(), "faultline-server-"));
+    const remove = removedWithUs(this.#directory);
     context.after(async () => {
       await this.kill("SIGKILL");
-      rmSync(this.#directory, { recursive: true, force: true });
+      remove();
     });
   }
 
@@ -77,6 +79,7 @@ export class ServerProcess {
         : [process.execPath, "--enable-source-maps", MAIN];
     const child = spawn(command as string, [...first, ...this.#flags()], { stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;
+    endsWithUs(child);
     child.stderr?.on("data", (bytes: Buffer) => {
       this.#log = (this.#log + bytes.toString()).slice(-LOG_KEPT_BYTES);
     });

@@ -1,3 +1,4 @@
+import type { StopSignal } from "../model/events.ts";
 import type { CheckName } from "../model/plan.ts";
 import type { CheckResult, StalenessSummary, Verdict, VerdictKind } from "../model/verdict.ts";
 
@@ -9,12 +10,15 @@ export interface VerdictInput {
   readonly staleness: readonly StalenessSummary[];
   readonly serializableAsLinearizable: VerdictKind;
   /** The signal that cut the run short; null when it ran to its end. */
-  readonly interruptedBy: "SIGINT" | "SIGTERM" | null;
+  readonly interruptedBy: StopSignal | null;
   /** Members that ended by themselves: whatever the checks say, such a build is not available. */
   readonly crashed: readonly string[];
   /** Why having passed decides nothing: a fault without effect, a harness that broke. */
   readonly doubts: readonly string[];
 }
+
+/** The exit code of a program that a signal ended, as shells count. */
+export const SIGNAL_EXITS: Readonly<Record<StopSignal, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 /** Invalid wins over unknown wins over valid; nothing at all is unknown. */
 export function worstOf(verdicts: readonly VerdictKind[]): VerdictKind {
@@ -23,7 +27,7 @@ export function worstOf(verdicts: readonly VerdictKind[]): VerdictKind {
 }
 
 /**
- * The run's verdict and exit code: 2 invalid (wins over all), 130 or 143 interrupted, 1 a member crashed, 3 unknown, 0 valid.
+ * The run's verdict and exit code: 2 invalid (wins over all), 129, 130 or 143 interrupted, 1 a member crashed, 3 unknown, 0 valid.
  */
 export function combine(input: VerdictInput): Verdict {
   const missing = input.planned.filter((name) => !input.checks.some((result) => result.check === name));
@@ -64,7 +68,7 @@ function undecided(check: CheckName, summary: string): CheckResult {
 
 function exitCode(verdict: VerdictKind, { interruptedBy, crashed }: VerdictInput): number {
   if (verdict === "invalid") return 2;
-  if (interruptedBy !== null) return interruptedBy === "SIGINT" ? 130 : 143;
+  if (interruptedBy !== null) return SIGNAL_EXITS[interruptedBy];
   if (crashed.length > 0) return 1;
   return verdict === "valid" ? 0 : 3;
 }

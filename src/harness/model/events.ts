@@ -1,3 +1,6 @@
+/** By which a run is told to stop: it heals, stops and writes down what there is. */
+export type StopSignal = "SIGHUP" | "SIGINT" | "SIGTERM";
+
 export type RunEvent = { readonly atNs: number } & (
   | { readonly kind: "phase-started"; readonly phase: string }
   | { readonly kind: "phase-ended"; readonly phase: string }
@@ -21,7 +24,7 @@ export type RunEvent = { readonly atNs: number } & (
   /** Its effect was not seen, so having withstood it means nothing. */
   | { readonly kind: "fault-unproven"; readonly fault: string; readonly reason: string }
   | { readonly kind: "fault-healed"; readonly fault: string }
-  | { readonly kind: "interrupted"; readonly signal: "SIGINT" | "SIGTERM" }
+  | { readonly kind: "interrupted"; readonly signal: StopSignal }
   /**
    * After the load: every member shows the same revision, or did not within the limit; -1 for one that does not answer. Where
    * others write, too, revisions never stand still: there every member has reached `needed`, the newest change of the run's keys.

@@ -1,7 +1,7 @@
 /** Clusters to be measured: ours or Go etcd, as processes of their own that talk to each other without anything between them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,6 +14,7 @@ import { GrpcConnection } from "../../../src/grpc/connection.ts";
 import { MemberProbes } from "../../../src/harness/cluster/member-probes.ts";
 import { logEnd } from "../../../src/harness/cluster/process.ts";
 import { etcdFlags, memberEnvironment, type Program } from "../../../src/harness/cluster/targets.ts";
+import { endsWithUs, removedWithUs } from "../../support/belongings.ts";
 import { freePorts } from "../../support/etcd-server.ts";
 import type { Pauses } from "./pause-meter.ts";
 
@@ -62,6 +63,7 @@ export class BenchMember {
     const [program = "", ...args] = this.#command;
     const log = openSync(this.#logFile, "a");
     this.#child = spawn(program, args, { stdio: ["ignore", log, log, "ipc"], env: this.#environment });
+    endsWithUs(this.#child);
     closeSync(log);
   }
 
@@ -147,17 +149,18 @@ export class BenchMember {
   }
 }
 
-/** Owns its processes and its folder until `stop`. */
+/** Owns its processes and its folder until `stop`, or until this process ends, be it by a signal. */
 export class BenchCluster {
   readonly members: readonly BenchMember[];
-  readonly #folder: string;
+  readonly #removeFolder: () => void;
   readonly #stopSignal: "SIGTERM" | "SIGKILL";
   readonly #probes: MemberProbes;
 
   /** Resolves when every member serves. */
   static async start(options: ClusterOptions): Promise<BenchCluster> {
     const folder = mkdtempSync(join(tmpdir(), "faultline-bench-"));
-    const cluster = new BenchCluster(await makeMembers(options, folder), folder, options.profileDir != null);
+    const removeFolder = removedWithUs(folder);
+    const cluster = new BenchCluster(await makeMembers(options, folder), removeFolder, options.profileDir != null);
     try {
       for (const member of cluster.members) member.start();
       await Promise.all(cluster.members.map((member) => member.serves()));
@@ -168,9 +171,9 @@ export class BenchCluster {
     return cluster;
   }
 
-  private constructor(members: readonly BenchMember[], folder: string, isProfiled: boolean) {
+  private constructor(members: readonly BenchMember[], removeFolder: () => void, isProfiled: boolean) {
     this.members = members;
-    this.#folder = folder;
+    this.#removeFolder = removeFolder;
     this.#stopSignal = isProfiled ? "SIGTERM" : "SIGKILL";
     this.#probes = new MemberProbes(new Map(members.map(({ name, url }) => [name, url])), new Prng(1));
   }
@@ -196,7 +199,7 @@ export class BenchCluster {
   async stop(): Promise<void> {
     this.#probes.close();
     await Promise.all(this.members.map((member) => member.stop(this.#stopSignal)));
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#removeFolder();
   }
 }
 

@@ -133,6 +133,7 @@ test("an interrupted run exits as its signal asks, unless a promise was broken",
   const checks = [result("watch", "valid")];
   equal(combine({ ...base, planned: [], checks, interruptedBy: "SIGINT" }).exitCode, 130);
   equal(combine({ ...base, planned: [], checks, interruptedBy: "SIGTERM" }).exitCode, 143);
+  equal(combine({ ...base, planned: [], checks, interruptedBy: "SIGHUP" }).exitCode, 129);
   const broken = [result("watch", "invalid")];
   equal(combine({ ...base, planned: [], checks: broken, interruptedBy: "SIGINT" }).exitCode, 2);
 });

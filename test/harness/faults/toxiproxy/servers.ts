@@ -12,6 +12,7 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ToxiproxyClient } from "../../../../src/harness/faults/toxiproxy/client.ts";
+import { endsWithUs } from "../../../support/belongings.ts";
 import { startToxiproxy } from "./support.ts";
 
 const MODULE = "github.com/Shopify/toxiproxy/v2";
@@ -133,6 +134,7 @@ export async function startProcess(
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });
+    endsWithUs(child);
     t.after(() => child.kill("SIGKILL"));
     let said = "";
     for (const stream of [child.stdout, child.stderr])
