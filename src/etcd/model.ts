@@ -282,3 +282,6 @@ export interface StoreEvent {
   /** The version before; null when the key was absent. */
   readonly previous: StoredKeyValue | null;
 }
+
+/** What is read in one turn of the event loop where there is much to read: a few milliseconds also for code that is not compiled yet. */
+export const SLICE: { readonly limit: number; readonly maxBytes: number } = { limit: 250, maxBytes: 128 * 1024 };

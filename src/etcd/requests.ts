@@ -21,6 +21,7 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from "../proto/gen/etcdserverpb.ts";
+import { encodeRange, isPassedOn } from "./apply/encoded-range.ts";
 import { answerLargeRange, isLargeRange } from "./apply/large-range.ts";
 import { costOfPut, costOfTxn, LEASE_COST_BYTES } from "./apply/quota.ts";
 import { answerRange } from "./apply/range.ts";
@@ -67,8 +68,9 @@ export class Requests {
     if (refusal !== null) return refusal;
     const member = this.#member;
     if (isLargeRange(member.store, request)) return this.#largeRange(request);
-    if (request.serializable && member.isServing) return answerRange(member.store, request, member.makeHeader);
-    return member.read(request.serializable, () => answerRange(member.store, request, member.makeHeader));
+    const answer = isPassedOn(request) ? encodeRange : answerRange;
+    if (request.serializable && member.isServing) return answer(member.store, request, member.makeHeader);
+    return member.read(request.serializable, () => answer(member.store, request, member.makeHeader));
   }
 
   async #largeRange(request: RangeRequest): Promise<Answer<RangeResponse>> {

@@ -2,6 +2,7 @@
 import { bytesAfter } from "../base/bytes.ts";
 import type { BucketReader } from "./backend/backend.ts";
 import { hashBuckets } from "./backend/hash.ts";
+import { SLICE } from "./model.ts";
 import { keyName } from "./mvcc/key.ts";
 import { isTombstoneKey, mainOf } from "./mvcc/revision-key.ts";
 import { KEY_BUCKET, readChange } from "./mvcc/storage.ts";
@@ -14,8 +15,6 @@ export interface SnapshotContents {
   /** Those that are there at that revision. */
   readonly keys: number;
 }
-
-const SLICE = { limit: 1000, maxBytes: 1024 * 1024 } as const;
 
 export async function contentsOf(reader: BucketReader): Promise<SnapshotContents> {
   const living = new Set<string>();

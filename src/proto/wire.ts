@@ -35,6 +35,13 @@ export interface MessageCodec<Message> extends Codec<Message> {
 // Encoding is synchronous and never calls back, so one writer serves every message of the thread.
 const sharedWriter = new Writer();
 
+/** What stands before a field of bytes, or a sub-message that is there already: its tag as on the wire, and its length. */
+export function fieldPrefix(tag: number, length: number): Uint8Array {
+  sharedWriter.reset();
+  sharedWriter.uint32(tag, length);
+  return sharedWriter.take();
+}
+
 /**
  * Puts a message's generated parts together. What `encode` returns shares its ArrayBuffer with other small messages: it may be
  * kept and read, but neither transferred to another thread nor written to.

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Revision } from "../../src/base/ids.ts";
 import { Prng } from "../../src/base/prng.ts";
-import { answerLargeRange, EncodedRange, isLargeRange } from "../../src/etcd/apply/large-range.ts";
+import { EncodedRange } from "../../src/etcd/apply/encoded-range.ts";
+import { answerLargeRange, isLargeRange } from "../../src/etcd/apply/large-range.ts";
 import { answerRange } from "../../src/etcd/apply/range.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { ETCD_ERRORS } from "../../src/etcd/errors.ts";
@@ -113,7 +114,7 @@ test("when a snapshot takes the place of the state the range begins anew, on wha
     if (pauses > 5) await loading;
   });
   assert.ok(answer instanceof EncodedRange);
-  assert.deepEqual([answer.count, answer.header.revision], [10, store.revision]);
+  assert.deepEqual([answer.count, answer.header?.revision], [10, store.revision]);
 });
 
 test("what is small is found to be small by looking at few keys", () => {

@@ -6,7 +6,7 @@ import { RangeStream } from "../../src/etcd/apply/range-stream.ts";
 import { MemoryBuckets } from "../../src/etcd/backend/buckets.ts";
 import { ETCD_ERRORS, type EtcdError, isEtcdError } from "../../src/etcd/errors.ts";
 import { MvccStore } from "../../src/etcd/mvcc/store.ts";
-import { RangeRequest, type RangeResponse } from "../../src/proto/gen/etcdserverpb.ts";
+import { RangeRequest, RangeResponse } from "../../src/proto/gen/etcdserverpb.ts";
 import { bytes } from "./arbitraries.ts";
 
 const EVERYTHING = { key: bytes("\0"), rangeEnd: bytes("\0") };
@@ -51,8 +51,8 @@ test("the chunks together are the range at the revision of the first, whatever i
     });
     const last = chunks.at(-1) as RangeResponse;
     assert.deepEqual(
-      { ...last, kvs: chunks.flatMap(({ kvs }) => kvs) },
-      { ...expected, header: last.header },
+      RangeResponse.create({ ...last, kvs: chunks.flatMap(({ kvs }) => kvs) }),
+      RangeResponse.create({ ...expected, header: last.header }),
       `limit ${limit}`,
     );
     assert.equal(last.header?.revision, expected.header?.revision, "of when it began");

@@ -118,6 +118,8 @@ for (const { name, runs, place } of OPENERS) {
             const found = buffer.get(each.bucket, each.key);
             const wanted = twin.find((one) => one.bucket === each.bucket && one.key === hexOf(each.key));
             assert.equal(found === null ? undefined : hexOf(found), wanted?.value);
+            const peeked = buffer.peek(each.bucket, each.key);
+            assert.equal(peeked === null ? undefined : hexOf(peeked), wanted?.value);
           } else if (each.kind === "range") {
             assert.deepEqual(readRange(buffer, each.bucket, each.range), rangeOf(twin, each.bucket, each.range));
           } else if (each.kind === "timer") {
@@ -234,6 +236,7 @@ test("a commit is due at its time, its operations or its bytes, one is under way
       return committed;
     },
     get: () => null,
+    peek: () => null,
     range: () => [],
     sizeBytes: 0,
     sizeInUseBytes: 0,

@@ -51,6 +51,10 @@ class MapBackend implements Backend {
     return this.state.keys.get(`${bucket}/${textOf(key)}`) ?? null;
   }
 
+  peek(bucket: Bucket, key: Uint8Array): Uint8Array | null {
+    return this.get(bucket, key);
+  }
+
   get sizeBytes(): number {
     return [...this.state.keys].reduce((bytes, [key, value]) => bytes + key.length + value.length, 0);
   }

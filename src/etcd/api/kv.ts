@@ -2,10 +2,11 @@ import type { Method } from "../../base/codec.ts";
 import type { GrpcServer, ServerStream } from "../../grpc/server.ts";
 import { type RangeRequest, RangeResponse, type RangeStreamResponse } from "../../proto/gen/etcdserverpb.ts";
 import { KV } from "../../proto/gen/rpc.ts";
+import { fieldPrefix } from "../../proto/wire.ts";
 import { type EtcdError, isEtcdError } from "../errors.ts";
 import { grpcErrorOf, type ServedChunk, type ServedChunks, type ServedRequests, settle, unwrap } from "./served.ts";
 
-/** A large range comes encoded: walking it here would hold up everybody. */
+/** Ranges come encoded as a rule: walking them here would hold up everybody. */
 const RANGE: Method<RangeRequest, RangeResponse> = {
   ...KV.Range,
   response: {
@@ -13,6 +14,9 @@ const RANGE: Method<RangeRequest, RangeResponse> = {
     decode: (bytes) => RangeResponse.decode(bytes),
   },
 };
+
+/** The one field of a RangeStreamResponse. */
+const RANGE_RESPONSE_TAG = 0x0a;
 
 /** etcdserverpb.KV. A serializable read is answered in the handler itself. */
 export function serveKv(server: GrpcServer, requests: ServedRequests): void {
@@ -35,7 +39,8 @@ function streamRange(stream: ServerStream<RangeRequest, RangeStreamResponse>, re
       stream.end(grpcErrorOf(chunk));
       return false;
     }
-    const hasRoom = stream.send({ rangeResponse: chunk.response });
+    const { encoded } = chunk.response;
+    const hasRoom = stream.sendEncoded(fieldPrefix(RANGE_RESPONSE_TAG, encoded.length), encoded);
     if (!chunk.isLast) return hasRoom;
     chunks = null;
     stream.end();

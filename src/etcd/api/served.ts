@@ -45,6 +45,11 @@ export interface ServedRequests {
   members(options: { readonly linearizable: boolean }): Promise<Answer<readonly ClusterMember[]>>;
 }
 
+/** A response whose bytes are there already. */
+export interface EncodedResponse {
+  readonly encoded: Uint8Array;
+}
+
 /** A response in parts, each made when it is asked for, and asked for when the one before is there. */
 export interface ServedChunks {
   /** Lets others go first. */
@@ -53,7 +58,7 @@ export interface ServedChunks {
 }
 
 export interface ServedChunk {
-  readonly response: RangeResponse;
+  readonly response: EncodedResponse;
   readonly isLast: boolean;
 }
 

@@ -5,17 +5,17 @@
  * with an error after which clients ask again. Keys that are only counted are counted in slices, with pauses between them.
  */
 import type { Revision } from "../../base/ids.ts";
-import type { RangeRequest, RangeResponse } from "../../proto/gen/etcdserverpb.ts";
+import type { RangeRequest } from "../../proto/gen/etcdserverpb.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
-import type { StoredKeyValue } from "../model.ts";
-import { keyName, keyRange } from "../mvcc/key.ts";
+import { type KeyRange, keyName, keyRange } from "../mvcc/key.ts";
 import type { StoreView } from "../mvcc/store.ts";
+import { type EncodedRange, joinRange } from "./encoded-range.ts";
 import type { MakeHeader } from "./header.ts";
 import { checkRevision } from "./range.ts";
 
 export interface RangeChunk {
   /** Header, `more` and `count` only in the last. */
-  readonly response: RangeResponse;
+  readonly response: EncodedRange;
   readonly isLast: boolean;
 }
 
@@ -27,10 +27,9 @@ export interface RangeStreamOptions {
 }
 
 const FIRST_CHUNK_KEYS = 10;
+const NO_BYTES = new Uint8Array(0);
 /** Counted at once: two milliseconds at most. */
 const SLICE_NAMES = 10_000;
-/** Tags, lengths and numbers of a key-value on the wire, about. */
-const KEY_VALUE_OVERHEAD_BYTES = 20;
 
 export class RangeStream {
   readonly #view: StoreView;
@@ -40,7 +39,7 @@ export class RangeStream {
   readonly #revision: Revision;
   /** What all chunks read. */
   readonly #at: Revision;
-  #from: Uint8Array;
+  #from: string;
   #limit = FIRST_CHUNK_KEYS;
   #sent = 0;
 
@@ -52,7 +51,7 @@ export class RangeStream {
     this.#options = options;
     this.#revision = view.revision;
     this.#at = request.revision > 0 ? (request.revision as Revision) : view.revision;
-    this.#from = request.key;
+    this.#from = keyName(request.key);
   }
 
   /** Lets others go first: to be awaited before a chunk is asked for when it follows another at once. */
@@ -69,19 +68,19 @@ export class RangeStream {
     if (refusal !== null) return refusal;
     const at = this.#at;
     const { rangeEnd, keysOnly, countOnly, limit } = this.#request;
-    if (countOnly) return this.#counted([], false);
+    const { to } = keyRange(this.#request.key, rangeEnd);
+    if (countOnly) return this.#counted(NO_BYTES, { from: this.#from, to }, false);
     const left = limit > 0 ? limit - this.#sent : Number.POSITIVE_INFINITY;
     const wanted = Math.min(this.#limit, left);
-    const range = keyRange(this.#from, rangeEnd);
     const { chunkBytes } = this.#options;
-    const { kvs, more } = this.#view.chunk(range, { at, limit: wanted, keysOnly, maxBytes: 2 * chunkBytes });
-    this.#sent += kvs.length;
-    const last = kvs.at(-1);
-    if (!more || last === undefined) return this.#last(kvs, false, this.#sent);
-    this.#from = after(last);
-    if (this.#sent === limit) return this.#counted(kvs, true);
-    this.#limit = nextLimit(wanted, kvs, chunkBytes);
-    return { response: { header: null, kvs, more: false, count: 0 }, isLast: false };
+    const options = { at, limit: wanted, keysOnly, maxBytes: 2 * chunkBytes };
+    const { kvs, keys, next } = this.#view.encoded({ from: this.#from, to }, options);
+    this.#sent += keys;
+    if (next === null) return this.#last(kvs, false, this.#sent);
+    if (this.#sent === limit) return this.#counted(kvs, { from: next, to }, true);
+    this.#from = next;
+    this.#limit = nextLimit(wanted, kvs.length, chunkBytes);
+    return { response: joinRange(kvs, null, false, 0), isLast: false };
   }
 
   #refusal(): EtcdError | null {
@@ -90,12 +89,11 @@ export class RangeStream {
   }
 
   /** The last chunk, when the keys that are not sent are counted. */
-  async #counted(kvs: readonly StoredKeyValue[], more: boolean): Promise<RangeChunk | EtcdError> {
-    const { to } = keyRange(this.#from, this.#request.rangeEnd);
+  async #counted(kvs: Uint8Array, rest: KeyRange, more: boolean): Promise<RangeChunk | EtcdError> {
     let total = this.#sent;
-    let from = keyName(this.#from);
+    let { from } = rest;
     for (;;) {
-      const { count, next } = this.#view.countSome({ from, to }, this.#at, SLICE_NAMES);
+      const { count, next } = this.#view.countSome({ ...rest, from }, this.#at, SLICE_NAMES);
       total += count;
       if (next === null) return this.#last(kvs, more, total);
       from = next;
@@ -105,21 +103,13 @@ export class RangeStream {
     }
   }
 
-  #last(kvs: readonly StoredKeyValue[], more: boolean, count: number): RangeChunk {
-    return { response: { header: this.#makeHeader(this.#revision), kvs, more, count }, isLast: true };
+  #last(kvs: Uint8Array, more: boolean, count: number): RangeChunk {
+    return { response: joinRange(kvs, this.#makeHeader(this.#revision), more, count), isLast: true };
   }
 }
 
-function after({ key }: StoredKeyValue): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}
-
 /** As many keys as come near to `bytes`: twice or half as many as before, unless those were near already. */
-function nextLimit(limit: number, kvs: readonly StoredKeyValue[], bytes: number): number {
-  let size = 0;
-  for (const { key, value } of kvs) size += key.length + value.length + KEY_VALUE_OVERHEAD_BYTES;
+function nextLimit(limit: number, size: number, bytes: number): number {
   if (size < bytes / 2) return limit * 2;
   return size > bytes * 2 ? Math.max(1, limit >> 1) : limit;
 }

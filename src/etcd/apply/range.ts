@@ -8,7 +8,7 @@ import type { Revision } from "../../base/ids.ts";
 import { type RangeRequest, type RangeResponse, SortOrder, SortTarget } from "../../proto/gen/etcdserverpb.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
 import type { StoredKeyValue } from "../model.ts";
-import { keyName, keyRange } from "../mvcc/key.ts";
+import { keyRange } from "../mvcc/key.ts";
 import { NEWEST, type StoreView } from "../mvcc/store.ts";
 import type { MakeHeader } from "./header.ts";
 
@@ -77,40 +77,33 @@ export function isFiltered(request: RangeRequest): boolean {
   );
 }
 
-/** A key-value and what it is sorted by. */
-export interface Sortable {
-  readonly kv: StoredKeyValue;
-  readonly by: number | string;
-}
+/** What a key-value is put in order by. */
+export type SortKey = number | Uint8Array;
 
 export interface RangeOrder {
-  readonly sortable: (kv: StoredKeyValue) => Sortable;
-  readonly compare: (a: Sortable, b: Sortable) => number;
+  readonly sortKey: (kv: StoredKeyValue) => SortKey;
+  readonly compare: (a: SortKey, b: SortKey) => number;
 }
 
 /** Null: the order of the keys, perhaps backwards. */
 export function orderOf({ sortTarget, sortOrder }: RangeRequest): RangeOrder | null {
   if (sortTarget === SortTarget.KEY) return null;
   const direction = sortOrder === SortOrder.DESCEND ? -1 : 1;
-  const sortKey = sortKeyOf(sortTarget);
-  return {
-    sortable: (kv) => ({ kv, by: sortKey(kv) }),
-    compare: (a, b) => (a.by < b.by ? -direction : a.by > b.by ? direction : 0),
-  };
+  return { sortKey: sortKeyOf(sortTarget), compare: (a, b) => direction * compareSortKeys(a, b) };
+}
+
+function compareSortKeys(a: SortKey, b: SortKey): number {
+  return typeof a === "number" || typeof b === "number" ? (a as number) - (b as number) : Buffer.compare(a, b);
 }
 
 function arrange(kvs: readonly StoredKeyValue[], request: RangeRequest): readonly StoredKeyValue[] {
   const kept = isFiltered(request) ? kvs.filter((kv) => passesFilters(kv, request)) : kvs;
   const order = orderOf(request);
-  if (order !== null)
-    return kept
-      .map(order.sortable)
-      .sort(order.compare)
-      .map(({ kv }) => kv);
-  return request.sortOrder === SortOrder.DESCEND ? kept.toReversed() : kept;
+  if (order === null) return request.sortOrder === SortOrder.DESCEND ? kept.toReversed() : kept;
+  return kept.toSorted((a, b) => order.compare(order.sortKey(a), order.sortKey(b)));
 }
 
-function sortKeyOf(target: RangeRequest["sortTarget"]): (kv: StoredKeyValue) => number | string {
+function sortKeyOf(target: RangeRequest["sortTarget"]): RangeOrder["sortKey"] {
   switch (target) {
     case SortTarget.VERSION:
       return (kv) => kv.version;
@@ -119,7 +112,7 @@ function sortKeyOf(target: RangeRequest["sortTarget"]): (kv: StoredKeyValue) => 
     case SortTarget.MOD:
       return (kv) => kv.modRevision;
     default:
-      return (kv) => keyName(kv.value);
+      return (kv) => kv.value;
   }
 }
 

@@ -39,6 +39,8 @@ export interface Range {
 export interface BucketReader {
   /** Null when it is not there. The bytes stay as they are, and are not to be changed. */
   get(bucket: Bucket, key: Uint8Array): Uint8Array | null;
+  /** The same, but the bytes are there only until the next call: they were not copied. */
+  peek(bucket: Bucket, key: Uint8Array): Uint8Array | null;
   /** In ascending order of bytes. The bytes stay as they are, and are not to be changed. */
   range(bucket: Bucket, range: Range): readonly KeyValue[];
 }

@@ -28,6 +28,10 @@ export class MemoryBuckets implements BucketReader {
     return this.#of(bucket).get(textOf(key)) ?? null;
   }
 
+  peek(bucket: Bucket, key: Uint8Array): Uint8Array | null {
+    return this.get(bucket, key);
+  }
+
   range(bucket: Bucket, { from, to, limit, maxBytes }: Range): readonly KeyValue[] {
     const found: KeyValue[] = [];
     let bytes = 0;

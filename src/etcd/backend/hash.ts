@@ -1,10 +1,8 @@
 /** etcd's Hash: CRC-32C over every bucket's name, keys and values. Only backends that hold the same have the same. */
 import { bytesAfter } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
+import { SLICE } from "../model.ts";
 import { BUCKETS, type BucketReader } from "./backend.ts";
-
-/** A few milliseconds also for code that ran seldom and is not compiled yet. */
-const SLICE = { limit: 250, maxBytes: 128 * 1024 } as const;
 
 /** In slices, with `pause` between: what is written meanwhile may be in it or not. Null when `pause` has said false: the state is gone. */
 export async function hashBuckets(reader: BucketReader, pause: () => Promise<boolean>): Promise<number | null> {

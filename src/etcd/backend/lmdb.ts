@@ -164,6 +164,12 @@ class LmdbBackend implements Backend {
     return found === undefined ? null : copyOf(found, 0, found.length);
   }
 
+  peek(bucket: Bucket, key: Uint8Array): Uint8Array | null {
+    const found = this.#database.getBinaryFast(nameOf(bucket, key));
+    // Its length is a property that LMDB sets; as memory it is longer.
+    return found === undefined ? null : new Uint8Array(found.buffer, found.byteOffset, found.length);
+  }
+
   range(bucket: Bucket, { from, to, limit, maxBytes = Number.POSITIVE_INFINITY }: Range): readonly KeyValue[] {
     const found: KeyValue[] = [];
     const start = nameOf(bucket, from ?? NO_BYTES);

@@ -90,6 +90,10 @@ class MemoryBackend implements Backend {
     return this.#state.buckets.get(bucket, key);
   }
 
+  peek(bucket: Bucket, key: Uint8Array): Uint8Array | null {
+    return this.get(bucket, key);
+  }
+
   range(bucket: Bucket, range: Range): readonly KeyValue[] {
     return this.#state.buckets.range(bucket, range);
   }

@@ -142,14 +142,21 @@ export class WriteBuffer implements BucketReader {
   }
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | null {
+    const change = this.#changeOf(bucket, key);
+    return change === undefined ? this.#options.backend.get(bucket, key) : change.value;
+  }
+
+  peek(bucket: Bucket, key: Uint8Array): Uint8Array | null {
+    const change = this.#changeOf(bucket, key);
+    return change === undefined ? this.#options.backend.peek(bucket, key) : change.value;
+  }
+
+  #changeOf(bucket: Bucket, key: Uint8Array): Change | undefined {
     const pending = this.#pending.of(bucket);
     const committing = this.#committing?.of(bucket);
-    if (pending.size > 0 || (committing !== undefined && committing.size > 0)) {
-      const text = textOf(key);
-      const change = pending.get(text) ?? committing?.get(text);
-      if (change !== undefined) return change.value;
-    }
-    return this.#options.backend.get(bucket, key);
+    if (pending.size === 0 && (committing === undefined || committing.size === 0)) return undefined;
+    const text = textOf(key);
+    return pending.get(text) ?? committing?.get(text);
   }
 
   range(bucket: Bucket, range: Range): readonly KeyValue[] {

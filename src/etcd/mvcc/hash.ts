@@ -10,6 +10,7 @@ import { bytesAfter } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { BucketReader, KeyValue } from "../backend/backend.ts";
+import { SLICE } from "../model.ts";
 import type { Names } from "./names.ts";
 import { mainOf, revisionKey, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readChange } from "./storage.ts";
@@ -31,8 +32,6 @@ export interface HashedState {
 /** Between slices; false: the state is gone, and there will be no hash. */
 export type PauseWhileThere = () => Promise<boolean>;
 
-/** A few milliseconds also for code that ran seldom and is not compiled yet. */
-const SLICE = { limit: 250, maxBytes: 128 * 1024 } as const;
 const SLICE_KEYS = 5000;
 export const HASH_OF_NOTHING: number = crc32c(Buffer.from(KEY_BUCKET));
 

@@ -49,6 +49,17 @@ export class KeyNames {
     return Uint8Array.prototype.slice.call(this.#bytes, start, start + (this.#lengths[place] as number));
   }
 
+  length(place: number): number {
+    return this.#lengths[place] as number;
+  }
+
+  copyTo(place: number, target: Uint8Array, at: number): void {
+    const bytes = this.#bytes;
+    const start = this.#starts[place] as number;
+    const length = this.#lengths[place] as number;
+    for (let i = 0; i < length; i++) target[at + i] = bytes[start + i] as number;
+  }
+
   text(place: number): string {
     const start = this.#starts[place] as number;
     return Buffer.prototype.latin1Slice.call(this.#bytes, start, start + (this.#lengths[place] as number));

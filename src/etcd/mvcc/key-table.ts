@@ -77,6 +77,14 @@ export class KeyTable {
     return this.#chunkOf(slot).names.copy(slot & PLACE);
   }
 
+  keyLength(slot: Slot): number {
+    return this.#chunkOf(slot).names.length(slot & PLACE);
+  }
+
+  copyKey(slot: Slot, target: Uint8Array, at: number): void {
+    this.#chunkOf(slot).names.copyTo(slot & PLACE, target, at);
+  }
+
   /** One character a byte (`keyName`). */
   name(slot: Slot): string {
     return this.#chunkOf(slot).names.text(slot & PLACE);

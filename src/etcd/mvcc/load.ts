@@ -2,7 +2,7 @@
 import { assert } from "../../base/assert.ts";
 import { bytesAfter } from "../../base/bytes.ts";
 import type { Revision } from "../../base/ids.ts";
-import type { StoredKeyValue } from "../model.ts";
+import { SLICE, type StoredKeyValue } from "../model.ts";
 import type { Names } from "./names.ts";
 import { mainOf, subOf } from "./revision-key.ts";
 import { KEY_BUCKET, readWithoutValue, type StoreStorage } from "./storage.ts";
@@ -13,8 +13,6 @@ export interface LoadOptions {
   /** Told every change in order of revision, lease 0 for a tombstone; but none without a lease that is the first known of its key. */
   readonly changed?: (key: Uint8Array, lease: bigint) => void;
 }
-
-const SLICE = { limit: 250, maxBytes: 256 * 1024 } as const;
 
 /** Fills `names`, which is empty; the last revision that has a change, 0 when none has. */
 export async function loadNames(storage: StoreStorage, names: Names, options: LoadOptions): Promise<Revision> {

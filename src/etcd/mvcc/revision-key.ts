@@ -10,13 +10,25 @@ const TOMBSTONE_BYTES = 18;
 
 export function revisionKey(main: number, sub: number, isTombstone: boolean): Uint8Array {
   const key = Buffer.allocUnsafe(isTombstone ? TOMBSTONE_BYTES : PUT_BYTES);
+  writePutKey(key, main, sub);
+  if (isTombstone) key[17] = TOMBSTONE_MARK;
+  return key;
+}
+
+const lookedUp = Buffer.alloc(PUT_BYTES);
+
+/** Of a put, and there only until the next call: for a look that keeps nothing. */
+export function putKeyForLookup(main: number, sub: number): Uint8Array {
+  writePutKey(lookedUp, main, sub);
+  return lookedUp;
+}
+
+function writePutKey(key: Buffer, main: number, sub: number): void {
   key.writeUInt32BE(Math.floor(main / HALF), 0);
   key.writeUInt32BE(main >>> 0, 4);
   key[8] = SEPARATOR;
   key.writeUInt32BE(Math.floor(sub / HALF), 9);
   key.writeUInt32BE(sub >>> 0, 13);
-  if (isTombstone) key[17] = TOMBSTONE_MARK;
-  return key;
 }
 
 export function mainOf(key: Uint8Array): number {

@@ -5,7 +5,7 @@ import { KeyValue } from "../../proto/gen/mvccpb.ts";
 import { EMPTY_BYTES, Reader } from "../../proto/reader.ts";
 import type { Bucket, BucketReader } from "../backend/backend.ts";
 import type { StoredKeyValue } from "../model.ts";
-import { isTombstoneKey, mainOf, revisionKey } from "./revision-key.ts";
+import { isTombstoneKey, mainOf, putKeyForLookup, revisionKey } from "./revision-key.ts";
 
 /** `WriteBuffer` is one; what is written is read at once. */
 export interface StoreStorage extends BucketReader {
@@ -23,6 +23,12 @@ export const KEY_BUCKET = "key";
 /** Of mvccpb.KeyValue, as they stand on the wire. */
 const TAGS = { key: 10, createRevision: 16, version: 32, lease: 48 } as const;
 
+/** Where a put lies. */
+interface Version {
+  readonly main: number;
+  readonly sub: number;
+}
+
 /** An entry of the `key` bucket. */
 interface StoredBytes {
   readonly key: Uint8Array;
@@ -37,11 +43,23 @@ export function writeChange(storage: StoreStorage, main: Revision, sub: number, 
   return decodeChange(main, encoded);
 }
 
-export function readVersion(storage: BucketReader, main: number, sub: number): StoredKeyValue {
-  const bytes = storage.get(KEY_BUCKET, revisionKey(main, sub, false));
+/** As it is stored, and only there until the next call. */
+export function peekVersion(storage: BucketReader, { main, sub }: Version): Uint8Array {
+  const bytes = storage.peek(KEY_BUCKET, putKeyForLookup(main, sub));
   assert(bytes !== null, "the index and the values agree", { main, sub });
+  return bytes;
+}
+
+export function readVersion(storage: BucketReader, { main, sub }: Version): StoredKeyValue {
+  const bytes = storage.get(KEY_BUCKET, putKeyForLookup(main, sub));
+  assert(bytes !== null, "the index and the values agree", { main, sub });
+  return decodeVersion(bytes, main);
+}
+
+/** Of the bytes of a put; its fields are views of them. */
+export function decodeVersion(bytes: Uint8Array, main: number): StoredKeyValue {
   const kv = KeyValue.decode(bytes) as StoredKeyValue;
-  assert(kv.modRevision === main && kv.version > 0, "a value is of its revision", { main, sub });
+  assert(kv.modRevision === main && kv.version > 0, "a value is of its revision", { main });
   return kv;
 }
 

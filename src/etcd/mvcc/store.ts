@@ -17,6 +17,7 @@ import type { KeyValue } from "../backend/backend.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
 import type { StoredKeyValue, StoreEvent } from "../model.ts";
 import { Compaction, type StepLimits } from "./compaction.ts";
+import { EncodedKeyValues } from "./encoded.ts";
 import { HASH_OF_NOTHING, hashOf, type RevisionHash } from "./hash.ts";
 import type { KeyRange } from "./key.ts";
 import type { KeyTable, KeyVersion, Slot } from "./key-table.ts";
@@ -24,7 +25,15 @@ import { type LoadOptions, loadNames } from "./load.ts";
 import { Names } from "./names.ts";
 import { Recent } from "./recent.ts";
 import { mainOf, revisionKey, subOf } from "./revision-key.ts";
-import { KEY_BUCKET, readChange, readVersion, type StoreStorage, writeChange } from "./storage.ts";
+import {
+  decodeVersion,
+  KEY_BUCKET,
+  peekVersion,
+  readChange,
+  readVersion,
+  type StoreStorage,
+  writeChange,
+} from "./storage.ts";
 
 /** Reads a revision this high or higher as the newest. */
 export const NEWEST = Number.MAX_SAFE_INTEGER as Revision;
@@ -38,9 +47,18 @@ export interface RangeOptions {
   readonly keysOnly?: boolean;
 }
 
-export interface ChunkOptions extends RangeOptions {
-  /** The chunk ends with the key-value whose key and value reach it, together with those before. */
+export interface SliceOptions extends RangeOptions {
+  /** The slice ends with the key-value whose key and value reach it, together with those before. */
   readonly maxBytes: number;
+}
+
+/** The first key-values of a range. */
+export interface EncodedSlice {
+  /** The field `kvs` of a RangeResponse, as often as there are key-values. */
+  readonly kvs: Uint8Array;
+  readonly keys: number;
+  /** The name of the key-value behind them; null: there is none. */
+  readonly next: string | null;
 }
 
 export interface RangeResult {
@@ -75,8 +93,10 @@ export interface StoreView {
   readonly sizeInUseBytes: number;
   get(key: Uint8Array, at: Revision): StoredKeyValue | null;
   range(range: KeyRange, options: RangeOptions): RangeResult;
-  /** The first key-values of a range, without looking at those behind them; and whether there are any behind. */
-  chunk(range: KeyRange, options: ChunkOptions): { readonly kvs: readonly StoredKeyValue[]; readonly more: boolean };
+  /** The first key-values of a range, without looking at those behind them. */
+  encoded(range: KeyRange, options: SliceOptions): EncodedSlice;
+  /** Visits the same; the bytes of what is visited are there only until `visit` returns. The name of the one behind them, or null. */
+  scan(range: KeyRange, options: SliceOptions, visit: (kv: StoredKeyValue) => void): string | null;
   count(range: KeyRange, at: Revision): number;
   /** The same over the first `names` keys that ever were in the range; `next` is where to go on, null behind the last. */
   countSome(range: KeyRange, at: Revision, names: number): { readonly count: number; readonly next: string | null };
@@ -104,7 +124,14 @@ export interface StoreOptions {
 
 const FIRST_REVISION = 1 as Revision;
 const NO_BYTES = new Uint8Array(0);
-const NO_STORAGE = { get: detached, range: detached, put: detached, delete: detached, unlogged: detached } as const;
+const NO_STORAGE = {
+  get: detached,
+  peek: detached,
+  range: detached,
+  put: detached,
+  delete: detached,
+  unlogged: detached,
+} as const;
 
 export class MvccStore implements StoreView {
   #storage: StoreStorage;
@@ -195,21 +222,47 @@ export class MvccStore implements StoreView {
     return { kvs, count };
   }
 
-  chunk(range: KeyRange, options: ChunkOptions): { readonly kvs: readonly StoredKeyValue[]; readonly more: boolean } {
-    const kvs: StoredKeyValue[] = [];
+  encoded(range: KeyRange, options: SliceOptions): EncodedSlice {
+    const kvs = new EncodedKeyValues();
+    let keys = 0;
+    const next = this.#slice(range, options, (slot, version) => {
+      if (options.keysOnly === true) kvs.addKey(this.#table, slot, version);
+      else kvs.add(peekVersion(this.#storage, version));
+      keys++;
+      return kvs.length;
+    });
+    return { kvs: kvs.take(), keys, next };
+  }
+
+  scan(range: KeyRange, options: SliceOptions, visit: (kv: StoredKeyValue) => void): string | null {
     let bytes = 0;
-    let more = false;
+    return this.#slice(range, options, (slot, version) => {
+      const kv =
+        options.keysOnly === true
+          ? withoutValue(this.#table.key(slot), version)
+          : decodeVersion(peekVersion(this.#storage, version), version.main);
+      bytes += kv.key.length + kv.value.length;
+      visit(kv);
+      return bytes;
+    });
+  }
+
+  /** Visits the first living keys of a range, told how many bytes they are by now; the name of the one behind them, or null. */
+  #slice(range: KeyRange, options: SliceOptions, visit: (slot: Slot, version: KeyVersion) => number): string | null {
+    let left = options.limit;
+    let bytes = 0;
+    let next: string | null = null;
     this.#namesNow().ascend(range.from, range.to, (slot) => {
       const version = this.#table.at(slot, options.at);
       if (version === null) return true;
-      more = kvs.length === options.limit || bytes >= options.maxBytes;
-      if (more) return false;
-      const kv = this.#answer(slot, version, options);
-      kvs.push(kv);
-      bytes += kv.key.length + kv.value.length;
+      if (left-- === 0 || bytes >= options.maxBytes) {
+        next = this.#table.name(slot);
+        return false;
+      }
+      bytes = visit(slot, version);
       return true;
     });
-    return { kvs, more };
+    return next;
   }
 
   count(range: KeyRange, at: Revision): number {
@@ -382,7 +435,7 @@ export class MvccStore implements StoreView {
   #load(slot: Slot, version: KeyVersion): StoredKeyValue {
     const main = this.#table.main(slot);
     const recent = version.main === main ? this.#recent.get(slot, main) : null;
-    return recent ?? readVersion(this.#storage, version.main, version.sub);
+    return recent ?? readVersion(this.#storage, version);
   }
 
   /** Replaced within the compacted revision itself: gone already, or soon. */

@@ -17,7 +17,7 @@
 import { assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { ResponseHeader } from "../../proto/gen/etcdserverpb.ts";
-import type { StoredKeyValue, StoreEvent } from "../model.ts";
+import { SLICE, type StoredKeyValue, type StoreEvent } from "../model.ts";
 import { keyName } from "../mvcc/key.ts";
 import type { SpanLimit } from "../mvcc/store.ts";
 import { History, type HistoryView } from "./history.ts";
@@ -51,7 +51,7 @@ export interface WatchLimits {
 const LIMITS: WatchLimits = {
   sliceDeliveries: 20_000,
   sliceBytes: 4 * 1024 * 1024,
-  span: { changes: 250, bytes: 256 * 1024 },
+  span: { changes: SLICE.limit, bytes: SLICE.maxBytes },
   gatheredBytes: 256 * 1024,
   // etcd's largest request and its overhead.
   fragmentBytes: 1.5 * 1024 * 1024 + 512 * 1024,
