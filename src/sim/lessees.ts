@@ -146,7 +146,6 @@ export class Lessees {
   #renew(machine: Machine, id: bigint): void {
     const { probes, twin, answers, promises, world } = this.#parts;
     const text = `${machine.name} keep ${nameOf(id)} alive`;
-    promises.renewalAsked(id);
     probes.ask({
       machine,
       text,

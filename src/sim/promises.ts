@@ -3,7 +3,7 @@
  * seconds soonest.
  *
  *   a lease that nobody revoked ends no sooner than the time to live of each acknowledged grant and keepalive, from when it was
- *   asked for; nor before its whole time under the leader that ends it, and one election time-out more if nobody renewed it there
+ *   asked for; nor before its whole time under the leader that ends it, and one election time-out more if an earlier one granted it
  */
 import type { Entry } from "../etcd/model.ts";
 import type { LeaseRecord } from "../harness/model/history.ts";
@@ -15,15 +15,11 @@ interface Promised {
   untilUs: number;
   /** What promised that. */
   text: string;
-  renewalAskedUs: number;
   isRevocationAsked: boolean;
   grantedUs: number;
   /** When its time was up for the cluster. */
   expiredUs: number | null;
 }
-
-/** A request for a renewal may wait so long for a leader. */
-const RENEWAL_WAITS_US = 20_000_000;
 
 export class LeasePromises implements LeaseListener {
   readonly #world: World;
@@ -42,10 +38,6 @@ export class LeasePromises implements LeaseListener {
   /** For the check of the harness, in true time: of the leases that nobody was asked to revoke. */
   get records(): readonly LeaseRecord[] {
     return this.#records.filter(({ lease }) => this.#leases.get(BigInt(`0x${lease}`))?.isRevocationAsked === false);
-  }
-
-  renewalAsked(id: bigint): void {
-    this.#of(id).renewalAskedUs = this.#world.scheduler.nowUs;
   }
 
   /** From now on its end is nobody's fault. */
@@ -89,8 +81,7 @@ export class LeasePromises implements LeaseListener {
       this.#expect(id, nowUs, untilUs, `it was granted at ${seconds(promised.grantedUs)}`);
       return;
     }
-    const isRenewed = promised.renewalAskedUs > ledSinceUs - RENEWAL_WAITS_US;
-    const wholeMs = (remainingSeconds ?? ttlSeconds) * 1000 + (isRenewed ? 0 : electionMs);
+    const wholeMs = (remainingSeconds ?? ttlSeconds) * 1000 + electionMs;
     const untilUs = ledSinceUs + (wholeMs * 1000) / this.#fastest;
     this.#expect(id, nowUs, untilUs, `the leader of term ${term} leads since ${seconds(ledSinceUs)}`);
   }
@@ -108,7 +99,6 @@ export class LeasePromises implements LeaseListener {
       promised = {
         untilUs: 0,
         text: "",
-        renewalAskedUs: Number.NEGATIVE_INFINITY,
         isRevocationAsked: false,
         grantedUs: Number.POSITIVE_INFINITY,
         expiredUs: null,

@@ -143,6 +143,28 @@ test("a new leader gives every lease its whole time and one election time-out", 
   assert.ok(revokedMs !== null && revokedMs >= electedMs + 5_000 + ELECTION_MS, `${revokedMs}`);
 });
 
+test("a renewal at the new leader cuts short none that the leader before acknowledges after it", async () => {
+  const world = await worldWith({ 7: 4 });
+  const old = world.node(1);
+  const stale = renew(world, old, 7n);
+  await world.exchange();
+  // The quorum has answered; the process stands still, but not for an election time-out.
+  old.isPaused = true;
+  world.elect(2);
+  const renewed = renew(world, world.node(3), 7n);
+  await world.pass(100);
+  assert.equal(renewed.answer, 4);
+  await world.pass(700);
+  old.isPaused = false;
+  old.run();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(stale.answer, 4, "its proof is not too old");
+  const acknowledgedMs = world.nowMs;
+  await world.pass(10_000);
+  const revokedMs = world.revokedMs(7n);
+  assert.ok(revokedMs !== null && revokedMs >= acknowledgedMs + 4_000, `${revokedMs} after ${acknowledgedMs}`);
+});
+
 test("a new leader's time begins when it has applied what earlier leaders committed", async () => {
   const world = await worldWith({});
   world.grant(7n, 5);

@@ -5,7 +5,8 @@
  * clock alone. Let s be the moment a quorum round began, and P the moment a later leader gave every lease its time anew:
  *
  *   a renewal is acknowledged at A < s + election time-out. If there is a later leader, s < P, and it keeps the lease until
- *   P + time to live + election time-out, which is after A + time to live: the promise holds, whoever leads.
+ *   P + time to live + election time-out, which is after A + time to live: the promise holds, whoever leads, and whatever was
+ *   renewed there meanwhile.
  *   a revocation is proposed only if the lease had run out before s. Until then nobody else had led, so nobody else renewed it. The
  *   proposal goes into this leader's own log in this term, or nowhere: if it is committed at all, then before the later leader's
  *   first entry, and that leader renews nothing before it has applied its own.

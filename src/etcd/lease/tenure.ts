@@ -28,6 +28,8 @@ export class Tenure {
   readonly #proposed = new Map<bigint, number>();
   #proposals = 0;
   #hasBegun = false;
+  /** What the leader before acknowledged, it did by then. */
+  #inheritedMs = Number.NEGATIVE_INFINITY;
 
   constructor(term: Term, leases: LeasesView, electionMs: number) {
     this.term = term;
@@ -45,6 +47,7 @@ export class Tenure {
    */
   begin(nowMs: number): void {
     this.#hasBegun = true;
+    this.#inheritedMs = nowMs + this.#electionMs;
     const leases = [...this.#leases.list()].sort((a, b) => recorded(a) - recorded(b));
     const gapMs = leases.length > SPREAD_ABOVE ? 1000 / SPREAD_PER_SECOND : 0;
     let lastMs = Number.NEGATIVE_INFINITY;
@@ -84,8 +87,11 @@ export class Tenure {
     return deadlineMs !== undefined && deadlineMs <= nowMs;
   }
 
+  /** The leader before may still acknowledge a renewal of its own: the first ones here do not cut that short. */
   renew(lease: Lease, nowMs: number): void {
-    this.#set(lease, nowMs + lease.ttlSeconds * 1000);
+    const ttlMs = lease.ttlSeconds * 1000;
+    const inheritedMs = Math.min(this.#inheritedMs + ttlMs, this.#deadlines.get(lease.id) ?? nowMs);
+    this.#set(lease, Math.max(nowMs + ttlMs, inheritedMs));
   }
 
   /** Leases whose time is up. They come again after a while, unless they were renewed or revoked. */
