@@ -163,6 +163,40 @@ test("of two members that come at the same moment, through two others, only one 
   await cluster.stop();
 });
 
+test("a leader that has not applied the change before does not say whether the next one clashes with it", async () => {
+  const cluster = new MemberCluster(3);
+  const leader = await cluster.serving();
+  const [first, second] = others(cluster, leader) as [TestNode, TestNode];
+  const release = leader.log.holdCommits();
+  for (let i = 0; i < 200; i++) void leader.requests.put(PutRequest.create({ key: bytes(`k${i}`) }));
+  await cluster.advance(500);
+  const { commitIndex, appliedIndex } = leader.member.status;
+  assert.ok(appliedIndex < commitIndex, "its store does not keep up");
+  const peerUrls = ["http://same:2380"];
+  const ask = (through: TestNode, number: number): { answer: EtcdError | null | undefined } => {
+    const asked: { answer: EtcdError | null | undefined } = { answer: undefined };
+    const context = encodeMember({ ...memberOf(idOf(number)), peerUrls });
+    void through.member.changeMembers({ kind: "add-voter", member: idOf(number) }, context).then((answer) => {
+      asked.answer = answer;
+    });
+    return asked;
+  };
+  const added = ask(first, 4);
+  await cluster.until(() => added.answer !== undefined, "the first is applied where it was asked for");
+  assert.equal(added.answer, null);
+  assert.ok(leader.member.configuration.voters.includes(idOf(4)), "the leader has it in its log");
+  assert.equal(leader.member.members.get(idOf(4)), null, "and not in its state");
+  const refused = ask(second, 5);
+  await cluster.advance(500);
+  assert.equal(refused.answer, undefined, "it waits");
+  assert.ok(!leader.member.configuration.voters.includes(idOf(5)));
+  release();
+  await cluster.until(() => refused.answer !== undefined, "the second is answered");
+  assert.equal(refused.answer, ETCD_ERRORS.peerUrlExists);
+  for (const { member } of cluster.nodes) assert.equal(member.members.get(idOf(5)), null);
+  await cluster.stop();
+});
+
 test("of two learners that come at the same moment there is one too many where one is allowed", async () => {
   const cluster = new MemberCluster(3, { member: { learnersMax: 1 } });
   const leader = await cluster.serving();
