@@ -30,7 +30,7 @@ export interface MemberOptions {
   readonly raftLimits?: Partial<RaftLimits>;
   /** etcd's --max-learners. Default: any number. */
   readonly learnersMax?: number;
-  /** etcd's --snapshot-count: the log is cut after so many entries. Default: 10,000. */
+  /** etcd's --snapshot-count: the log is cut after so many entries. Default: 10,000. Like the next two looked at each time. */
   readonly snapshotCount?: number;
   /** etcd's --snapshot-catchup-entries: so many are kept in memory, for followers that lag a little. Default: 5,000. */
   readonly catchUpEntries?: number;

@@ -111,6 +111,8 @@ export class Faults {
           machine.clock.jump(fault.byMs);
           return () => {};
         };
+      case "compact-log":
+        return () => machine.cuts.hurry(fault.catchUpEntries);
       default:
         return unreachable(fault);
     }
@@ -261,6 +263,8 @@ function describe(fault: SimFault): string {
       return `lose ${fault.chance} of ${fault.lost}`;
     case "storm":
       return `storm (${fault.dropChance} lost)`;
+    case "compact-log":
+      return `compact the log of ${targetName(fault.target)}, all but ${fault.catchUpEntries} entries`;
   }
 }
 

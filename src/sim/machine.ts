@@ -12,7 +12,7 @@ import { foundingMember } from "../etcd/cluster/members.ts";
 import { LeaseRequests } from "../etcd/lease-requests.ts";
 import { Member } from "../etcd/member.ts";
 import type { MemberOptions } from "../etcd/member-options.ts";
-import type { ClusterMember, Identity, Message } from "../etcd/model.ts";
+import type { ClusterMember, Configuration, Identity, Message } from "../etcd/model.ts";
 import { Requests } from "../etcd/requests.ts";
 import { type MemberStorage, openStorage, storageWith } from "../etcd/storage.ts";
 import { takeStartNumber } from "../etcd/wal/start-number.ts";
@@ -20,6 +20,7 @@ import type { AppendDone } from "../etcd/wal/wal.ts";
 import { MachineClock } from "./clock.ts";
 import { isDiskError, MachineDisk } from "./disk.ts";
 import type { Ledger } from "./ledger.ts";
+import { LogCuts } from "./log-cuts.ts";
 import type { Breakage, Door } from "./model.ts";
 import type { Network } from "./network.ts";
 import type { NetworkPort, NetworkProcess } from "./streams.ts";
@@ -63,6 +64,7 @@ export class Machine implements NetworkPort {
   readonly number: number;
   readonly disk: MachineDisk;
   readonly clock: MachineClock;
+  readonly cuts: LogCuts;
   readonly addresses: Set<string>;
   readonly #parts: MachineParts;
   readonly #chance: Prng;
@@ -83,6 +85,7 @@ export class Machine implements NetworkPort {
     if (number < scenario.members) this.#told = foundersOf(scenario.members);
     this.#parts = parts;
     this.#chance = world.chance(`machine ${number}`);
+    this.cuts = new LogCuts(scenario.cuts);
     this.disk = new MachineDisk(scenario.disk, scheduler, world.chance(`disk ${number}`));
     this.clock = new MachineClock(scheduler, scenario.clockRates[number] ?? 1);
   }
@@ -280,7 +283,7 @@ export class Machine implements NetworkPort {
     }
     if (opened.existed) world.count("restarts");
     const healthy = this.#options(process, { identity, founders, clock, startNumber, storage: this.#storage(opened) });
-    const options = breakage.member?.(healthy) ?? healthy;
+    const options = this.cuts.within(breakage.member?.(healthy) ?? healthy);
     process.storage = opened;
     ledger.restarted(this.number, options.storage);
     ledger.storeFound(this.number, opened.buffer, opened.buffer.durableBase?.index ?? 0);
@@ -315,7 +318,6 @@ export class Machine implements NetworkPort {
       trace: this.#trace(),
       prng: this.#chance.fork(),
       raftLimits: scenario.limits,
-      ...scenario.cuts,
       soon: (turn) => void scheduler.after(this.#chance.below(TURN_US) + 1, () => run(() => this.#changes(turn))),
       removed: () => this.#removed(),
       failed: (error) => {
@@ -368,7 +370,7 @@ export class Machine implements NetworkPort {
       compact: (before, done) => {
         const base = storage.compact(before, synced(done));
         if (base === null) return null;
-        world.count("logs cut");
+        this.cuts.cut(world, this.#circumstances());
         ledger.handedOver(this.number, { snapshot: { kind: "made", base }, hardState: null, entries: [] });
         return base;
       },
@@ -381,6 +383,19 @@ export class Machine implements NetworkPort {
     });
   }
 
+  /** In the middle of which a cut is of interest. */
+  #circumstances(): Readonly<Record<string, boolean>> {
+    const { ledger, network } = this.#parts;
+    const member = this.#process?.member;
+    return {
+      "on a leader": member?.status.role === "leader",
+      "beside a snapshot on its way": network().isStreaming(this.number),
+      "during a change of the membership":
+        member != null && textOf(member.configuration) !== textOf(ledger.configuration),
+      "before it serves": member?.isServing !== true,
+    };
+  }
+
   #trace(): Trace {
     const { world } = this.#parts;
     const tell = (message: string, fields: object = {}): void => {
@@ -389,6 +404,10 @@ export class Machine implements NetworkPort {
     };
     return { debug: () => {}, info: tell, warn: tell, error: tell };
   }
+}
+
+function textOf({ voters, learners }: Configuration): string {
+  return `${voters.join()} ${learners.join()}`;
 }
 
 function foundersOf(count: number): readonly ClusterMember[] {

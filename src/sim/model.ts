@@ -56,13 +56,18 @@ export type SimFault =
   /** Messages of one kind are lost, others pass: of appends those with entries, or those without. */
   | { readonly kind: "picky-loss"; readonly lost: LostKind; readonly chance: number }
   /** More of the network's noise than usual. */
-  | { readonly kind: "storm"; readonly dropChance: number };
+  | { readonly kind: "storm"; readonly dropChance: number }
+  /** The log is cut whenever it can be, and so many entries stay for those that lag. */
+  | { readonly kind: "compact-log"; readonly target: Target; readonly catchUpEntries: number };
 
 export type LostKind = Exclude<Message["kind"], "append"> | "entries" | "empty-append";
 
 export type FaultKind = SimFault["kind"];
 
-export const FAULT_KINDS: readonly FaultKind[] = [
+/** Those that a seed's main stream of chance chooses from. */
+export type ShuffledKind = Exclude<FaultKind, "compact-log">;
+
+export const SHUFFLED_KINDS: readonly ShuffledKind[] = [
   "cut",
   "isolate-leader",
   "transfer",
@@ -107,7 +112,7 @@ export interface LimitsPlan {
   readonly windowAppends: number;
 }
 
-/** When a log is cut, and what stays for those that lag: little, so that snapshots are needed all the time. */
+/** When a log is cut without a fault, and what stays for those that lag: little, so that snapshots are needed all the time. */
 export interface CutsPlan {
   readonly snapshotCount: number;
   readonly catchUpEntries: number;

@@ -76,6 +76,11 @@ export class Network {
     return false;
   }
 
+  /** Whether a snapshot is on its way from there, or to there. */
+  isStreaming(machine: number): boolean {
+    return this.#streams.isStreaming(machine);
+  }
+
   /** Null when there is no answer in time. */
   async request(from: number, to: number, request: Uint8Array, timeoutMs: number): Promise<Uint8Array | null> {
     return this.#isKnown(from, to) ? this.#streams.request(from, to, request, timeoutMs) : null;

@@ -1,9 +1,9 @@
 /** One seed -> one scenario. Swarm testing: each seed switches a random part of everything off, so that the rest meets more of itself. */
 import { Prng } from "../base/prng.ts";
 import type { Change } from "../etcd/model.ts";
+import { chanceOf } from "./chance.ts";
 import {
   type DiskPlan,
-  FAULT_KINDS,
   type FaultKind,
   type HistoryPlan,
   type LeasePlan,
@@ -12,6 +12,8 @@ import {
   type NetworkPlan,
   type PlannedFault,
   type Scenario,
+  SHUFFLED_KINDS,
+  type ShuffledKind,
   type SimFault,
   type Target,
 } from "./model.ts";
@@ -39,6 +41,9 @@ const LOST_KINDS: readonly LostKind[] = [
   "propose",
 ];
 const STANDSTILL_MAX_MS = 5_000;
+const LOG_CUTS_MAX = 8;
+/** What is written so long before a fault may be cut off in the middle of it. */
+const LEAD_MS = 100;
 const SPARES_MAX = 3;
 /** Who was added may be promoted or removed; so these come oftener. */
 const CHANGES: readonly Change["kind"][] = [
@@ -96,9 +101,8 @@ export function scenarioOf(seed: number): Scenario {
     liveWithinMs: LIVE_WITHIN_MS,
     endMs: END_MS,
   };
-  return scenario.leases === null || !isOn()
-    ? scenario
-    : { ...scenario, faults: withStandstill(scenario.faults, chance) };
+  const faults = scenario.leases === null || !isOn() ? scenario.faults : withStandstill(scenario.faults, chance);
+  return { ...scenario, faults: withLogCuts(faults, chanceOf(seed, "log cuts"), machines) };
 }
 
 /** Leases are in danger from a leader that stands still for longer than they last. */
@@ -107,6 +111,26 @@ function withStandstill(faults: readonly PlannedFault[], chance: Prng): readonly
   const durationMs = STANDSTILL_MAX_MS / 2 + chance.below(STANDSTILL_MAX_MS / 2);
   const standstill: PlannedFault = { number: 0, atMs, durationMs, fault: { kind: "pause", target: "leader" } };
   return [...faults, standstill].sort((a, b) => a.atMs - b.atMs).map((fault, number) => ({ ...fault, number }));
+}
+
+/**
+ * Most of them shortly before another fault or in the middle of it. They come behind the others, which keep their numbers, and have
+ * a stream of their own: seeds that were named before there were any are as they were but for them.
+ */
+function withLogCuts(faults: readonly PlannedFault[], chance: Prng, machines: number): readonly PlannedFault[] {
+  if (chance.float() < 0.5) return faults;
+  const cuts = Array.from({ length: 1 + chance.below(LOG_CUTS_MAX) }, (_, i): PlannedFault => {
+    const target: Target = chance.float() < 0.6 ? "leader" : chance.below(machines);
+    const fault: SimFault = { kind: "compact-log", target, catchUpEntries: chance.pick([0, 0, 1, 5]) };
+    const anyMs = FIRST_FAULT_MS + chance.below(HEAL_MS - FIRST_FAULT_MS - 1_000);
+    const other = chance.pick(faults);
+    const insideMs = other.atMs - LEAD_MS + Math.round(chance.float() * (LEAD_MS + other.durationMs));
+    const atMs = chance.float() < 0.4 ? anyMs : Math.min(insideMs, HEAL_MS - 1_000);
+    const meanMs = chance.pick([300, 3_000, 3_000]);
+    const durationMs = Math.round(Math.min(50 + chance.exponential(meanMs), HEAL_MS - atMs));
+    return { number: faults.length + i, atMs, durationMs, fault };
+  });
+  return [...faults, ...cuts];
 }
 
 function networkOf(chance: Prng, isOn: () => boolean): NetworkPlan {
@@ -173,12 +197,12 @@ function historyOf(chance: Prng): HistoryPlan | null {
   return chance.float() < 0.6 ? plan : null;
 }
 
-function kindsOf(chance: Prng): readonly FaultKind[] {
-  const kinds = FAULT_KINDS.filter(() => chance.float() < 0.5);
-  return kinds.length > 0 ? kinds : [chance.pick(FAULT_KINDS)];
+function kindsOf(chance: Prng): readonly ShuffledKind[] {
+  const kinds = SHUFFLED_KINDS.filter(() => chance.float() < 0.5);
+  return kinds.length > 0 ? kinds : [chance.pick(SHUFFLED_KINDS)];
 }
 
-function faultsOf(chance: Prng, kinds: readonly FaultKind[], machines: number): readonly PlannedFault[] {
+function faultsOf(chance: Prng, kinds: readonly ShuffledKind[], machines: number): readonly PlannedFault[] {
   const faults: Omit<PlannedFault, "number">[] = [];
   for (let count = 4 + chance.below(FAULTS_MAX - 4); count > 0; count--) {
     const fault = faultOf(chance.pick(kinds), chance, machines);
@@ -190,7 +214,7 @@ function faultsOf(chance: Prng, kinds: readonly FaultKind[], machines: number): 
   return faults.sort((a, b) => a.atMs - b.atMs).map((fault, number) => ({ number, ...fault }));
 }
 
-function faultOf(kind: FaultKind, chance: Prng, machines: number): SimFault {
+function faultOf(kind: ShuffledKind, chance: Prng, machines: number): SimFault {
   const target: Target = chance.float() < 0.4 ? "leader" : chance.below(machines);
   const holds = chance.float() < 0.3;
   switch (kind) {

@@ -52,11 +52,17 @@ export class Streams {
   readonly #world: World;
   readonly #ports: readonly NetworkPort[];
   readonly #links: Links;
+  /** Snapshots on their way. */
+  readonly #streaming = new Set<{ readonly from: number; readonly to: number }>();
 
   constructor(world: World, ports: readonly NetworkPort[], links: Links) {
     this.#world = world;
     this.#ports = ports;
     this.#links = links;
+  }
+
+  isStreaming(machine: number): boolean {
+    return [...this.#streaming].some(({ from, to }) => from === machine || to === machine);
   }
 
   /** Whether the process at `to` took it, as far as the sender hears. Closes the source. */
@@ -65,7 +71,10 @@ export class Streams {
     if (sender === null) return false;
     this.#world.count("snapshots sent");
     this.#world.tell(machineName(from), () => `streams a snapshot of ${source.bytes} bytes to ${machineName(to)}`);
+    const streaming = { from, to };
+    this.#streaming.add(streaming);
     const taken = await this.#stream(sender, to, source, Math.max(1, Math.ceil(source.bytes / pieces)));
+    this.#streaming.delete(streaming);
     if (taken === null) this.#world.count("snapshots broken");
     this.#world.tell(machineName(from), () => `its snapshot for ${machineName(to)} was ${verdictOf(taken)}`);
     await this.#in(sender, () => source.close());

@@ -1,6 +1,7 @@
 /** What all parts of one simulation share: time, chance, the story, the first failure, and what was met on the way. */
 import type { MemberId } from "../base/ids.ts";
-import { Prng } from "../base/prng.ts";
+import type { Prng } from "../base/prng.ts";
+import { chanceOf } from "./chance.ts";
 import type { Failure, FailureKind, Scenario } from "./model.ts";
 import { Scheduler } from "./scheduler.ts";
 
@@ -42,12 +43,8 @@ export class World {
     return this.#failure !== null;
   }
 
-  /** A stream of chance for one consumer: what the others draw does not shift it, so that shorter schedules stay alike. */
   chance(consumer: string): Prng {
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < consumer.length; i++) hash = Math.imul(hash ^ consumer.charCodeAt(i), 0x01000193) >>> 0;
-    const { seed } = this.scenario;
-    return new Prng((seed % 2 ** 20) * 2 ** 32 + ((hash ^ seed) >>> 0));
+    return chanceOf(this.scenario.seed, consumer);
   }
 
   /** The first failure is the seed's; what follows from it is not looked at. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mutantOf } from "../../src/mutants/catalogue.ts";
-import type { PlannedFault, Scenario, SeedResult } from "../../src/sim/model.ts";
+import type { PlannedFault, Scenario, SeedResult, SimFault } from "../../src/sim/model.ts";
 import { simulate } from "../../src/sim/simulation.ts";
 
 /** Three members, a quiet network, a light load: nothing but the faults disturbs. */
@@ -86,6 +86,29 @@ test("a member whose disk fails under a snapshot takes the next one", async () =
     broken += coverage["snapshots broken"] ?? 0;
   }
   assert.ok(broken > 0, "a snapshot met the failing sync");
+});
+
+test("a log that is cut while a member is cut off costs that member a snapshot", async () => {
+  const links = [0, 1].flatMap((other): (readonly [number, number])[] => [
+    [2, other],
+    [other, 2],
+  ]);
+  const cut: SimFault = { kind: "cut", shape: "symmetric", links, flapMs: 0, holds: false };
+  const compactions = [0, 1].map((target) => {
+    const fault: SimFault = { kind: "compact-log", target, catchUpEntries: 0 };
+    return { atMs: 4_000, durationMs: 1_000, fault };
+  });
+  const changes = { cuts: { snapshotCount: 100_000, catchUpEntries: 50, commitMs: 100 } };
+  const without = await survives([{ atMs: 3_000, durationMs: 3_000, fault: cut }], changes);
+  assert.equal(without.coverage["logs cut"], undefined);
+  assert.equal(without.coverage["snapshots installed"], undefined);
+  const { coverage, faults } = await survives(
+    [{ atMs: 3_000, durationMs: 3_000, fault: cut }, ...compactions],
+    changes,
+  );
+  assert.equal(faults["compact-log"], 2);
+  assert.ok((coverage["logs cut by a fault on a leader"] ?? 0) > 0, JSON.stringify(coverage));
+  assert.equal(coverage["snapshots installed"], 1);
 });
 
 test("a leader that stood still neither renews nor ends the leases that its successor counts", async () => {
