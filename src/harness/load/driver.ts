@@ -325,7 +325,7 @@ export class LoadDriver {
 
   /** They are not waited for: without a connection they do nothing. */
   #openApiServers(): void {
-    const { members, plan, clock, network } = this.#options;
+    const { members, plan, clock, network, onEvent } = this.#options;
     const { kubernetes, clients } = plan;
     if (kubernetes == null) return;
     for (let index = 0; index < kubernetes.apiServers; index++) {
@@ -345,6 +345,7 @@ export class LoadDriver {
           workload: this.#workload,
           recorder: this.recorder,
           watcher: this.#watchers[place] ?? null,
+          note: (text) => onEvent({ atNs: this.#nowNs(), kind: "note", text }),
         }),
       );
     }

@@ -42,6 +42,8 @@ export interface ApiServerOptions {
   readonly recorder: Recorder;
   /** A watch of all keys on the same member; null: there is none. */
   readonly watcher: Watcher | null;
+  /** Told what the member cannot do and is not asked any more. */
+  readonly note: (text: string) => void;
 }
 
 /**
@@ -159,6 +161,8 @@ export class ApiServer {
     const outcome = this.#outcome(answer);
     if (outcome.kind === "ok") this.#newest = Math.max(this.#newest, outcome.revision);
     if (answer instanceof GrpcError && asked.stream && answer.code === StatusCode.UNIMPLEMENTED) {
+      if (!this.#streamless)
+        this.#options.note(`${member} knows no RangeStream (new in etcd 3.7): there is no list as a stream from it`);
       this.#streamless = true;
       return await this.#range(connection, { ...asked, stream: false });
     }

@@ -5,7 +5,12 @@ import { nodeClock } from "../../../src/env/node/clock.ts";
 import { nodeStreams } from "../../../src/env/node/streams.ts";
 import { LoadDriver, LoadError, type LoadOptions } from "../../../src/harness/load/driver.ts";
 import type { RunEvent } from "../../../src/harness/model/events.ts";
-import type { HistoryRecord, OperationRecord, WatchEventRecord } from "../../../src/harness/model/history.ts";
+import type {
+  HistoryRecord,
+  ListRecord,
+  OperationRecord,
+  WatchEventRecord,
+} from "../../../src/harness/model/history.ts";
 import type { Phase } from "../../../src/harness/model/plan.ts";
 import { TinyServer } from "./tiny-server.ts";
 
@@ -86,6 +91,32 @@ function replay(operations: readonly OperationRecord[]): Map<string, string> {
   }
   return store;
 }
+
+test("what a server cannot do is left out of what API servers do, and said once: lists without a stream", async () => {
+  const phase = { ...closed, durationMs: 50 };
+  const kubernetes = { apiServers: MEMBERS, pageKeys: 5, listEveryMs: 5, compactEveryMs: LONG_MS, keysPerLease: 10 };
+  const changes = { plan: { ...plan, phases: [phase], kubernetes } };
+  await withDriver(async ({ driver, events }) => {
+    const complete = (list: ListRecord): boolean => list.request.limit === 0 && !list.request.countOnly;
+    const listed = (): Set<string> =>
+      new Set(
+        ofType(driver, "list")
+          .filter(complete)
+          .map(({ member }) => member),
+      );
+    while (listed().size < MEMBERS) await driver.runPhase(phase);
+    await driver.runPhase(phase);
+    const notes = events.flatMap((event) => (event.kind === "note" ? [event.text] : []));
+    assert.deepEqual(
+      notes.sort(),
+      ["n1", "n2", "n3"].map(
+        (n) => `${n} knows no RangeStream (new in etcd 3.7): there is no list as a stream from it`,
+      ),
+    );
+    const lists = ofType(driver, "list");
+    assert.ok(lists.every(({ request, outcome }) => !request.stream && outcome.kind === "ok"));
+  }, changes);
+});
 
 test("a whole run against a correct store: every operation answered, every event seen, the last reads agree", async () => {
   await withDriver(async ({ driver, events }) => {
