@@ -22,7 +22,10 @@ export interface ProcessExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A process of the run, in a group of its own: Ctrl-C in the terminal reaches only the harness, which decides what ends when. */
+/**
+ * A process of the run, in a group of its own: Ctrl-C in the terminal reaches only the harness, which decides what ends when. It does not
+ * outlive a harness that ends by a bug; one that is killed has left it to `sweep`.
+ */
 export class ManagedProcess {
   readonly name: string;
   readonly pid: number;
@@ -31,6 +34,14 @@ export class ManagedProcess {
   readonly exited: Promise<ProcessExit>;
   #exit: ProcessExit | null = null;
 
+  static readonly #running: Set<ManagedProcess> = new Set();
+
+  static {
+    process.on("exit", () => {
+      for (const each of ManagedProcess.#running) each.#signal("SIGKILL");
+    });
+  }
+
   private constructor(options: ProcessOptions, child: ChildProcess, pid: number) {
     this.name = options.name;
     this.pid = pid;
@@ -38,6 +49,7 @@ export class ManagedProcess {
     this.exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         this.#exit = { code, signal };
+        ManagedProcess.#running.delete(this);
         options.registry.remove(pid);
         resolve(this.#exit);
       });
@@ -55,6 +67,7 @@ export class ManagedProcess {
       child.on("error", () => undefined);
       if (child.pid === undefined) throw new Error(`${options.name} could not be started: is ${program} a program?`);
       const managed = new ManagedProcess(options, child, child.pid);
+      ManagedProcess.#running.add(managed);
       try {
         options.registry.add(options.name, child.pid);
       } catch (error) {

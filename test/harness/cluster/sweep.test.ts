@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { type ProcessIdentity, processStart } from "../../../src/harness/cluster/identity.ts";
+import { isRunning, type ProcessIdentity, processStart } from "../../../src/harness/cluster/identity.ts";
 import { ProcessRegistry, type RegistryFile, readRegistry } from "../../../src/harness/cluster/registry.ts";
 import { sweep } from "../../../src/harness/cluster/sweep.ts";
 import { eventually, IDLE, temporaryDirectory } from "./support.ts";
@@ -108,9 +108,8 @@ test("a running harness's run, another machine's, a finished one and a broken li
   assert.deepEqual(await sweep(join(reports, "nowhere")), []);
 });
 
-test("a harness ended by SIGKILL in the middle leaves exactly what the sweep needs", { timeout }, async (t) => {
-  const reports = temporaryDirectory(t);
-  const runDir = join(reports, "run-1");
+/** A harness that starts one member and ends by `end`; what it has left on the list. */
+async function endedHarness(runDir: string, end: string): Promise<readonly ProcessIdentity[]> {
   const from = (name: string): string => new URL(`../../../src/harness/cluster/${name}.js`, import.meta.url).href;
   const harness = spawn(
     process.execPath,
@@ -121,17 +120,30 @@ test("a harness ended by SIGKILL in the middle leaves exactly what the sweep nee
        import { ManagedProcess } from ${JSON.stringify(from("process"))};
        const registry = new ProcessRegistry(${JSON.stringify(runDir)}, { keepData: false });
        ManagedProcess.start({ name: "n1", command: ${JSON.stringify(IDLE)}, logFile: ${JSON.stringify(join(runDir, "n1.log"))}, registry });
-       process.kill(process.pid, "SIGKILL");`,
+       ${end}`,
     ],
-    { stdio: "inherit" },
+    { stdio: ["ignore", "inherit", "ignore"] },
   );
   await once(harness, "exit");
-  const left = readRegistry(runDir)?.processes ?? [];
+  return readRegistry(runDir)?.processes ?? [];
+}
+
+test("a harness ended by SIGKILL in the middle leaves exactly what the sweep needs", { timeout }, async (t) => {
+  const reports = temporaryDirectory(t);
+  const left = await endedHarness(join(reports, "run-1"), 'process.kill(process.pid, "SIGKILL");');
   assert.equal(left.length, 1);
   const { pid, start } = left[0] as ProcessIdentity;
   assert.equal(processStart(pid), start, "the member outlives its harness");
   assert.match((await sweep(reports))[0] ?? "", /stopped n1/);
   await eventually(() => processStart(pid) === null);
+});
+
+test("a harness that ends by a bug leaves no process, and the rest to the sweep", { timeout }, async (t) => {
+  const reports = temporaryDirectory(t);
+  const left = await endedHarness(join(reports, "run-1"), 'setImmediate(() => { throw new Error("a bug"); });');
+  assert.equal(left.length, 1);
+  await eventually(() => !left.some(isRunning));
+  assert.match((await sweep(reports))[0] ?? "", /^run-1 was killed in the middle: no process was left/);
 });
 
 test("an orderly end leaves nothing to sweep", { timeout }, async (t) => {
