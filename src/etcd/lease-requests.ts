@@ -25,6 +25,8 @@ import type { Answer, Member } from "./member.ts";
 export interface LeaseRequestsOptions {
   readonly clock: Clock;
   readonly electionMs: number;
+  /** How often what is left of long leases is recorded for the next leader. Default: 5 minutes, as in etcd. */
+  readonly checkpointSeconds?: number;
   /** Not null: a lease finds no room any more. */
   readonly spaceRefusal: () => Promise<EtcdError> | EtcdError | null;
 }
@@ -43,7 +45,7 @@ export class LeaseRequests {
   constructor(member: Member, options: LeaseRequestsOptions) {
     this.#member = member;
     this.#options = options;
-    const { clock, electionMs } = options;
+    const { clock, electionMs, checkpointSeconds } = options;
     const nowMs = (): number => clock.monotonicMs();
     const lessor = new Lessor(
       member.leases,
@@ -53,6 +55,7 @@ export class LeaseRequests {
         proposeAsLeader: async (command, term) => (await member.proposeAsLeader(command, term)).kind !== "refused",
       },
       electionMs,
+      checkpointSeconds,
     );
     const asks = new Asks(
       lessor,

@@ -11,7 +11,7 @@ import { CORRECT, type RaftDecisions } from "../etcd/raft/decisions.ts";
 import type { Requests } from "../etcd/requests.ts";
 import { type MemberStorage, storageWith } from "../etcd/storage.ts";
 import { compactsTooMuch } from "./compaction.ts";
-import { forwardsExpiry, provesNothing } from "./leases.ts";
+import { forwardsExpiry, keepsCheckpoints, provesNothing } from "./leases.ts";
 
 type ClientRequests = Pick<Requests, "range" | "put" | "deleteRange" | "txn" | "compact">;
 
@@ -79,6 +79,11 @@ export const MUTANTS: readonly Mutant[] = [
     name: "lease-forwarded",
     sin: "passes on to the next leader that leases have run out which it counted itself (etcd issue 15247)",
     lessor: forwardsExpiry,
+  },
+  {
+    name: "lease-checkpoint-kept",
+    sin: "renews leases without taking back the checkpoint by which the next leader would end them",
+    lessor: keepsCheckpoints,
   },
   {
     name: "compact-too-much",

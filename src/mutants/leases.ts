@@ -18,6 +18,17 @@ export function forwardsExpiry(member: Member): Member {
   });
 }
 
+/** Leases are renewed at once: that the next leader knows of a checkpoint from before is forgotten. */
+export function keepsCheckpoints(member: Member): Member {
+  return withMethods(member, {
+    proposeAsLeader: async (command, term) => {
+      const checkpoints = command.leaseCheckpoint?.checkpoints ?? [];
+      const isTakenBack = checkpoints.length > 0 && checkpoints.every(({ remainingTtl }) => remainingTtl === 0);
+      return isTakenBack ? { kind: "none" } : member.proposeAsLeader(command, term);
+    },
+  });
+}
+
 /** The member but for some of its methods. */
 function withMethods(member: Member, methods: Partial<Pick<Member, "confirmLeadership" | "proposeAsLeader">>): Member {
   return new Proxy(member, {

@@ -96,8 +96,8 @@ export function leasesDifference(leases: Member["leases"], twin: Twin): string |
       `${id.toString(16)} ${ttlSeconds} ${remainingSeconds} ${leases.keysOf(id).join()}`,
   );
   const held = twin.leases.living.map(
-    ({ id, ttlSeconds, remainingSeconds, keys }) =>
-      `${id.toString(16)} ${ttlSeconds} ${remainingSeconds} ${keys.at(-1)?.keys.join() ?? ""}`,
+    ({ id, ttlSeconds, checkpoint, keys }) =>
+      `${id.toString(16)} ${ttlSeconds} ${checkpoint.remainingSeconds} ${keys.at(-1)?.keys.join() ?? ""}`,
   );
   const [ours, theirs] = [shown.sort().join("; "), held.sort().join("; ")];
   return ours === theirs ? null : `leases ${ours}, not ${theirs}`;

@@ -90,6 +90,11 @@ export class Ledger {
     return this.#committed.configuration;
   }
 
+  /** The newest in which anybody has led; 0: none. */
+  get leadingTerm(): number {
+    return [...this.#leaders.keys()].reduce((a, b) => Math.max(a, b), 0);
+  }
+
   /** Infinity: nobody has led in that term. */
   ledSinceUs(term: number): number {
     return this.#ledSinceUs.get(term) ?? Number.POSITIVE_INFINITY;

@@ -38,6 +38,7 @@ interface Tenancy {
 const LEASED_KEYS = ["l0", "l1", "l2", "l3"] as const;
 /** At once; more take the place of the oldest. */
 const TENANCIES_MAX = 5;
+const LONG_MAX = 3;
 /** Of as many leases at once. */
 const RENEWALS = 3;
 /** So long before the end nobody grants or renews: what is short has run out by then. */
@@ -53,6 +54,9 @@ export class Lessees {
   readonly #chance: Prng;
   readonly #kinds: readonly (keyof LeaseMix)[];
   #tenancies: Tenancy[] = [];
+  /** The first that outlive the run: asked about long after anybody has renewed them. */
+  readonly #long: bigint[] = [];
+  #looks = 0;
   #granted = 0;
   #written = 0;
   #stopped = false;
@@ -92,11 +96,19 @@ export class Lessees {
     const isLull = scheduler.nowUs >= (scenario.endMs - LULL_MS) * 1000;
     const tenancy = this.#tenancies.length === 0 ? null : this.#chance.pick(this.#tenancies);
     if (kind === "put") this.#put(machine, tenancy?.id ?? 0n);
-    else if (kind === "timeToLive" && tenancy !== null) this.#timeToLive(machine, tenancy.id);
+    else if (kind === "timeToLive" && tenancy !== null) this.#timeToLive(machine, this.#lookedAt(tenancy.id));
     else if (kind === "revoke" && tenancy !== null) this.#revoke(machine, tenancy.id);
     else if (isLull) return;
     else if (kind === "keepAlive" && tenancy !== null) this.#renewSome(machine);
     else this.#grant(machine);
+  }
+
+  /** Every other time where there are checkpoints, one of the long ones. */
+  #lookedAt(id: bigint): bigint {
+    const { scenario } = this.#parts.world;
+    const looks = this.#looks++;
+    const isLong = looks % 2 === 0 && this.#plan.checkpointSeconds * 1000 < scenario.endMs;
+    return (isLong ? this.#long[(looks / 2) % LONG_MAX] : undefined) ?? id;
   }
 
   // ---------------------------------------------------------------------------------------------------------- leases
@@ -125,6 +137,7 @@ export class Lessees {
         answers.expectDurable(text, index);
         promises.answered(answer.id, "grant", machine.name, startUs, answer.ttl);
         if (isChosen) this.#keep(answer.id, nowUs);
+        if (ttl * 1000 > world.scenario.endMs && this.#long.length < LONG_MAX) this.#long.push(answer.id);
         return `granted ${nameOf(answer.id)}`;
       },
       refused: (error) => answers.expect(error !== ETCD_ERRORS.leaseExists, text, () => error.message),
@@ -146,6 +159,7 @@ export class Lessees {
   #renew(machine: Machine, id: bigint): void {
     const { probes, twin, answers, promises, world } = this.#parts;
     const text = `${machine.name} keep ${nameOf(id)} alive`;
+    promises.renewalAsked(id);
     probes.ask({
       machine,
       text,
@@ -162,7 +176,8 @@ export class Lessees {
   }
 
   #timeToLive(machine: Machine, id: bigint): void {
-    const { probes, twin, answers, promises, world } = this.#parts;
+    const { probes, twin, answers, promises, world, ledger } = this.#parts;
+    const term = ledger.leadingTerm;
     const keys = this.#chance.float() < 0.5;
     const text = `${machine.name} time to live of ${nameOf(id)}`;
     probes.ask({
@@ -179,6 +194,7 @@ export class Lessees {
         const mostMs = answer.grantedTtl * 1000 + world.scenario.electionMs;
         const isRight = answer.grantedTtl === lease?.ttlSeconds && answer.ttl * 1000 <= mostMs;
         answers.expect(isRight, text, () => `${answer.ttl} s of ${answer.grantedTtl}`);
+        if (lease !== null && ledger.leadingTerm === term) promises.told(lease, term, answer.ttl);
         if (keys) this.#expectKeys(text, id, answer.keys.map(textOf), span);
         return `${answer.ttl} s left`;
       },

@@ -293,7 +293,12 @@ export class Machine implements NetworkPort {
     const { electionMs } = options;
     process.door = {
       kv: breakage.requests?.(requests) ?? requests,
-      leases: new LeaseRequests(breakage.lessor?.(member) ?? member, { clock, electionMs, spaceRefusal: () => null }),
+      leases: new LeaseRequests(breakage.lessor?.(member) ?? member, {
+        clock,
+        electionMs,
+        checkpointSeconds: world.scenario.leases?.checkpointSeconds ?? 300,
+        spaceRefusal: () => null,
+      }),
       maintenance: requests,
     };
     member.start();

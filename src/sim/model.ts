@@ -168,6 +168,8 @@ export interface LeasePlan {
   readonly ttlSeconds: readonly number[];
   /** Mean of how long a lease is kept alive. */
   readonly keptMs: number;
+  /** How often what is left of a lease is recorded. */
+  readonly checkpointSeconds: number;
   readonly mix: LeaseMix;
 }
 

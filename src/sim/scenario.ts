@@ -95,7 +95,7 @@ export function scenarioOf(seed: number): Scenario {
     snapshotPieces: chance.pick([1, 3, 20]),
     load: loadOf(chance, members),
     faults: faultsOf(chance, kinds, machines),
-    leases: leasesOf(chance),
+    leases: leasesOf(chance, chanceOf(seed, "checkpoints")),
     history: historyOf(chance),
     healMs: HEAL_MS,
     liveWithinMs: LIVE_WITHIN_MS,
@@ -175,12 +175,14 @@ function loadOf(chance: Prng, members: number): LoadPlan {
   };
 }
 
-function leasesOf(chance: Prng): LeasePlan | null {
+/** `own`: came later, and does not shift the others' chance. */
+function leasesOf(chance: Prng, own: Prng): LeasePlan | null {
   const weight = (most: number): number => (chance.float() < 0.7 ? 1 + chance.below(most) : 0);
   const plan: LeasePlan = {
     everyMs: chance.pick([250, 400, 800]),
     ttlSeconds: chance.pick([[1, 2, 3, 5], [2], [1, 600]]),
     keptMs: chance.pick([2_000, 8_000, 20_000]),
+    checkpointSeconds: own.pick([300, 300, 1, 1, 2]),
     mix: { grant: 1, keepAlive: 3 + chance.below(4), timeToLive: weight(2), revoke: weight(1), put: weight(4) },
   };
   return chance.float() < 0.6 ? plan : null;

@@ -11,15 +11,23 @@ export interface TwinLease {
   readonly granted: Entry;
   /** The index that ended it, or `ALIVE`. */
   endedAt: number;
-  /** What the last checkpoint left of it; null: all. */
-  remainingSeconds: number | null;
+  /** What the last checkpoint left of it, null: all; and the last but for those of that one's term. */
+  checkpoint: Checkpoint;
+  inherited: Checkpoint;
   /** What hung on it from an index on, sorted; in order. */
   readonly keys: { readonly index: number; readonly keys: readonly string[] }[];
+}
+
+interface Checkpoint {
+  /** Whose leader proposed it. */
+  readonly term: number;
+  readonly remainingSeconds: number | null;
 }
 
 /** Told as it is replayed. */
 export interface LeaseListener {
   granted(lease: TwinLease): void;
+  checkpointed(lease: TwinLease): void;
   /** `entry` ended it. */
   ended(lease: TwinLease, entry: Entry): void;
 }
@@ -60,7 +68,16 @@ export class TwinLeases {
   grant(entry: Entry, id: bigint, ttlSeconds: number): void {
     if (this.#leases.has(id)) return;
     const keys = [{ index: entry.index, keys: [] }];
-    const lease: TwinLease = { id, ttlSeconds, granted: entry, endedAt: ALIVE, remainingSeconds: null, keys };
+    const whole: Checkpoint = { term: entry.term, remainingSeconds: null };
+    const lease: TwinLease = {
+      id,
+      ttlSeconds,
+      granted: entry,
+      endedAt: ALIVE,
+      checkpoint: whole,
+      inherited: whole,
+      keys,
+    };
     this.#leases.set(id, lease);
     for (const each of this.#listeners) each.granted(lease);
   }
@@ -75,9 +92,12 @@ export class TwinLeases {
     return keys;
   }
 
-  checkpoint(id: bigint, remainingSeconds: number): void {
+  checkpoint({ term }: Entry, id: bigint, remainingSeconds: number): void {
     const lease = this.#leases.get(id);
-    if (lease !== undefined) lease.remainingSeconds = remainingSeconds > 0 ? remainingSeconds : null;
+    if (lease === undefined || lease.endedAt !== ALIVE) return;
+    if (lease.checkpoint.term < term) lease.inherited = lease.checkpoint;
+    lease.checkpoint = { term, remainingSeconds: remainingSeconds > 0 ? remainingSeconds : null };
+    for (const each of this.#listeners) each.checkpointed(lease);
   }
 
   /** The key's newest version hangs on this lease, or on none: 0. */
@@ -93,6 +113,11 @@ export class TwinLeases {
     this.#leaseOf.set(key, lease);
     move(lease, index, (keys) => [...keys, key].sort());
   }
+}
+
+/** What the leader of a term found when it began: seconds, for the lease as a whole or what an earlier checkpoint had left of it. */
+export function foundBy(term: number, { ttlSeconds, checkpoint, inherited }: TwinLease): number {
+  return (checkpoint.term < term ? checkpoint : inherited).remainingSeconds ?? ttlSeconds;
 }
 
 function move(lease: TwinLease, index: number, change: (keys: readonly string[]) => readonly string[]): void {

@@ -131,7 +131,8 @@ export class Twin {
     if (compaction !== null) this.#compact(entry.index, compaction.revision);
     if (leaseGrant !== null) this.leases.grant(entry, leaseGrant.id, leaseGrant.ttl);
     if (leaseRevoke !== null) for (const key of this.leases.revoke(entry, leaseRevoke.id)) this.#delete(key);
-    for (const { id, remainingTtl } of leaseCheckpoint?.checkpoints ?? []) this.leases.checkpoint(id, remainingTtl);
+    for (const { id, remainingTtl } of leaseCheckpoint?.checkpoints ?? [])
+      this.leases.checkpoint(entry, id, remainingTtl);
   }
 
   #compact(index: number, revision: number): void {

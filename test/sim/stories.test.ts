@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mutantOf } from "../../src/mutants/catalogue.ts";
-import type { PlannedFault, Scenario, SeedResult, SimFault } from "../../src/sim/model.ts";
+import type { LeaseMix, PlannedFault, Scenario, SeedResult, SimFault } from "../../src/sim/model.ts";
 import { simulate } from "../../src/sim/simulation.ts";
 
 /** Three members, a quiet network, a light load: nothing but the faults disturbs. */
@@ -126,6 +126,7 @@ test("a leader that stood still neither renews nor ends the leases that its succ
       everyMs: 100,
       ttlSeconds: [1, 2, 5],
       keptMs: 4_000,
+      checkpointSeconds: 300,
       mix: { grant: 1, keepAlive: 8, timeToLive: 1, revoke: 0, put: 1 },
     },
   };
@@ -136,4 +137,38 @@ test("a leader that stood still neither renews nor ends the leases that its succ
     const broken = await simulate(scenario, mutantOf(name) ?? assert.fail(name));
     assert.notEqual(broken.failure, null, `${name} goes unnoticed`);
   }
+});
+
+test("what checkpoints leave of leases is what the next leader gives them, and never less than was acknowledged", async () => {
+  const pauses = [4_000, 7_000].map((atMs, number): PlannedFault => {
+    return { number, atMs, durationMs: 1_500, fault: { kind: "pause", target: "leader" } };
+  });
+  const scenario = (everyMs: number, mix: Partial<LeaseMix>): Scenario => ({
+    ...quiet(pauses),
+    electionMs: 500,
+    leases: {
+      everyMs,
+      ttlSeconds: [4, 600],
+      keptMs: 4_000,
+      checkpointSeconds: 1,
+      mix: { grant: 1, keepAlive: 0, timeToLive: 0, revoke: 0, put: 0, ...mix },
+    },
+  });
+  const looked = await simulate(scenario(300, { timeToLive: 4 }));
+  assert.equal(looked.failure, null, looked.failure?.text);
+  const kept = await simulate(scenario(800, { keepAlive: 2 }));
+  assert.equal(kept.failure, null, kept.failure?.text);
+  const met = [
+    ...["checkpoints", "checkpoints that a new leader heeds", "leases expired that a checkpoint had shortened"].map(
+      (what) => looked.coverage[what],
+    ),
+    ...["checkpoints", "checkpoints taken back"].map((what) => kept.coverage[what]),
+  ];
+  assert.ok(
+    met.every((times) => times !== undefined),
+    met.join(),
+  );
+  const mutant = mutantOf("lease-checkpoint-kept") ?? assert.fail("there is such a mutant");
+  const { failure } = await simulate(scenario(800, { keepAlive: 2 }), mutant);
+  assert.equal(failure?.kind, "lease promise", failure?.text);
 });

@@ -18,7 +18,7 @@ import type { InternalRaftRequest } from "../../proto/gen/etcdserverpb.ts";
 import { type Answer, AnswerKind, type Question } from "../../proto/gen/leasepb.ts";
 import type { Leases } from "./leases.ts";
 import { type Proof, Rounds } from "./rounds.ts";
-import { Tenure } from "./tenure.ts";
+import { CHECKPOINT_SECONDS, Tenure } from "./tenure.ts";
 
 export type LeaseCommand = Partial<Pick<InternalRaftRequest, "leaseRevoke" | "leaseCheckpoint">>;
 
@@ -54,16 +54,19 @@ export class Lessor {
   readonly #leases: Leases;
   readonly #host: LessorHost;
   readonly #electionMs: number;
+  readonly #checkpointSeconds: number;
   readonly #rounds: Rounds;
   /** Null while another member leads, or none. */
   #tenure: Tenure | null = null;
   #nextScanMs = Number.NEGATIVE_INFINITY;
   readonly #counts = { granted: 0, revoked: 0, renewed: 0, expired: 0 };
 
-  constructor(leases: Leases, host: LessorHost, electionMs: number) {
+  /** `checkpointSeconds`: how often what is left of long leases is recorded. */
+  constructor(leases: Leases, host: LessorHost, electionMs: number, checkpointSeconds: number = CHECKPOINT_SECONDS) {
     this.#leases = leases;
     this.#host = host;
     this.#electionMs = electionMs;
+    this.#checkpointSeconds = checkpointSeconds;
     this.#rounds = new Rounds({ nowMs: () => host.nowMs(), confirm: () => host.confirmLeadership(), electionMs });
     leases.watch({
       granted: (lease) => {
@@ -85,7 +88,7 @@ export class Lessor {
   /** This member leads. Time counts from the first proof of it, which comes after all entries of earlier terms were applied. */
   leaderSince(term: Term): void {
     if (this.#tenure?.term === term) return;
-    this.#tenure = new Tenure(term, this.#leases, this.#electionMs);
+    this.#tenure = new Tenure(term, this.#leases, this.#electionMs, this.#checkpointSeconds);
     void this.#prove(this.#tenure);
   }
 

@@ -8,8 +8,8 @@ import type { Lease, LeasesView } from "./leases.ts";
 
 /** A revocation that was not applied by then is tried again. */
 const RETRY_MS = 3_000;
-/** A lease for longer than this gets what is left of it recorded each time so much of it has passed without a renewal. */
-const CHECKPOINT_SECONDS = 300;
+/** etcd's. A lease for longer than this gets what is left of it recorded each time so much of it has passed without a renewal. */
+export const CHECKPOINT_SECONDS = 300;
 /** A new leader of more leases than that lets them run out one after the other, so many a second. */
 const SPREAD_ABOVE = 1_000;
 const SPREAD_PER_SECOND = 750;
@@ -20,6 +20,7 @@ export class Tenure {
   readonly revoking: Set<bigint> = new Set();
   readonly #leases: LeasesView;
   readonly #electionMs: number;
+  readonly #checkpointSeconds: number;
   readonly #deadlines = new Map<bigint, number>();
   /** When to look at a lease whose time may be up. */
   readonly #ends = new DueQueue();
@@ -31,10 +32,11 @@ export class Tenure {
   /** What the leader before acknowledged, it did by then. */
   #inheritedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(term: Term, leases: LeasesView, electionMs: number) {
+  constructor(term: Term, leases: LeasesView, electionMs: number, checkpointSeconds: number = CHECKPOINT_SECONDS) {
     this.term = term;
     this.#leases = leases;
     this.#electionMs = electionMs;
+    this.#checkpointSeconds = checkpointSeconds;
   }
 
   get hasBegun(): boolean {
@@ -108,7 +110,7 @@ export class Tenure {
     return due.map((id) => {
       this.#proposed.set(id, this.#proposals);
       // If it is lost, the next takes as long as if it were not.
-      this.#checkpoints.set(id, nowMs + CHECKPOINT_SECONDS * 1000);
+      this.#checkpoints.set(id, nowMs + this.#checkpointSeconds * 1000);
       return { id, remainingSeconds: Math.ceil(this.remainingMs(id, nowMs) / 1000) };
     });
   }
@@ -140,8 +142,8 @@ export class Tenure {
 
   #schedule(lease: Lease, deadlineMs: number): void {
     const seconds = recorded(lease);
-    if (seconds > CHECKPOINT_SECONDS)
-      this.#checkpoints.set(lease.id, deadlineMs - (seconds - CHECKPOINT_SECONDS) * 1000);
+    if (seconds > this.#checkpointSeconds)
+      this.#checkpoints.set(lease.id, deadlineMs - (seconds - this.#checkpointSeconds) * 1000);
     else this.#checkpoints.delete(lease.id);
   }
 }
