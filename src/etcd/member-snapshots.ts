@@ -89,7 +89,7 @@ export class Snapshots {
   async #attempt(peer: MemberId): Promise<LogIndex | null> {
     const { storage, transport, trace } = this.#options;
     try {
-      const file = await this.#copy();
+      const file = await this.#copy(peer);
       const source = await storage.openSnapshot(file);
       if (this.#ended) {
         await source.close();
@@ -109,11 +109,14 @@ export class Snapshots {
     }
   }
 
-  /** The last copy, as long as the log goes on from where it ends; otherwise a new one, after the one that is being made. */
-  #copy(): Promise<SnapshotFile> {
+  /**
+   * The last copy, as long as the log goes on from where it ends; otherwise a new one, after the one that is being made. Whoever joins
+   * needs one that knows it: in an older one members may be missing that it must answer while it catches up.
+   */
+  #copy(peer: MemberId): Promise<SnapshotFile> {
     const { storage, log, hasState } = this.#options;
     const copying = this.#copying.then((last) => {
-      if (last !== null && last.base.index >= log.baseIndex) return last;
+      if (last !== null && last.base.index >= log.baseIndex && knows(last, peer)) return last;
       if (this.#ended || !hasState()) throw new Error("the state is being replaced");
       return storage.makeSnapshot();
     });
@@ -209,4 +212,9 @@ export class Snapshots {
   stop(): void {
     this.#ended = true;
   }
+}
+
+function knows({ base }: SnapshotFile, peer: MemberId): boolean {
+  const { voters, learners } = base.configuration;
+  return voters.includes(peer) || learners.includes(peer);
 }

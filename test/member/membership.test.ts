@@ -72,6 +72,22 @@ test("a member is added as a learner, gets everything by a snapshot, is promoted
   await cluster.stop();
 });
 
+test("who joins gets a snapshot with itself in it, and so everybody it may have to answer before it has caught up", async () => {
+  const cluster = new MemberCluster(1);
+  const leader = await cluster.serving();
+  for (const number of [2, 3, 4]) {
+    await put(cluster, leader, `before ${number}`);
+    assert.equal(await change(cluster, leader, "add-learner", number), null);
+    const joiner = cluster.join(number);
+    await cluster.serving();
+    // The log still has everything since the copy that was made for the one before.
+    const learners = Array.from({ length: number - 1 }, (_, i) => idOf(i + 2));
+    assert.deepEqual(joiner.log.kept().base?.configuration, { voters: [idOf(1)], learners });
+  }
+  assert.equal(cluster.snapshotsTaken, 3);
+  await cluster.stop();
+});
+
 test("a new voter may be needed to decide on its own addition: it is dialled as soon as that is in the log", async () => {
   const cluster = new MemberCluster(3);
   const leader = await cluster.serving();
