@@ -21,16 +21,14 @@ export async function contentsOf(reader: BucketReader): Promise<SnapshotContents
   let revision = 0;
   let from: Uint8Array = new Uint8Array(0);
   for (;;) {
-    const slice = reader.range(KEY_BUCKET, { from, ...SLICE });
-    const last = slice.at(-1);
-    if (last === undefined) break;
-    for (const change of slice) {
-      const name = keyName(readChange(change).key);
-      if (isTombstoneKey(change.key)) living.delete(name);
+    const last = reader.scan(KEY_BUCKET, { from, ...SLICE }, (key, value) => {
+      const name = keyName(readChange({ key, value }).key);
+      if (isTombstoneKey(key)) living.delete(name);
       else living.add(name);
-    }
-    revision = mainOf(last.key);
-    from = bytesAfter(last.key);
+    });
+    if (last === null) break;
+    revision = mainOf(last);
+    from = bytesAfter(last);
   }
   const hash = (await hashBuckets(reader, async () => true)) as number;
   return { hash, revision, keys: living.size };

@@ -121,7 +121,11 @@ for (const { name, runs, place } of OPENERS) {
             const peeked = buffer.peek(each.bucket, each.key);
             assert.equal(peeked === null ? undefined : hexOf(peeked), wanted?.value);
           } else if (each.kind === "range") {
-            assert.deepEqual(readRange(buffer, each.bucket, each.range), rangeOf(twin, each.bucket, each.range));
+            const wanted = rangeOf(twin, each.bucket, each.range);
+            assert.deepEqual(readRange(buffer, each.bucket, each.range), wanted);
+            const visited = scanned(buffer, each.bucket, each.range);
+            assert.deepEqual(visited, wanted.slice(0, visited.length));
+            assert.equal(visited.length === 0, wanted.length === 0, "a scan gets on");
           } else if (each.kind === "timer") {
             time.fire();
           } else if (each.kind === "defragment") {
@@ -237,6 +241,7 @@ test("a commit is due at its time, its operations or its bytes, one is under way
     },
     get: () => null,
     peek: () => null,
+    scan: () => null,
     range: () => [],
     sizeBytes: 0,
     sizeInUseBytes: 0,
@@ -539,6 +544,13 @@ function rangeOf(
 
 function readRange(reader: BucketReader, bucket: Bucket, range: Range): readonly (readonly [string, string])[] {
   return [...reader.range(bucket, range)].map(({ key, value }: KeyValue) => [hexOf(key), hexOf(value)] as const);
+}
+
+function scanned(reader: BucketReader, bucket: Bucket, range: Range): readonly (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = [];
+  const last = reader.scan(bucket, range, (key, value) => found.push([hexOf(key), hexOf(value)]));
+  assert.equal(last === null ? undefined : hexOf(last), found.at(-1)?.[0]);
+  return found;
 }
 
 function contents(reader: BucketReader): Twin {

@@ -14,6 +14,7 @@ import {
   type Range,
 } from "../../src/etcd/backend/backend.ts";
 import { encodeBase } from "../../src/etcd/backend/base-codec.ts";
+import { visitAll } from "../../src/etcd/backend/layer.ts";
 import { openMemoryBackend } from "../../src/etcd/backend/memory.ts";
 import { bytesOf, textOf } from "../../src/etcd/backend/sorted.ts";
 import { WriteBuffer } from "../../src/etcd/backend/write-buffer.ts";
@@ -53,6 +54,10 @@ class MapBackend implements Backend {
 
   peek(bucket: Bucket, key: Uint8Array): Uint8Array | null {
     return this.get(bucket, key);
+  }
+
+  scan(bucket: Bucket, range: Range, visit: (key: Uint8Array, value: Uint8Array) => void): Uint8Array | null {
+    return visitAll(this.range(bucket, range), visit);
   }
 
   get sizeBytes(): number {

@@ -43,6 +43,11 @@ export interface BucketReader {
   peek(bucket: Bucket, key: Uint8Array): Uint8Array | null;
   /** In ascending order of bytes. The bytes stay as they are, and are not to be changed. */
   range(bucket: Bucket, range: Range): readonly KeyValue[];
+  /**
+   * Visits what a range begins with: as many entries as it allows or fewer, but one if there is any. The name of the last, null when
+   * there is none. A value's bytes are there only until `visit` returns, which must not read: they were not copied.
+   */
+  scan(bucket: Bucket, range: Range, visit: (key: Uint8Array, value: Uint8Array) => void): Uint8Array | null;
 }
 
 export interface Committed {

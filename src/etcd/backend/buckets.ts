@@ -1,5 +1,6 @@
 /** Buckets in memory, in order: what the memory backend keeps, and by itself a store's storage where nothing needs to last. */
 import { BUCKETS, type Bucket, type BucketReader, type KeyValue, type Range } from "./backend.ts";
+import { visitAll } from "./layer.ts";
 import { bytesOf, SortedMap, textOf } from "./sorted.ts";
 
 /** Beside its key and value, roughly what LMDB spends on an entry. */
@@ -30,6 +31,10 @@ export class MemoryBuckets implements BucketReader {
 
   peek(bucket: Bucket, key: Uint8Array): Uint8Array | null {
     return this.get(bucket, key);
+  }
+
+  scan(bucket: Bucket, range: Range, visit: (key: Uint8Array, value: Uint8Array) => void): Uint8Array | null {
+    return visitAll(this.range(bucket, range), visit);
   }
 
   range(bucket: Bucket, { from, to, limit, maxBytes }: Range): readonly KeyValue[] {

@@ -11,11 +11,11 @@ export async function hashBuckets(reader: BucketReader, pause: () => Promise<boo
     hash = crc32c(Buffer.from(bucket), hash);
     let from: Uint8Array = new Uint8Array(0);
     for (;;) {
-      const slice = reader.range(bucket, { from, ...SLICE });
-      for (const { key, value } of slice) hash = crc32c(value, crc32c(key, hash));
-      const last = slice.at(-1);
-      if (last === undefined) break;
-      from = bytesAfter(last.key);
+      const last = reader.scan(bucket, { from, ...SLICE }, (key, value) => {
+        hash = crc32c(value, crc32c(key, hash));
+      });
+      if (last === null) break;
+      from = bytesAfter(last);
       if (!(await pause())) return null;
     }
   }

@@ -101,6 +101,15 @@ class BelowWalk {
   }
 }
 
+/** A scan of what is there already. */
+export function visitAll(
+  found: readonly KeyValue[],
+  visit: (key: Uint8Array, value: Uint8Array) => void,
+): Uint8Array | null {
+  for (const { key, value } of found) visit(key, value);
+  return found.at(-1)?.key ?? null;
+}
+
 /** What a range holds of the layers, oldest first, and of the backend: where several have a key the newest counts. */
 export function mergeRange(
   above: readonly LayerWalk[],

@@ -8,6 +8,7 @@
 import { open as openFile, rename, rm } from "node:fs/promises";
 import { open, type RangeOptions, type RootDatabase } from "lmdb";
 import { assert } from "../../base/assert.ts";
+import { copyOf } from "../../base/shared-bytes.ts";
 import type { LogBase } from "../model.ts";
 import {
   type Backend,
@@ -66,10 +67,12 @@ const KEYS = {
     return [source[start] as number, copyOf(source, start + 1, end)];
   },
 };
-/** LMDB hands out views of its own memory. */
+/** LMDB hands out views of its own memory: in a scan they are passed on. */
+let areValuesCopied = true;
 const VALUES = {
   encode: (value: Uint8Array): Uint8Array => value,
-  decode: (source: Uint8Array, size: number): Uint8Array => copyOf(source, 0, size),
+  decode: (source: Uint8Array, size: number): Uint8Array =>
+    areValuesCopied ? copyOf(source, 0, size) : new Uint8Array(source.buffer, source.byteOffset, size),
 };
 
 /** Opens `path`, making it when it is not there; its directory is. Rejects with `BackendError` when it is no whole database. */
@@ -170,21 +173,40 @@ class LmdbBackend implements Backend {
     return found === undefined ? null : new Uint8Array(found.buffer, found.byteOffset, found.length);
   }
 
-  range(bucket: Bucket, { from, to, limit, maxBytes = Number.POSITIVE_INFINITY }: Range): readonly KeyValue[] {
+  range(bucket: Bucket, range: Range): readonly KeyValue[] {
     const found: KeyValue[] = [];
+    this.#visit(bucket, range, (key, value) => found.push({ key, value }));
+    return found;
+  }
+
+  scan(bucket: Bucket, range: Range, visit: (key: Uint8Array, value: Uint8Array) => void): Uint8Array | null {
+    let last: Uint8Array | null = null;
+    areValuesCopied = false;
+    try {
+      this.#visit(bucket, range, (key, value) => {
+        visit(key, value);
+        last = key;
+      });
+    } finally {
+      areValuesCopied = true;
+    }
+    return last;
+  }
+
+  #visit(bucket: Bucket, range: Range, visit: (key: Uint8Array, value: Uint8Array) => void): void {
+    const { from, to, limit, maxBytes = Number.POSITIVE_INFINITY } = range;
     const start = nameOf(bucket, from ?? NO_BYTES);
     const end: Name = to === undefined ? [numberOf(bucket) + 1, NO_BYTES] : nameOf(bucket, to);
-    if (limit === 0 || (to !== undefined && Buffer.compare(start[1], to) >= 0)) return found;
+    if (limit === 0 || (to !== undefined && Buffer.compare(start[1], to) >= 0)) return;
     let bytes = 0;
     for (const {
       key: [, key],
       value,
     } of this.#database.getRange({ start, end, ...(limit !== undefined && { limit }) })) {
       if (bytes >= maxBytes) break;
-      found.push({ key, value });
       bytes += key.length + value.length;
+      visit(key, value);
     }
-    return found;
   }
 
   commit(changes: readonly Change[], base: LogBase): Committed {
@@ -294,28 +316,6 @@ function numberOf(bucket: Bucket): number {
 function nameOf(bucket: Bucket, key: Uint8Array): Name {
   assert(key.length <= KEY_MAX_BYTES, "a key is no longer than any backend takes", { bytes: key.length });
   return [numberOf(bucket), key];
-}
-
-/** Small copies share blocks: memory of its own costs each of them more than the copying. What is kept keeps no more than its block. */
-const BLOCK_BYTES = 4096;
-const SHARED_MAX_BYTES = 1024;
-/** Where a loop is faster than a view of the source. */
-const LOOP_MAX_BYTES = 32;
-let block = new Uint8Array(BLOCK_BYTES);
-let used = 0;
-
-/** Plain bytes that stay, not a Buffer: those are slow to cut. */
-function copyOf(source: Uint8Array, start: number, end: number): Uint8Array {
-  const size = end - start;
-  if (size > SHARED_MAX_BYTES) return new Uint8Array(source.buffer, source.byteOffset + start, size).slice();
-  if (used + size > BLOCK_BYTES) {
-    block = new Uint8Array(BLOCK_BYTES);
-    used = 0;
-  }
-  if (size <= LOOP_MAX_BYTES) for (let i = 0; i < size; i++) block[used + i] = source[start + i] as number;
-  else block.set(new Uint8Array(source.buffer, source.byteOffset + start, size), used);
-  used += size;
-  return new Uint8Array(block.buffer, used - size, size);
 }
 
 /** Unsynced, or not yet in the database's place. */

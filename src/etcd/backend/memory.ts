@@ -98,6 +98,10 @@ class MemoryBackend implements Backend {
     return this.#state.buckets.range(bucket, range);
   }
 
+  scan(bucket: Bucket, range: Range, visit: (key: Uint8Array, value: Uint8Array) => void): Uint8Array | null {
+    return this.#state.buckets.scan(bucket, range, visit);
+  }
+
   commit(changes: readonly Change[], base: LogBase): Committed {
     for (const { bucket, key, value } of changes) {
       assert(key.length <= KEY_MAX_BYTES, "a key is no longer than any backend takes", { bytes: key.length });

@@ -18,8 +18,8 @@ import {
   type KeyValue,
   type Range,
 } from "./backend.ts";
-import { LayerBucket, mergeRange } from "./layer.ts";
-import { textOf } from "./sorted.ts";
+import { LayerBucket, type LayerWalk, mergeRange, visitAll } from "./layer.ts";
+import { bytesOf, textOf } from "./sorted.ts";
 
 export interface WriteBufferOptions {
   readonly backend: Backend;
@@ -160,11 +160,25 @@ export class WriteBuffer implements BucketReader {
   }
 
   range(bucket: Bucket, range: Range): readonly KeyValue[] {
-    const [from, to] = [range.from ? textOf(range.from) : "", range.to ? textOf(range.to) : null];
-    const layers = this.#committing === null ? [this.#pending] : [this.#committing, this.#pending];
-    const above = layers.map((layer) => layer.of(bucket).walk(from, to)).filter((walk) => walk.key !== null);
+    const above = this.#changesIn(bucket, range);
     const { backend } = this.#options;
     return above.length === 0 ? backend.range(bucket, range) : mergeRange(above, backend, bucket, range);
+  }
+
+  scan(bucket: Bucket, range: Range, visit: (key: Uint8Array, value: Uint8Array) => void): Uint8Array | null {
+    const above = this.#changesIn(bucket, range);
+    const { backend } = this.#options;
+    // Mostly what is buffered is newer than what is scanned: up to there the backend tells all.
+    const first = above.map(({ key }) => key as string).sort()[0];
+    const last = backend.scan(bucket, first === undefined ? range : { ...range, to: bytesOf(first) }, visit);
+    return last !== null || first === undefined ? last : visitAll(mergeRange(above, backend, bucket, range), visit);
+  }
+
+  /** What is buffered of a range, oldest first. */
+  #changesIn(bucket: Bucket, range: Range): readonly LayerWalk[] {
+    const [from, to] = [range.from ? textOf(range.from) : "", range.to ? textOf(range.to) : null];
+    const layers = this.#committing === null ? [this.#pending] : [this.#committing, this.#pending];
+    return layers.map((layer) => layer.of(bucket).walk(from, to)).filter((walk) => walk.key !== null);
   }
 
   /** Everything applied by now is visible in the backend when this resolves. Never rejects: `failed` tells. */

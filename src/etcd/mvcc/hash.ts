@@ -47,14 +47,12 @@ export async function hashOf(state: HashedState, pause: PauseWhileThere): Promis
   let from: Uint8Array = new Uint8Array(0);
   const to = revisionKey(revision + 1, 0, false);
   for (;;) {
-    const slice = storage.range(KEY_BUCKET, { from, to, ...SLICE });
-    const last = slice.at(-1);
-    if (last === undefined) return { hash, compactedRevision, hashRevision: revision };
-    for (const found of slice) {
-      if (mainOf(found.key) <= compactedRevision && !isKept(names, found, keptAt)) continue;
-      hash = crc32c(found.value, crc32c(found.key, hash));
-    }
-    from = bytesAfter(last.key);
+    const last = storage.scan(KEY_BUCKET, { from, to, ...SLICE }, (key, value) => {
+      if (mainOf(key) <= compactedRevision && !isKept(names, { key, value }, keptAt)) return;
+      hash = crc32c(value, crc32c(key, hash));
+    });
+    if (last === null) return { hash, compactedRevision, hashRevision: revision };
+    from = bytesAfter(last);
     if (!(await pause())) return null;
   }
 }

@@ -10,7 +10,7 @@ import { KEY_BUCKET, readWithoutValue, type StoreStorage } from "./storage.ts";
 export interface LoadOptions {
   /** Awaited between slices: others go on meanwhile. */
   readonly pause: () => Promise<void>;
-  /** Told every change in order of revision, lease 0 for a tombstone; but none without a lease that is the first known of its key. */
+  /** The key is there only until it returns. Told every change in order of revision, lease 0 for a tombstone; but none without a lease that is the first known of its key. */
   readonly changed?: (key: Uint8Array, lease: bigint) => void;
 }
 
@@ -19,16 +19,14 @@ export async function loadNames(storage: StoreStorage, names: Names, options: Lo
   let from: Uint8Array = new Uint8Array(0);
   let revision = 0 as Revision;
   for (;;) {
-    const slice = storage.range(KEY_BUCKET, { from, ...SLICE });
-    const last = slice.at(-1);
-    if (last === undefined) return revision;
-    for (const found of slice) {
-      const change = readWithoutValue(found);
-      const isFirst = addChange(names, change, subOf(found.key));
+    const last = storage.scan(KEY_BUCKET, { from, ...SLICE }, (key, value) => {
+      const change = readWithoutValue({ key, value });
+      const isFirst = addChange(names, change, subOf(key));
       if (!isFirst || change.lease !== 0n) options.changed?.(change.key, change.lease);
-    }
-    revision = mainOf(last.key) as Revision;
-    from = bytesAfter(last.key);
+    });
+    if (last === null) return revision;
+    revision = mainOf(last) as Revision;
+    from = bytesAfter(last);
     await options.pause();
   }
 }

@@ -1,6 +1,7 @@
 /** Where the store keeps its changes, and how one is written and read: key = revision, value = mvccpb.KeyValue, as in etcd. */
 import { assert } from "../../base/assert.ts";
 import type { Revision } from "../../base/ids.ts";
+import { copyOf } from "../../base/shared-bytes.ts";
 import { KeyValue } from "../../proto/gen/mvccpb.ts";
 import { EMPTY_BYTES, Reader } from "../../proto/reader.ts";
 import type { Bucket, BucketReader } from "../backend/backend.ts";
@@ -37,7 +38,8 @@ interface StoredBytes {
 
 export function writeChange(storage: StoreStorage, main: Revision, sub: number, change: KeyValue): StoredKeyValue {
   // A copy: what is encoded shares its memory with messages that nobody needs any more.
-  const encoded = KeyValue.encode(change).slice();
+  const message = KeyValue.encode(change);
+  const encoded = copyOf(message, 0, message.length);
   storage.put(KEY_BUCKET, revisionKey(main, sub, change.version === 0), encoded);
   // Decoded again: no request's buffer is kept alive by it.
   return decodeChange(main, encoded);

@@ -128,6 +128,7 @@ const NO_STORAGE = {
   get: detached,
   peek: detached,
   range: detached,
+  scan: detached,
   put: detached,
   delete: detached,
   unlogged: detached,
