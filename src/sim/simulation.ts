@@ -127,6 +127,8 @@ class Simulation {
         this.#asking.isIdle ? null : "the final reads are not answered",
       );
       await this.#until(endMs, () => false);
+      // What the cluster writes by itself, checkpoints of leases, may be on its way just then.
+      await this.#mustCome(endMs + SETTLE_MS, () => this.#unsettled());
     }
     if (!this.#world.isOver) this.#compareStates();
     if (!this.#world.isOver) this.#judge();

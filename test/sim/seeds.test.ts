@@ -55,6 +55,8 @@ test("seeds that failed once pass", async () => {
     7000006,
     // A learner got a snapshot from before a voter was added: it did not know that one, and never answered when that came to lead.
     7300406,
+    // The members' states were compared while a checkpoint of leases was on its way to one of them (a bug of the check).
+    1000344,
   ]) {
     const result = await simulate(scenarioOf(seed));
     assert.equal(result.failure, null, explain(result));
