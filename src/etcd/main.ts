@@ -197,6 +197,7 @@ function makeTransport(config: Config, identity: Identity, trace: Trace): PeerTr
   const { heartbeatMs, electionMs } = config;
   return new PeerTransport({
     identity,
+    peerUrls: config.advertisePeerUrls,
     addressesOf: (peer, peerUrls) => addressesOf(config, peer, peerUrls),
     heartbeatMs,
     electionMs,

@@ -52,6 +52,7 @@ export class Process implements NetworkProcess {
   readonly onEnd: Set<() => void> = new Set();
   handler: ClusterTransportHandler<Message> | null = null;
   peers: ReadonlyMap<MemberId, readonly string[]> | null = null;
+  readonly heardOf: Set<MemberId> = new Set();
   removed: ReadonlySet<MemberId> = new Set();
   /** Null until they are open. */
   storage: MemberStorage | null = null;

@@ -88,10 +88,11 @@ export class Network {
 
   /** Whether the sender would find the machine under an address that it knows. */
   #isKnown(from: number, to: number): boolean {
-    const peers = this.#ports[from]?.process?.peers ?? null;
-    if (peers === null) return true;
+    const process = this.#ports[from]?.process ?? null;
+    if (process === null || process.peers === null) return true;
     const { addresses } = this.#ports[to] as NetworkPort;
-    return peers.get(memberId(to))?.some((url) => addresses.has(url)) === true;
+    const urls = process.peers.get(memberId(to));
+    return urls === undefined ? process.heardOf.has(memberId(to)) : urls.some((url) => addresses.has(url));
   }
 
   block(from: number, to: number, holds: boolean): void {
@@ -194,6 +195,7 @@ export class Network {
       this.#world.scheduler.after(this.#plan.delayMs * 1000, () => this.#at(from, ({ handler }) => handler?.removed()));
       return;
     }
+    this.#ports[to]?.process?.heardOf.add(memberId(from));
     if (this.#world.tells) this.#tell(packet, "");
     for (const message of packet) this.#look(message);
     for (const { arrived } of this.#listeners) packet.forEach(arrived);

@@ -16,6 +16,8 @@ export interface NetworkProcess {
   readonly handler: ClusterTransportHandler<Message> | null;
   /** Whom it would talk to, and under which URLs; null: it has not said. */
   readonly peers: ReadonlyMap<MemberId, readonly string[]> | null;
+  /** Who introduced itself there, in its life: it can answer those, too. */
+  readonly heardOf: Set<MemberId>;
   /** Whom it refuses to hear. */
   readonly removed: ReadonlySet<MemberId>;
 }

@@ -162,3 +162,44 @@ test("a founder that has lost its data is not let back in under its old id", asy
     assert.match(amnesiac.log, /member [0-9a-f]+ has already been bootstrapped, and its data is not here/);
   }
 });
+
+test("a member that was down while another joined comes back, though that one leads", async (context) => {
+  const names = ["a", "b", "c", "d"] as const;
+  const ports = await freePorts(8);
+  const peerUrl = (i: number): string => `http://127.0.0.1:${ports[i]}`;
+  const clusterOf = (count: number): string =>
+    names
+      .slice(0, count)
+      .map((name, i) => `${name}=${peerUrl(i)}`)
+      .join();
+  const servers = names.map((name, i) => {
+    const flags = [...(i < 3 ? QUICK : JOINING), "--strict-reconfig-check=false"];
+    const cluster = clusterOf(i < 3 ? 3 : 4);
+    return new ServerProcess(context, { name, clientPort: ports[4 + i] ?? 0, peerPort: ports[i] ?? 0, cluster, flags });
+  });
+  const [a, b, c, d] = servers as [ServerProcess, ServerProcess, ServerProcess, ServerProcess];
+  for (const server of [a, b, c]) server.start();
+  await Promise.all([a, b, c].map((server) => server.ready()));
+  await c.kill("SIGTERM");
+  await a.ready();
+  const { member } = await clientOf(context, a).cluster.memberAdd({ peerUrls: [peerUrl(3)], isLearner: true });
+  d.start();
+  await eventually(async () => {
+    const promoted = await clientOf(context, a)
+      .cluster.memberPromote(member?.id ?? 0n)
+      .catch((error: unknown) => {
+        assert.match(String(error), /can only promote a learner member which is in sync with leader/);
+        return null;
+      });
+    return promoted !== null;
+  }, "the new one is caught up and promoted");
+  const { leader } = await clientOf(context, a).maintenance.status();
+  const { members } = await clientOf(context, a).cluster.memberList();
+  const leading = members.find(({ id }) => id === leader)?.name === "a" ? a : b;
+  await clientOf(context, leading).maintenance.moveLeader(member?.id ?? 0n);
+  const term = (await clientOf(context, d).maintenance.status()).raftTerm;
+  c.start();
+  await c.ready();
+  const status = await clientOf(context, c).maintenance.status();
+  assert.deepEqual([status.leader, status.raftTerm], [member?.id, term], "nobody else was elected for it");
+});

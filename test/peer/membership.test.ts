@@ -8,10 +8,27 @@ import { A, arrives, B, startPeer, urlOf } from "./peers.ts";
 const C = 3n as MemberId;
 const NOBODY: ReadonlySet<MemberId> = new Set();
 
-test("a peer that is new is dialled and heard; one that is not is refused until it is known", async (context) => {
+test("a member of which this one was not told yet is heard, and answered where it says it is, until it is removed", async (context) => {
+  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const a = await startPeer(context, { id: A, port: portA, peers: [], request: async () => Buffer.from("answer") });
+  const b = await startPeer(context, { id: B, port: portB, peers: [[A, portA]] });
+  await arrives(b, a, B, A, 1);
+  await arrives(a, b, A, B, 2);
+  assert.equal(Buffer.from((await b.transport.request(A, new Uint8Array(1), 10_000)) ?? []).toString(), "answer");
+  a.transport.setPeers(new Map([[C, [urlOf(1)]]]), NOBODY);
+  await arrives(a, b, A, B, 3);
+  assert.deepEqual([...a.transport.peers.keys()], [C], "it is no peer by its own word alone");
+  a.transport.setPeers(new Map([[B, [urlOf(portB)]]]), NOBODY);
+  await arrives(a, b, A, B, 4);
+  await arrives(b, a, B, A, 5);
+  a.transport.setPeers(new Map(), new Set([B]));
+  await eventually(() => b.removals() > 0, "told that it was removed");
+});
+
+test("who is not known and says not where it can be dialled is refused until it is known", async (context) => {
   const [portA, portB] = (await freePorts(2)) as [number, number];
   const a = await startPeer(context, { id: A, port: portA, peers: [] });
-  const b = await startPeer(context, { id: B, port: portB, peers: [[A, portA]] });
+  const b = await startPeer(context, { id: B, port: portB, peers: [[A, portA]], peerUrls: [] });
   await eventually(() => b.unreachable.length > 1, "refused");
   assert.deepEqual(a.received, []);
   assert.equal(b.removals(), 0, "a stranger is not told that it was removed");

@@ -28,6 +28,8 @@ export interface PeerSpec {
   readonly id: MemberId;
   readonly port: number;
   readonly peers: readonly (readonly [MemberId, number])[];
+  /** What it says of itself; default: its port. */
+  readonly peerUrls?: readonly string[];
   readonly cluster?: ClusterId;
   readonly trace?: Trace;
   readonly snapshot?: ClusterTransportHandler<Message>["snapshot"];
@@ -42,6 +44,7 @@ export async function startPeer(context: TestContext, spec: PeerSpec): Promise<P
   const { id, port, peers, cluster = CLUSTER, trace = SILENT } = spec;
   const transport = new PeerTransport({
     identity: { cluster, member: id },
+    peerUrls: spec.peerUrls ?? [urlOf(port)],
     addressesOf: (_, urls) => urls.map((url) => ({ host: "127.0.0.1", port: Number(new URL(url).port) })),
     heartbeatMs: 20,
     electionMs: 200,

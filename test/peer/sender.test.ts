@@ -33,6 +33,7 @@ test("a peer that has dialled us is dialled at once, not when the back-off is ov
   const lost: MemberId[] = [];
   const sender = new PeerSender({
     identity: { cluster: 1n as ClusterId, member: 1n as MemberId },
+    peerUrls: [],
     peer: 2n as MemberId,
     addresses: [{ host: "127.0.0.1", port: 1 }],
     heartbeatMs: 100,

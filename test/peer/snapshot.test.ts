@@ -221,7 +221,7 @@ async function sendParts(context: TestContext, port: number, parts: readonly Par
 
 function startPart(over: { cluster?: bigint; from?: bigint; bytes?: number }): Part {
   const { cluster = CLUSTER, from = A, bytes = 4 } = over;
-  const hello = { protocolVersion: 1, clusterId: cluster as ClusterId, from, to: B };
+  const hello = { protocolVersion: 1, clusterId: cluster as ClusterId, from, to: B, peerUrls: [] };
   return { kind: "start", value: { hello, header: Buffer.from("header"), bytes } };
 }
 

@@ -7,19 +7,26 @@ const PROTOCOL_VERSION = 1;
 /** Contract between members: who is told so, stops. */
 const REMOVED = "this member has been removed from the cluster";
 
-export function makeHello({ cluster, member }: Identity, to: MemberId): Hello {
-  return { protocolVersion: PROTOCOL_VERSION, clusterId: cluster, from: member, to };
+/** Who introduces itself, and where it can be dialled. */
+export interface Introduced {
+  readonly identity: Identity;
+  readonly peerUrls: readonly string[];
+}
+
+export function makeHello({ identity, peerUrls }: Introduced, to: MemberId): Hello {
+  return { protocolVersion: PROTOCOL_VERSION, clusterId: identity.cluster, from: identity.member, to, peerUrls };
 }
 
 /** Who may speak to a member. */
 export interface Acquaintances {
   readonly identity: Identity;
-  isPeer(id: MemberId): boolean;
+  /** Whether it is a peer, or may become one as far as this member can tell. */
+  isWelcome(id: MemberId): boolean;
   isRemoved(id: MemberId): boolean;
 }
 
 /** Null: welcome. Otherwise why not. Only a member of the very same cluster hears that it was removed. */
-export function refusalOf(hello: Hello | null, { identity, isPeer, isRemoved }: Acquaintances): string | null {
+export function refusalOf(hello: Hello | null, { identity, isWelcome, isRemoved }: Acquaintances): string | null {
   if (hello === null) return "the first frame of a peer's stream says who sends it";
   const { protocolVersion, clusterId, to } = hello;
   const from = hello.from as MemberId;
@@ -29,7 +36,7 @@ export function refusalOf(hello: Hello | null, { identity, isPeer, isRemoved }: 
     return `cluster ID mismatch: peer ${hex(from)} belongs to ${hex(clusterId)}, this member to ${hex(identity.cluster)}`;
   if (isRemoved(from)) return REMOVED;
   if (to !== identity.member) return `peer ${hex(from)} looks for member ${hex(to)}, this is ${hex(identity.member)}`;
-  return isPeer(from) ? null : `member ${hex(from)} is not part of this cluster`;
+  return isWelcome(from) ? null : `member ${hex(from)} is not part of this cluster`;
 }
 
 export function saysRemoved(refusal: string): boolean {

@@ -16,8 +16,8 @@ import { type ClientStream, GrpcConnection } from "../../grpc/connection.ts";
 import type { GrpcError } from "../../grpc/status.ts";
 import { Frame } from "../../proto/gen/peerpb.ts";
 import { Peer } from "../../proto/gen/rpc.ts";
-import type { Identity, Message } from "../model.ts";
-import { makeHello, saysRemoved } from "./hello.ts";
+import type { Message } from "../model.ts";
+import { type Introduced, makeHello, saysRemoved } from "./hello.ts";
 import { sizeOf, toWire } from "./wire.ts";
 
 export interface PeerTimes {
@@ -25,8 +25,7 @@ export interface PeerTimes {
   readonly electionMs: number;
 }
 
-export interface SenderOptions extends PeerTimes {
-  readonly identity: Identity;
+export interface SenderOptions extends PeerTimes, Introduced {
   readonly peer: MemberId;
   /** Tried in turn; at least one. */
   readonly addresses: readonly StreamAddress[];
@@ -156,7 +155,7 @@ class Link {
   constructor(options: SenderOptions, address: StreamAddress, events: LinkEvents) {
     this.#options = options;
     this.#events = events;
-    const { network, clock, identity, peer } = options;
+    const { network, clock, peer } = options;
     this.#connection = new GrpcConnection(network.connect(address), { clock });
     this.#connection.onClosed((error) => this.#break(error?.message ?? "closed by peer"));
     this.#stream = this.#connection.stream(
@@ -168,7 +167,7 @@ class Link {
         closed: (error: GrpcError | null) => this.#break(error?.message ?? "stream ended by peer"),
       },
     );
-    this.#write(Frame.create({ hello: makeHello(identity, peer) }));
+    this.#write(Frame.create({ hello: makeHello(options, peer) }));
     this.#schedulePing();
   }
 
@@ -194,9 +193,9 @@ class Link {
   }
 
   ask(question: Uint8Array, timeoutMs: number): Promise<Uint8Array | null> {
-    const { identity, peer } = this.#options;
+    const hello = makeHello(this.#options, this.#options.peer);
     return new Promise((resolve) => {
-      this.#connection.unary(Peer.Ask, { hello: makeHello(identity, peer), question }, { timeoutMs }, (_, reply) =>
+      this.#connection.unary(Peer.Ask, { hello, question }, { timeoutMs }, (_, reply) =>
         resolve(reply?.answered ? reply.answer.slice() : null),
       );
     });

@@ -12,12 +12,10 @@ import type { SnapshotSource } from "../../env/transport.ts";
 import { type ClientStream, GrpcConnection } from "../../grpc/connection.ts";
 import type { SnapshotPart } from "../../proto/gen/peerpb.ts";
 import { Peer } from "../../proto/gen/rpc.ts";
-import type { Identity } from "../model.ts";
-import { makeHello } from "./hello.ts";
+import { type Introduced, makeHello } from "./hello.ts";
 import type { PeerTimes } from "./sender.ts";
 
-export interface SnapshotSenderOptions extends PeerTimes {
-  readonly identity: Identity;
+export interface SnapshotSenderOptions extends PeerTimes, Introduced {
   readonly peer: MemberId;
   readonly address: StreamAddress;
   readonly network: StreamNetwork;
@@ -93,9 +91,9 @@ export class SnapshotSender {
   }
 
   async #send(): Promise<void> {
-    const { identity, peer } = this.#options;
+    const { peer } = this.#options;
     const { header, bytes } = this.#source;
-    await this.#part({ kind: "start", value: { hello: makeHello(identity, peer), header, bytes } });
+    await this.#part({ kind: "start", value: { hello: makeHello(this.#options, peer), header, bytes } });
     let checksum = 0;
     for (let at = 0; at < bytes; ) {
       const piece = await this.#source.read(at, Math.min(PIECE_BYTES, bytes - at));

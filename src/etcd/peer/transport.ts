@@ -12,15 +12,14 @@ import { GrpcError, StatusCode } from "../../grpc/status.ts";
 import type { Frame, Hello, Question, Reply } from "../../proto/gen/peerpb.ts";
 import { Welcome } from "../../proto/gen/peerpb.ts";
 import { Peer } from "../../proto/gen/rpc.ts";
-import type { Identity, Message } from "../model.ts";
-import { makeHello, refusalOf } from "./hello.ts";
+import type { Message } from "../model.ts";
+import { type Introduced, makeHello, refusalOf } from "./hello.ts";
 import { PeerSender, type PeerTimes } from "./sender.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
 import { fromWire } from "./wire.ts";
 
-export interface PeerTransportOptions extends PeerTimes {
-  readonly identity: Identity;
+export interface PeerTransportOptions extends PeerTimes, Introduced {
   /** Where to dial a member that has these peer URLs; none: it cannot be dialled. */
   readonly addressesOf: (peer: MemberId, peerUrls: readonly string[]) => readonly StreamAddress[];
   readonly network: StreamNetwork;
@@ -28,6 +27,9 @@ export interface PeerTransportOptions extends PeerTimes {
   readonly trace: Trace;
   readonly prng: Prng;
 }
+
+/** Members that others have added while this one lagged behind. */
+const NEWCOMERS_MAX = 16;
 
 type MessageStream = ServerStream<Frame, Welcome>;
 
@@ -50,6 +52,11 @@ interface Known {
 export class PeerTransport implements ClusterTransport<Message> {
   readonly #options: PeerTransportOptions;
   readonly #peers = new Map<MemberId, Known>();
+  /**
+   * Members of this cluster by their own word, of which this one was not told yet. One of them may lead: unanswered it could never
+   * bring the entries that tell of it. Each is forgotten with the stream on which it introduced itself.
+   */
+  readonly #newcomers = new Map<MemberId, Known>();
   #removed: ReadonlySet<MemberId> = new Set();
   /** The stream on which each peer talks; a newer one ends the one before, which a cut may have left. */
   readonly #incoming = new Map<MemberId, MessageStream>();
@@ -84,7 +91,7 @@ export class PeerTransport implements ClusterTransport<Message> {
   receive(handler: ClusterTransportHandler<Message>): void {
     assert(this.#handler === null, "a transport has one handler");
     this.#handler = handler;
-    for (const [peer, known] of this.#peers) known.sender = this.#dial(peer, known.peerUrls, handler);
+    for (const [peer, known] of this.#peers) known.sender = this.#dial(peer, known.peerUrls);
   }
 
   setPeers(peers: ReadonlyMap<MemberId, readonly string[]>, removed: ReadonlySet<MemberId>): void {
@@ -99,8 +106,8 @@ export class PeerTransport implements ClusterTransport<Message> {
     }
     for (const [peer, peerUrls] of peers) {
       if (peer === this.#options.identity.member || this.#peers.has(peer)) continue;
-      const sender = this.#handler === null ? null : this.#dial(peer, peerUrls, this.#handler);
-      this.#peers.set(peer, { peerUrls, counts: noCounts(), sender });
+      this.#forgetNewcomer(peer);
+      this.#peers.set(peer, { peerUrls, counts: noCounts(), sender: this.#dial(peer, peerUrls) });
     }
     for (const [peer, stream] of this.#incoming) {
       const refusal = this.#refusalOfMember(peer);
@@ -124,7 +131,7 @@ export class PeerTransport implements ClusterTransport<Message> {
   }
 
   send(to: MemberId, messages: readonly Message[]): void {
-    this.#peers.get(to)?.sender?.send(messages);
+    this.#known(to)?.sender?.send(messages);
   }
 
   async sendSnapshot(to: MemberId, source: SnapshotSource): Promise<boolean> {
@@ -146,18 +153,32 @@ export class PeerTransport implements ClusterTransport<Message> {
   }
 
   async request(to: MemberId, request: Uint8Array, timeoutMs: number): Promise<Uint8Array | null> {
-    return this.#peers.get(to)?.sender?.ask(request, timeoutMs) ?? null;
+    return this.#known(to)?.sender?.ask(request, timeoutMs) ?? null;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { sender } of this.#peers.values()) sender?.close();
-    this.#peers.clear();
+    for (const known of [this.#peers, this.#newcomers]) {
+      for (const { sender } of known.values()) sender?.close();
+      known.clear();
+    }
     for (const snapshot of this.#snapshots) snapshot.close();
     await this.#receiver.close();
   }
 
-  #dial(peer: MemberId, peerUrls: readonly string[], handler: ClusterTransportHandler<Message>): PeerSender | null {
+  #known(peer: MemberId): Known | undefined {
+    return this.#peers.get(peer) ?? this.#newcomers.get(peer);
+  }
+
+  #forgetNewcomer(peer: MemberId): void {
+    this.#newcomers.get(peer)?.sender?.close();
+    this.#newcomers.delete(peer);
+  }
+
+  /** Null before this member receives, and where there is no address. */
+  #dial(peer: MemberId, peerUrls: readonly string[]): PeerSender | null {
+    const handler = this.#handler;
+    if (handler === null) return null;
     const addresses = this.#options.addressesOf(peer, peerUrls);
     if (addresses.length === 0) {
       this.#options.trace.warn("peer cannot be dialled", { "remote-peer-id": hex(peer), "peer-urls": peerUrls });
@@ -180,7 +201,9 @@ export class PeerTransport implements ClusterTransport<Message> {
   #accept(stream: MessageStream): void {
     let from: MemberId | null = null;
     const forget = (): void => {
-      if (from !== null && this.#incoming.get(from) === stream) this.#incoming.delete(from);
+      if (from === null || this.#incoming.get(from) !== stream) return;
+      this.#incoming.delete(from);
+      this.#forgetNewcomer(from);
     };
     stream.receive({
       message: (frame) => {
@@ -188,7 +211,7 @@ export class PeerTransport implements ClusterTransport<Message> {
           const refusal = this.#refusal(frame.hello);
           if (refusal !== null) return this.#refuse(stream, refusal);
           from = frame.hello?.from as MemberId;
-          this.#welcome(from, stream);
+          this.#welcome(from, frame.hello?.peerUrls ?? [], stream);
         }
         // What a stream that was ended still brings is nobody's.
         if (frame.messages.length > 0 && this.#incoming.get(from) === stream) this.#deliver(from, frame, stream);
@@ -201,12 +224,16 @@ export class PeerTransport implements ClusterTransport<Message> {
     });
   }
 
-  #welcome(from: MemberId, stream: MessageStream): void {
+  #welcome(from: MemberId, peerUrls: readonly string[], stream: MessageStream): void {
     const before = this.#incoming.get(from);
     this.#incoming.set(from, stream);
     before?.end(new GrpcError(StatusCode.ABORTED, "the peer has dialled again"));
     stream.send(Welcome.create());
-    this.#peers.get(from)?.sender?.peerDialled();
+    if (!this.#peers.has(from)) {
+      this.#forgetNewcomer(from);
+      this.#newcomers.set(from, { peerUrls, counts: noCounts(), sender: this.#dial(from, peerUrls) });
+    }
+    this.#known(from)?.sender?.peerDialled();
   }
 
   #deliver(from: MemberId, frame: Frame, stream: MessageStream): void {
@@ -230,7 +257,11 @@ export class PeerTransport implements ClusterTransport<Message> {
   }
 
   #refuse(stream: MessageStream, reason: string): void {
-    for (const [peer, incoming] of this.#incoming) if (incoming === stream) this.#incoming.delete(peer);
+    for (const [peer, incoming] of this.#incoming) {
+      if (incoming !== stream) continue;
+      this.#incoming.delete(peer);
+      this.#forgetNewcomer(peer);
+    }
     this.#options.trace.warn("rejected connection on peer endpoint", { "remote-addr": stream.remote, error: reason });
     stream.end(new GrpcError(StatusCode.FAILED_PRECONDITION, reason));
   }
@@ -238,15 +269,20 @@ export class PeerTransport implements ClusterTransport<Message> {
   #refusal(hello: Hello | null): string | null {
     return refusalOf(hello, {
       identity: this.#options.identity,
-      isPeer: (id) => this.#peers.has(id),
+      isWelcome: (id) => this.#known(id) !== undefined || (hello !== null && this.#mayCome(hello)),
       isRemoved: (id) => this.#removed.has(id),
     });
   }
 
+  /** Whoever says where it can be dialled, as long as there are few of them. */
+  #mayCome({ peerUrls }: Hello): boolean {
+    return peerUrls.length > 0 && this.#newcomers.size < NEWCOMERS_MAX;
+  }
+
   /** As if it introduced itself now. */
   #refusalOfMember(from: MemberId): string | null {
-    const { cluster, member } = this.#options.identity;
-    return this.#refusal(makeHello({ cluster, member: from }, member));
+    const identity = { cluster: this.#options.identity.cluster, member: from };
+    return this.#refusal(makeHello({ identity, peerUrls: [] }, this.#options.identity.member));
   }
 }
 

@@ -94,6 +94,7 @@ export interface Hello {
   readonly clusterId: bigint;
   readonly from: bigint;
   readonly to: bigint;
+  readonly peerUrls: readonly string[];
 }
 
 export const Hello: MessageCodec<Hello> = messageCodec(readHello, writeHello, createHello, () => [
@@ -101,6 +102,7 @@ export const Hello: MessageCodec<Hello> = messageCodec(readHello, writeHello, cr
   { name: "cluster_id", key: "clusterId", type: "uint64" },
   { name: "from", key: "from", type: "uint64" },
   { name: "to", key: "to", type: "uint64" },
+  { name: "peer_urls", key: "peerUrls", type: "string", repeated: true },
 ]);
 
 function createHello(partial: Partial<Hello> = {}): Hello {
@@ -109,6 +111,7 @@ function createHello(partial: Partial<Hello> = {}): Hello {
     clusterId: partial.clusterId ?? 0n,
     from: partial.from ?? 0n,
     to: partial.to ?? 0n,
+    peerUrls: partial.peerUrls ?? [],
   };
 }
 
@@ -117,6 +120,7 @@ export function readHello(r: Reader): Hello {
   let clusterId: Hello["clusterId"] = 0n;
   let from: Hello["from"] = 0n;
   let to: Hello["to"] = 0n;
+  const peerUrls: string[] = [];
   while (r.more()) {
     const tag = r.tag();
     switch (tag) {
@@ -132,14 +136,20 @@ export function readHello(r: Reader): Hello {
       case 32:
         to = r.uint64Name();
         break;
+      case 42:
+        peerUrls.push(r.string());
+        break;
       default:
         r.skip(tag);
     }
   }
-  return { protocolVersion, clusterId, from, to };
+  return { protocolVersion, clusterId, from, to, peerUrls };
 }
 
 export function writeHello(w: Writer, m: Hello): void {
+  for (let i = m.peerUrls.length - 1; i >= 0; i--) {
+    w.string(42, m.peerUrls[i] as string);
+  }
   if (m.to !== 0n) {
     w.name(32, m.to);
   }
