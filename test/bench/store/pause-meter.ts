@@ -18,6 +18,8 @@ export interface Pauses {
   readonly wallMs: number;
   /** The longest without the time for which its thread was ready to run and had no core: what no other process did. */
   readonly ownMs: number;
+  /** Of that one: for how long its thread had a core. In the rest it waited, be it for the disk or for a thread that had no core. */
+  readonly onCoreMs: number;
   /** Of that one: what the collector of garbage took, and which kinds of it; it waits for helpers that may have no core either. */
   readonly collectionMs: number;
   readonly collections: readonly string[];
@@ -33,6 +35,12 @@ export interface Pauses {
 interface Interval {
   readonly startMs: number;
   readonly endMs: number;
+}
+
+/** Of a thread, since it began. */
+interface Scheduled {
+  readonly onCoreMs: number;
+  readonly waitedMs: number;
 }
 
 interface Collection extends Interval {
@@ -59,28 +67,29 @@ const KINDS: ReadonlyMap<number | undefined, string> = new Map([
 const schedstat = openSync(SCHEDSTAT, "r");
 const scratch = Buffer.alloc(128);
 
-function waitedMs(): number {
+function scheduled(): Scheduled {
   const length = readSync(schedstat, scratch, 0, scratch.length, 0);
-  return Number(scratch.toString("latin1", 0, length).split(" ")[1]) / 1e6;
+  const [onCore, waited] = scratch.toString("latin1", 0, length).split(" ");
+  return { onCoreMs: Number(onCore) / 1e6, waitedMs: Number(waited) / 1e6 };
 }
 
-interface Moment {
+interface Moment extends Scheduled {
   readonly nowMs: number;
-  readonly waitedMs: number;
 }
 
 /** Both of one moment: where the thread loses its core between the two looks, the wait would count as a pause. */
 function momentNow(): Moment {
   for (let looks = 1; ; looks++) {
     const beforeMs = performance.now();
-    const waited = waitedMs();
+    const found = scheduled();
     const nowMs = performance.now();
-    if (nowMs - beforeMs < LOOK_MAX_MS || looks === LOOKS_MAX) return { nowMs, waitedMs: waited };
+    if (nowMs - beforeMs < LOOK_MAX_MS || looks === LOOKS_MAX) return { nowMs, ...found };
   }
 }
 
 let wallMs = 0;
 let ownMs = 0;
+let onCoreMs = 0;
 let longCount = 0;
 let longest: Interval = { startMs: 0, endMs: 0 };
 let collections: Collection[] = [];
@@ -93,6 +102,7 @@ function look(): void {
   if (pauseMs > LONG_MS) longCount++;
   if (pauseMs > ownMs) {
     ownMs = pauseMs;
+    onCoreMs = moment.onCoreMs - last.onCoreMs;
     longest = { startMs: last.nowMs, endMs: moment.nowMs };
   }
   last = moment;
@@ -146,6 +156,7 @@ function found(): Pauses {
   return {
     wallMs,
     ownMs,
+    onCoreMs,
     collectionMs: within.reduce((sum, each) => sum + lasted(each), 0),
     collections: within.map((each) => `${each.kind} ${lasted(each).toFixed(1)}`),
     longestCollectionMs: top === null ? 0 : lasted(top),

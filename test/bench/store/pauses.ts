@@ -53,6 +53,7 @@ interface Work {
 }
 
 const PAUSE_MAX_MS = 20;
+const COLLECTIONS_TOLD = 5;
 const PAGE_KEYS = 10_000;
 const WRITE_EVERY_MS = 5;
 /** More than a leader keeps for a follower that was away, so that it needs a snapshot. */
@@ -79,7 +80,9 @@ const WORKS: readonly Work[] = [
   { name: "whole store as a stream", run: ({ leader }) => rangeStream(leader) },
   { name: "HashKV on every member", run: hashEverywhere },
   { name: "watch replay of all revisions", run: ({ leader }) => replay(leader) },
-  { name: "compaction to the newest revision", run: compact },
+  // So that there is something to remove.
+  { name: "every tenth key again, txns of 100 puts", isJudged: false, run: rewrite },
+  { name: "compaction to the newest revision", run: ({ leader }) => compact(leader) },
   {
     name: "defragment of a follower (others)",
     watched: ({ cluster, follower }) => cluster.members.filter((member) => member !== follower),
@@ -155,19 +158,24 @@ async function measureWhole({ name, run }: Work, context: Context): Promise<Figu
 }
 
 function tell(
-  { ownMs, collections, longestCollection, longestCollectionMs, longCount, where }: Pauses,
+  { ownMs, onCoreMs, collections, longestCollection, longestCollectionMs, longCount, where }: Pauses,
   say: PausesOptions["say"],
 ): void {
   const longest = `longest collection ${longestCollection} ${longestCollectionMs.toFixed(1)}`;
   say(
-    `  ${ownMs.toFixed(1)} ms, collectors in it [${collections.join()}]; ${longest}; ${longCount} pauses over ${PAUSE_MAX_MS} ms`,
+    `  ${ownMs.toFixed(1)} ms, ${onCoreMs.toFixed(1)} on a core, collectors in it [${some(collections)}]; ${longest}; ${longCount} pauses over ${PAUSE_MAX_MS} ms`,
   );
   for (const line of where) say(`    ${line}`);
 }
 
+function some(collections: readonly string[]): string {
+  const more = collections.length - COLLECTIONS_TOLD;
+  return collections.slice(0, COLLECTIONS_TOLD).join() + (more > 0 ? ` and ${more} more` : "");
+}
+
 /** What a busy machine takes from the process is not its pause: judged is the rest. */
-function figureOf(name: string, { wallMs, ownMs, collectionMs }: Pauses, judged: boolean): Figure {
-  const rest = `collector ${collectionMs.toFixed(0)} of it; ${wallMs.toFixed(0)} by the clock`;
+function figureOf(name: string, { wallMs, ownMs, onCoreMs, collectionMs }: Pauses, judged: boolean): Figure {
+  const rest = `on a core ${onCoreMs.toFixed(0)}, collector ${collectionMs.toFixed(0)} of it; ${wallMs.toFixed(0)} by the clock`;
   const target = judged ? ({ kind: "at-most", value: PAUSE_MAX_MS } as const) : null;
   return { section: SECTION, name: `${name} (${rest})`, unit: "ms", ours: ownMs, theirs: null, target };
 }
@@ -292,10 +300,14 @@ async function replay(member: BenchMember): Promise<void> {
   );
 }
 
-async function compact({ leader, options }: Context): Promise<void> {
+async function rewrite({ leader, options }: Context): Promise<void> {
+  await withConnection(leader, (connection) =>
+    load([connection], 8, fillFrom(0), { durationMs: 600_000, callsMax: options.keys / 1000 }),
+  );
+}
+
+async function compact(leader: BenchMember): Promise<void> {
   await withConnection(leader, async (connection) => {
-    // So that there is something to remove: every tenth key a second time.
-    await load([connection], 8, fillFrom(0), { durationMs: 600_000, callsMax: options.keys / 1000 });
     const revision = await currentRevision(connection);
     await call(connection, KV.Compact, CompactionRequest.create({ revision, physical: true }));
   });
