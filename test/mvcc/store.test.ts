@@ -8,6 +8,7 @@ import type { StoredKeyValue } from "../../src/etcd/model.ts";
 import { contains, isEmptyRange, keyName, keyRange } from "../../src/etcd/mvcc/key.ts";
 import type { Slot } from "../../src/etcd/mvcc/key-table.ts";
 import { Recent } from "../../src/etcd/mvcc/recent.ts";
+import { revisionKey } from "../../src/etcd/mvcc/revision-key.ts";
 import { MvccStore, NEWEST } from "../../src/etcd/mvcc/store.ts";
 import fc from "../support/fast-check.ts";
 
@@ -213,4 +214,18 @@ test("between two storages nothing can be read", async () => {
   assert.deepEqual([store.revision, store.compactStep()], [2, false]);
   await store.load(new MemoryBuckets(), { pause: async () => {} });
   assert.deepEqual([store.revision, store.get(bytes("a"), NEWEST)], [1, null]);
+});
+
+test("a value of another revision than the index says is passed on by nobody", () => {
+  const storage = new MemoryBuckets();
+  const store = new MvccStore(storage);
+  for (const key of ["a", "b"]) {
+    store.put(bytes(key), bytes("value"), 0n);
+    store.commit();
+  }
+  const [, second] = storage.range("key", {});
+  storage.put("key", revisionKey(2, 0, false), second?.value ?? bytes(""));
+  const slice = { at: NEWEST, limit: 10, maxBytes: 1000 };
+  assert.throws(() => store.encoded(ALL, slice), /a value is of its revision/);
+  assert.throws(() => store.scan(ALL, slice, () => {}), /a value is of its revision/);
 });

@@ -9,7 +9,7 @@
 import type { Revision } from "../../base/ids.ts";
 import { type RangeRequest, RangeResponse, type ResponseHeader, SortTarget } from "../../proto/gen/etcdserverpb.ts";
 import type { EtcdError } from "../errors.ts";
-import { SLICE, type StoredKeyValue } from "../model.ts";
+import { SLICE, SLICE_NAMES, type StoredKeyValue } from "../model.ts";
 import { type KeyRange, keyRange } from "../mvcc/key.ts";
 import { NEWEST, type SliceOptions, type StoreView } from "../mvcc/store.ts";
 import { EncodedRange, encodeRest, isPassedOn } from "./encoded-range.ts";
@@ -17,8 +17,6 @@ import { FirstInOrder } from "./first-in-order.ts";
 import type { MakeHeader } from "./header.ts";
 import { checkRevision, cutRange, passesFilters, readLimit } from "./range.ts";
 
-/** Of the index alone: two or three milliseconds at most. */
-const SLICE_NAMES = 10_000;
 /** What is copied at once when the parts of an answer are joined. */
 const JOIN_BYTES = 1024 * 1024;
 /** A range up to this many keys is no burden. */

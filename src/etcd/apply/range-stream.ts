@@ -7,6 +7,7 @@
 import type { Revision } from "../../base/ids.ts";
 import type { RangeRequest } from "../../proto/gen/etcdserverpb.ts";
 import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
+import { SLICE_NAMES } from "../model.ts";
 import { type KeyRange, keyName, keyRange } from "../mvcc/key.ts";
 import type { StoreView } from "../mvcc/store.ts";
 import { type EncodedRange, joinRange } from "./encoded-range.ts";
@@ -28,8 +29,6 @@ export interface RangeStreamOptions {
 
 const FIRST_CHUNK_KEYS = 10;
 const NO_BYTES = new Uint8Array(0);
-/** Counted at once: two milliseconds at most. */
-const SLICE_NAMES = 10_000;
 
 export class RangeStream {
   readonly #view: StoreView;

@@ -10,7 +10,7 @@ const KVS_TAG = 0x12;
 const TAGS = { key: 0x0a, createRevision: 0x10, modRevision: 0x18, version: 0x20 } as const;
 /** A tag and a length, or a tag and a number. */
 const FIELD_MAX_BYTES = 11;
-/** Room for some hundred key-values more than a slice has. */
+/** Room for a thousand small key-values: so much is asked for often. */
 const KEPT_BYTES = 512 * 1024;
 
 let buffer = new Uint8Array(KEPT_BYTES);

@@ -22,7 +22,7 @@ export interface StoreStorage extends BucketReader {
 
 export const KEY_BUCKET = "key";
 /** Of mvccpb.KeyValue, as they stand on the wire. */
-const TAGS = { key: 10, createRevision: 16, version: 32, lease: 48 } as const;
+const TAGS = { key: 10, createRevision: 16, modRevision: 24, version: 32, lease: 48 } as const;
 
 /** Where a put lies. */
 interface Version {
@@ -49,7 +49,19 @@ export function writeChange(storage: StoreStorage, main: Revision, sub: number, 
 export function peekVersion(storage: BucketReader, { main, sub }: Version): Uint8Array {
   const bytes = storage.peek(KEY_BUCKET, putKeyForLookup(main, sub));
   assert(bytes !== null, "the index and the values agree", { main, sub });
+  assert(modRevisionIn(bytes) === main, "a value is of its revision", { main, sub });
   return bytes;
+}
+
+/** Of an encoded key-value, without a look at the rest; 0 for a tombstone. */
+function modRevisionIn(bytes: Uint8Array): number {
+  const reader = new Reader(bytes);
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag === TAGS.modRevision) return reader.int64();
+    reader.skip(tag);
+  }
+  return 0;
 }
 
 export function readVersion(storage: BucketReader, { main, sub }: Version): StoredKeyValue {
