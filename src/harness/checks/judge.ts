@@ -84,6 +84,7 @@ function runCheck(name: CheckName, records: RunRecords, options: JudgeOptions): 
     case "watch":
       return checkWatch(operations, records.watchEvents, records.watchers, {
         initialRevision,
+        exclusive,
         watchers: header.watchers,
         eventsLost: header.watchEventsLost,
         waited: waitedFor(records),

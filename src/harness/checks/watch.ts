@@ -30,6 +30,8 @@ export const WATCH_CHECKS: readonly WatchCheck[] = [
 
 export interface WatchOptions {
   readonly initialRevision: number;
+  /** False when others may write to the store, too. */
+  readonly exclusive: boolean;
   /** How many there were, numbered from 0. */
   readonly watchers: number;
   /** Delivered but not recorded. */
@@ -61,7 +63,7 @@ export function checkWatch(
     broken.set(name, (broken.get(name) ?? 0) + 1);
     findings.add(`${name}: ${who} ${text}`, involved, atNs);
   };
-  const truth = new Truth(new StoreFacts(operations, options.initialRevision), events, operations);
+  const truth = new Truth(new StoreFacts(operations, options.initialRevision), events, operations, options.exclusive);
   for (const { event, text, operations: involved } of truth.contradictions)
     wrong(reliable.name, watcherName(event), text, involved, event.atNs);
   const sessions = sessionsOf(events, watchers);

@@ -36,7 +36,7 @@ function sent(
 }
 
 function check({ operations, watchEvents, watchers }: HistoryBuilder): CheckResult {
-  const options = { initialRevision: 1, watchers: 1, eventsLost: 0, waited: null };
+  const options = { initialRevision: 1, exclusive: true, watchers: 1, eventsLost: 0, waited: null };
   return checkWatch(operations, watchEvents, watchers, options);
 }
 
@@ -102,7 +102,12 @@ const CASES: Readonly<Record<string, Cases>> = {
         /rev 6 .* after it had been told that nothing up to rev 6/,
       ],
       [sent().progress(0, 5, 92), /was told of progress to rev 5 after rev 6/],
-      [sent().progress(0, 9, 92).progress(0, 8, 93), /was told of progress to rev 8 after rev 9/],
+      [
+        sent({ 4: null }, only("a", "b", "all"))
+          .progress(0, 9, 92)
+          .progress(0, 8, 93),
+        /was told of progress to rev 8 after rev 9/,
+      ],
       [sent().progress(0, 5, 91, 6), /progress to rev 5 after rev 6/],
     ],
   },

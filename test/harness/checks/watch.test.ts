@@ -9,7 +9,7 @@ import { HistoryBuilder, kv } from "./builder.ts";
 import { type Simulated, simulate } from "./simulated.ts";
 
 /** Nobody waited for the watchers: what came after their last event is not judged. */
-const OPEN_END = { initialRevision: 1, watchers: 0, eventsLost: 0, waited: null };
+const OPEN_END = { initialRevision: 1, exclusive: true, watchers: 0, eventsLost: 0, waited: null };
 
 function check(history: Pick<HistoryBuilder, "operations" | "watchEvents" | "watchers">): CheckResult {
   return checkWatch(history.operations, history.watchEvents, history.watchers, OPEN_END);
@@ -62,6 +62,56 @@ test("a gap that only another watcher shows: a write of unknown outcome", () => 
     "invalid",
     /watcher 2 on n2 .* never sent rev 2 \(put of a = 1\), which watcher 1/,
   );
+});
+
+/** Revision 3 is a put of b of which nobody heard; the watcher was not sent it. */
+const unheard = (): HistoryBuilder =>
+  new HistoryBuilder()
+    .put("a", "1", 2, { at: [0, 10] })
+    .put("b", "2", "unknown", { at: [20, 30] })
+    .put("a", "3", 4, { at: [40, 50] });
+const sentTheRest = (history: HistoryBuilder): HistoryBuilder =>
+  history.event(1, "a", "1", 2, 1, 11).event(1, "a", "3", 4, 2, 51);
+
+test("a gap that only a read shows, or what another watcher was told of the time before: a write of unknown outcome", () => {
+  const read = unheard()
+    .get("b", kv("2", 3), 4, { at: [60, 70], client: 7 })
+    .opened(1, 2, 0);
+  const shown = /watcher 1 on n1 .* never sent rev 3 \(put of b = 2\), which was shown to client 7's get of b/;
+  expect(sentTheRest(read), "invalid", shown);
+  const told = unheard()
+    .delete("b", 1, 5, { at: [60, 70] })
+    .opened(1, 2, 0)
+    .opened(2, 5, 0)
+    .event(2, "b", null, 5, 0, 71, { previous: kv("2", 3) });
+  const before = /never sent rev 3 \(put of b = 2\), which was shown to watcher 2 on n2 with rev 5 \(delete of b\)/;
+  expect(sentTheRest(told), "invalid", before);
+  // A value that nobody can have put there is the fault of who showed it.
+  const phantom = unheard()
+    .get("b", kv("never put", 3), 4, { at: [60, 70] })
+    .opened(1, 2, 0, { from: "a", to: "b", kinds: "all" });
+  expect(sentTheRest(phantom), "valid");
+});
+
+test("a gap that nothing shows but the revisions: nobody else writes, and the watcher asked for every key", () => {
+  const gap = /watcher 1 on n1 answers for rev 2 to 4 but was never sent rev 3, a write, of unknown outcome/;
+  expect(sentTheRest(unheard().opened(1, 2, 0)), "invalid", gap);
+  expect(sentTheRest(unheard().opened(1, 2, 0, { from: "", to: null, kinds: "all" })), "invalid", gap);
+  const some = [
+    { from: "", to: "b", kinds: "all" },
+    { from: "", to: null, kinds: "puts" },
+  ] as const;
+  for (const selects of some) expect(sentTheRest(unheard().opened(1, 2, 0, selects)), "valid");
+  const upper = unheard()
+    .put("c", "4", 5, { at: [60, 70] })
+    .opened(1, 2, 0, { from: "c", to: null, kinds: "all" });
+  expect(upper.event(1, "c", "4", 5, 1, 71), "valid");
+  const { operations, watchEvents, watchers } = sentTheRest(unheard().opened(1, 2, 0));
+  equal(checkWatch(operations, watchEvents, watchers, { ...OPEN_END, exclusive: false }).verdict, "valid");
+  const late = unheard().opened(1, 2, 0).event(1, "a", "3", 4, 2, 51);
+  expect(late, "invalid", /asked for everything from rev 2 on, was first sent rev 4, but never sent rev 3, a write/);
+  const progress = unheard().opened(1, 5, 0).progress(1, 7, 60).opened(2, 4, 0).event(2, "a", "3", 4, 2, 51);
+  expect(progress, "invalid", /watcher 1 on n1 .* never sent rev 5 to 7, writes, of unknown outcome/);
 });
 
 test("an event out of order, twice, below the start or behind a progress notice", () => {

@@ -1,5 +1,5 @@
-import { describe } from "../findings.ts";
-import { eventName, isSelected, type WatchCheck, watcherName } from "./model.ts";
+import { eventName, type WatchCheck } from "./model.ts";
+import { owedBetween } from "./owed.ts";
 
 /**
  * Reliable: between its first event (the start, while there was none) and the last event or progress notice a watcher was sent
@@ -14,16 +14,11 @@ export const reliable: WatchCheck = {
     const seen = new Set(events.map((event) => `${event.revision} ${event.key}`));
     const start = events.reduce((least, event) => Math.min(least, event.revision), events[0]?.revision ?? first);
     let judged = events.length;
-    for (const change of truth.between(Math.max(start, first), last)) {
-      if (!isSelected(session, change.kind, change.key)) continue;
+    for (const { change, text, operations, atNs } of owedBetween(session, truth, Math.max(start, first), last)) {
       judged++;
-      if (seen.has(`${change.revision} ${change.key}`)) continue;
-      const lack = `answers for rev ${first} to ${last} but was never sent`;
-      const { operation, event } = change;
-      if (operation !== null)
-        wrong(`${lack} rev ${change.revision}: ${describe(operation)}`, [operation], operation.startNs);
-      else if (event !== null)
-        wrong(`${lack} ${eventName(event)}, which ${watcherName(event)} was sent`, [], event.atNs);
+      if (change !== null && seen.has(`${change.revision} ${change.key}`)) continue;
+      const lack = `answers for rev ${first} to ${last} but was never sent ${text}`;
+      wrong(lack, operations, atNs ?? session.records.at(-1)?.atNs ?? 0);
     }
     if (session.selects === null || session.selects.kinds === "all") {
       const versions = new Map<string, number>();

@@ -1,5 +1,6 @@
-import { describe, moment } from "../findings.ts";
-import { eventName, isSelected, type WatchCheck, watcherName } from "./model.ts";
+import { moment } from "../findings.ts";
+import { eventName, type WatchCheck } from "./model.ts";
+import { owedBetween } from "./owed.ts";
 
 /**
  * Resumable: a watch that names its start gets everything from there on. The first event is the first known change from the start
@@ -16,13 +17,9 @@ export const resumable: WatchCheck = {
       wrong(`was sent ${eventName(event)}, below its start at rev ${from}, at ${moment(event.atNs)}`, [], event.atNs);
     }
     const first = events.reduce((least, event) => Math.min(least, event.revision), head.revision);
-    for (const change of truth.between(from, first - 1)) {
-      if (!isSelected(session, change.kind, change.key)) continue;
-      const lack = `asked for everything from rev ${from} on, was first sent rev ${first}, but never sent`;
-      const { operation, event } = change;
-      if (operation !== null) wrong(`${lack} rev ${change.revision}: ${describe(operation)}`, [operation], head.atNs);
-      else if (event !== null)
-        wrong(`${lack} ${eventName(event)}, which ${watcherName(event)} was sent`, [], head.atNs);
+    for (const { text, operations } of owedBetween(session, truth, from, first - 1)) {
+      const lack = `asked for everything from rev ${from} on, was first sent rev ${first}, but never sent ${text}`;
+      wrong(lack, operations, head.atNs);
     }
     return 1;
   },

@@ -1,9 +1,9 @@
-import type { OperationRecord, WatchEventRecord } from "../../model/history.ts";
+import type { ObservedKeyValue, OperationRecord, WatchEventRecord } from "../../model/history.ts";
 import { answeredOf, observedContent, type StoreFacts } from "../facts.ts";
 import { describe, moment } from "../findings.ts";
 import { eventName, watcherName } from "./model.ts";
 
-/** A change of one key that certainly happened: it was acknowledged, or a watcher was sent it. */
+/** A change of one key that certainly happened: it was acknowledged, a watcher was sent it, or it was shown later. */
 export interface Change {
   readonly revision: number;
   readonly key: string;
@@ -13,6 +13,14 @@ export interface Change {
   readonly operation: OperationRecord | null;
   /** How its first watcher saw it; null when none did. */
   readonly event: WatchEventRecord | null;
+  /** Of a put of unknown outcome that no watcher was sent: what showed that it had happened, as text. */
+  readonly shownBy: string | null;
+}
+
+/** Revisions that no known change is of, `first` to `last`, both included. */
+export interface Gap {
+  readonly first: number;
+  readonly last: number;
 }
 
 type Building = { -readonly [Field in keyof Change]: Change[Field] };
@@ -26,23 +34,36 @@ export interface Contradiction {
 
 /**
  * What is known of the store's history, in place of the replay of its log that a checker inside the cluster would make: every
- * acknowledged write, and every change that any watcher was sent. What contradicts itself while it is put together was not
- * really written, or was sent differently to different watchers.
+ * acknowledged write, every change that any watcher was sent, and every put of unknown outcome that a read, or what an event says
+ * was before it, shows to have happened. What contradicts itself while it is put together was not really written, or was sent
+ * differently to different watchers.
  */
 export class Truth {
   readonly initialRevision: number;
   /** By revision. */
   readonly changes: readonly Change[];
   readonly contradictions: readonly Contradiction[];
+  /** The least and the greatest key that was asked for; null when there was none. */
+  readonly keys: { readonly least: string; readonly greatest: string } | null;
   readonly #byKey = new Map<string, Change[]>();
+  readonly #gaps: readonly Gap[];
 
-  constructor(facts: StoreFacts, events: readonly WatchEventRecord[], operations: readonly OperationRecord[]) {
+  /** `exclusive`: nobody but this history writes to the store, so each of its revisions is a change of one of its keys. */
+  constructor(
+    facts: StoreFacts,
+    events: readonly WatchEventRecord[],
+    operations: readonly OperationRecord[],
+    exclusive: boolean,
+  ) {
     this.initialRevision = facts.initialRevision;
+    this.keys = outermostKeys(operations);
     const builder = new Builder(facts);
     for (const event of [...events].sort((a, b) => a.atNs - b.atNs)) builder.see(event);
     for (const operation of operations) builder.read(operation);
+    for (const event of events) builder.readBefore(event);
     this.contradictions = builder.contradictions;
     this.changes = builder.changes().sort((a, b) => a.revision - b.revision);
+    this.#gaps = exclusive ? gapsOf(this.changes, this.initialRevision) : [];
     for (const change of this.changes) {
       const ofKey = this.#byKey.get(change.key);
       if (ofKey === undefined) this.#byKey.set(change.key, [change]);
@@ -70,6 +91,13 @@ export class Truth {
       yield change;
     }
   }
+
+  /** What of the revisions `first` to `last` is known to be a change, but not which: writes of unknown outcome that nothing shows. */
+  gapsBetween(first: number, last: number): Gap[] {
+    return this.#gaps
+      .filter((gap) => gap.first <= last && gap.last >= first)
+      .map((gap) => ({ first: Math.max(gap.first, first), last: Math.min(gap.last, last) }));
+  }
 }
 
 class Builder {
@@ -82,7 +110,7 @@ class Builder {
   constructor(facts: StoreFacts) {
     this.#facts = facts;
     for (const { revision, key, kind, value, operation } of facts.byRevision.values())
-      this.#changes.set(revision, [{ revision, key, kind, value, operation, event: null }]);
+      this.#changes.set(revision, [{ revision, key, kind, value, operation, event: null, shownBy: null }]);
   }
 
   changes(): Change[] {
@@ -104,10 +132,7 @@ class Builder {
       return;
     }
     const { revision, key, kind, value } = event;
-    const added = { revision, key, kind, value, operation: null, event };
-    const others = this.#changes.get(revision);
-    if (others === undefined) this.#changes.set(revision, [added]);
-    else others.push(added);
+    this.#add({ revision, key, kind, value, operation: null, event, shownBy: null });
   }
 
   /** What a read showed of a revision is what watchers saw of it. */
@@ -115,13 +140,34 @@ class Builder {
     const answered = answeredOf(operation);
     const kv = answered === null ? null : observedContent(answered.response);
     if (kv === null || kv === undefined) return;
-    const change = this.#find(kv.modRevision, operation.request.key);
+    const { key } = operation.request;
+    const change = this.#find(kv.modRevision, key);
+    if (change === undefined) this.#show(key, kv, () => describe(operation));
     if (change?.event == null || this.#read.has(change)) return;
     this.#read.add(change);
     const { event } = change;
     if (event.kind === "put" && event.value === kv.value && event.version === kv.version) return;
     const text = `was sent ${eventName(event)}, but ${describe(operation)} was shown ${kv.value}, version ${kv.version}`;
     this.#contradict(event, text, operation);
+  }
+
+  /** What an event says of its key before it. */
+  readBefore(event: WatchEventRecord): void {
+    const { key, previous } = event;
+    if (previous == null || this.#find(previous.modRevision, key) !== undefined) return;
+    this.#show(key, previous, () => `${watcherName(event)} with ${eventName(event)}`);
+  }
+
+  /** Taken at its word only where a write of unknown outcome can have been it: what else is shown is judged by others. */
+  #show(key: string, { value, modRevision: revision }: ObservedKeyValue, by: () => string): void {
+    if (this.#facts.author(key, value, revision).kind !== "unknown") return;
+    this.#add({ revision, key, kind: "put", value, operation: null, event: null, shownBy: by() });
+  }
+
+  #add(change: Building): void {
+    const others = this.#changes.get(change.revision);
+    if (others === undefined) this.#changes.set(change.revision, [change]);
+    else others.push(change);
   }
 
   #find(revision: number, key: string): Building | undefined {
@@ -173,4 +219,28 @@ function firstFrom(changes: readonly Change[], revision: number): number {
     else high = middle;
   }
   return low;
+}
+
+function outermostKeys(operations: readonly OperationRecord[]): Truth["keys"] {
+  const [head] = operations;
+  if (head === undefined) return null;
+  let least = head.request.key;
+  let greatest = least;
+  for (const { request } of operations) {
+    if (request.key < least) least = request.key;
+    if (request.key > greatest) greatest = request.key;
+  }
+  return { least, greatest };
+}
+
+/** The last one has no end. */
+function gapsOf(changes: readonly Change[], initialRevision: number): Gap[] {
+  const gaps: Gap[] = [];
+  let next = initialRevision + 1;
+  for (const { revision } of changes) {
+    if (revision > next) gaps.push({ first: next, last: revision - 1 });
+    next = Math.max(next, revision + 1);
+  }
+  gaps.push({ first: next, last: Number.MAX_SAFE_INTEGER });
+  return gaps;
 }
