@@ -5,6 +5,12 @@ export interface Codec<Message> {
   decode(bytes: Uint8Array): Message;
 }
 
+/** Of what a server answers: a large message may lie in several pieces, which are sent behind each other as they are. */
+export interface ResponseCodec<Message> extends Codec<Message> {
+  /** They must not change afterwards. Null: this message lies in none, and is to be encoded. */
+  pieces?(message: Message): readonly Uint8Array[] | null;
+}
+
 export class CodecError extends Error {
   override readonly name = "CodecError";
 }
@@ -16,5 +22,5 @@ export interface Method<Request, Response> {
   readonly requestStream: boolean;
   readonly responseStream: boolean;
   readonly request: Codec<Request>;
-  readonly response: Codec<Response>;
+  readonly response: ResponseCodec<Response>;
 }

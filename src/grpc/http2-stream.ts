@@ -21,10 +21,11 @@ export abstract class Http2Stream extends Expiring {
   localClosed = false;
   /** The connection no longer knows the stream: nothing is sent, nothing arrives. */
   detached = false;
-  /** Each queued item is a gRPC message, sent behind its length prefix; otherwise items are plain body bytes. */
+  /** What is sent are gRPC messages, each behind its length prefix; otherwise plain body bytes. */
   framed = true;
+  /** Pieces of what is to be sent, prefixes among them. */
   queue: Uint8Array[] | null = null;
-  /** Bytes of the first queued item, prefix included, that are already sent. */
+  /** Bytes of the first queued piece that are already sent. */
   sentBytes = 0;
   queuedBytes = 0;
   /** What follows the queue: nothing yet, END_STREAM on the last DATA, or trailers. */

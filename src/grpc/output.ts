@@ -97,34 +97,31 @@ export class Output {
     return count;
   }
 
-  data(streamId: number, bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+  /** The head of a DATA frame. Its `length` bytes are to be brought by `append` before anything else is written. */
+  dataHead(streamId: number, length: number, endStream: boolean): void {
     this.#dataFrames++;
-    this.#frame(FrameType.DATA, endStream ? Flag.END_STREAM : Flag.NONE, streamId, bytes, start, end);
-  }
-
-  /** One DATA frame that starts with a whole message prefix and holds the first `length` bytes of that message. */
-  message(streamId: number, message: Uint8Array, length: number, endStream: boolean): void {
-    this.#dataFrames++;
-    const payloadBytes = MESSAGE_PREFIX_BYTES + length;
-    this.#reserve(FRAME_HEADER_BYTES + payloadBytes);
-    const slab = this.#slab;
+    this.#reserve(FRAME_HEADER_BYTES + length);
     const flags = endStream ? Flag.END_STREAM : Flag.NONE;
-    let offset = writeFrameHeader(slab, this.#end, payloadBytes, FrameType.DATA, flags, streamId);
-    offset = writeMessagePrefix(slab, offset, message.length);
-    this.#end = copy(slab, offset, message, 0, length);
+    this.#end = writeFrameHeader(this.#slab, this.#end, length, FrameType.DATA, flags, streamId);
   }
 
-  /** One DATA frame with a whole message, given in two pieces. */
-  pieces(streamId: number, first: Uint8Array, rest: Uint8Array): void {
-    this.#dataFrames++;
-    const length = first.length + rest.length;
-    const payloadBytes = MESSAGE_PREFIX_BYTES + length;
-    this.#reserve(FRAME_HEADER_BYTES + payloadBytes);
-    const slab = this.#slab;
-    let offset = writeFrameHeader(slab, this.#end, payloadBytes, FrameType.DATA, Flag.NONE, streamId);
-    offset = writeMessagePrefix(slab, offset, length);
-    offset = copy(slab, offset, first, 0, first.length);
-    this.#end = copy(slab, offset, rest, 0, rest.length);
+  /** The bytes `start` to `end` (not included). */
+  append(bytes: Uint8Array, start: number, end: number): void {
+    this.#end = copy(this.#slab, this.#end, bytes, start, end);
+  }
+
+  /** One DATA frame with one whole message. */
+  message(streamId: number, message: Uint8Array, endStream: boolean): void {
+    this.dataHead(streamId, MESSAGE_PREFIX_BYTES + message.length, endStream);
+    this.#end = writeMessagePrefix(this.#slab, this.#end, message.length);
+    this.append(message, 0, message.length);
+  }
+
+  /** The same with a message that lies in pieces, `length` bytes together. */
+  pieces(streamId: number, pieces: readonly Uint8Array[], length: number): void {
+    this.dataHead(streamId, MESSAGE_PREFIX_BYTES + length, false);
+    this.#end = writeMessagePrefix(this.#slab, this.#end, length);
+    for (const piece of pieces) this.append(piece, 0, piece.length);
   }
 
   reset(streamId: number, code: number): void {
@@ -211,6 +208,13 @@ const COPY_LOOP_MAX_BYTES = 32;
 
 function flushScheduled(output: Output): void {
   output.leave();
+}
+
+/** What stands before a message of this length. */
+export function messagePrefix(length: number): Uint8Array {
+  const prefix = Buffer.allocUnsafe(MESSAGE_PREFIX_BYTES);
+  writeMessagePrefix(prefix, 0, length);
+  return prefix;
 }
 
 function writeMessagePrefix(target: Buffer, offset: number, length: number): number {

@@ -1,6 +1,6 @@
 import { ConnectionError, ErrorCode } from "./frames.ts";
 import type { Http2Stream } from "./http2-stream.ts";
-import { MESSAGE_PREFIX_BYTES, type Output } from "./output.ts";
+import { MESSAGE_PREFIX_BYTES, messagePrefix, type Output } from "./output.ts";
 import { type PeerSettings, WINDOW_MAX_BYTES } from "./settings.ts";
 
 /**
@@ -51,19 +51,26 @@ export class Sender<S extends Http2Stream> {
 
   /** Sends or queues one item; `last` puts END_STREAM behind it. False: the stream's queue is above its limit. */
   send(stream: S, item: Uint8Array, last: boolean): boolean {
-    if (!this.#goesAtOnce(stream, item.length)) return this.#enqueue(stream, item, last);
-    this.#output.message(stream.id, item, item.length, last);
-    if (last) this.#owner.sent(stream);
-    return true;
+    if (this.#goesAtOnce(stream, item.length)) {
+      this.#output.message(stream.id, item, last);
+      if (last) this.#owner.sent(stream);
+      return true;
+    }
+    if (stream.framed) this.#enqueue(stream, messagePrefix(item.length));
+    this.#enqueue(stream, item);
+    return this.#queued(stream, last);
   }
 
-  /** The same with one message that lies in two pieces. */
-  sendPieces(stream: S, first: Uint8Array, rest: Uint8Array): boolean {
-    const length = first.length + rest.length;
-    if (!this.#goesAtOnce(stream, length))
-      return this.#enqueue(stream, first.length === 0 ? rest : Buffer.concat([first, rest]), false);
-    this.#output.pieces(stream.id, first, rest);
-    return true;
+  /** The same with one message that lies in pieces, which are never put together. */
+  sendPieces(stream: S, pieces: readonly Uint8Array[]): boolean {
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (this.#goesAtOnce(stream, length)) {
+      this.#output.pieces(stream.id, pieces, length);
+      return true;
+    }
+    this.#enqueue(stream, messagePrefix(length));
+    for (const piece of pieces) this.#enqueue(stream, piece);
+    return this.#queued(stream, false);
   }
 
   /** A message of this length leaves now: its bytes are taken from the windows. */
@@ -144,15 +151,17 @@ export class Sender<S extends Http2Stream> {
     }
   }
 
-  #enqueue(stream: S, item: Uint8Array, last: boolean): boolean {
-    const bytes = item.length + (stream.framed ? MESSAGE_PREFIX_BYTES : 0);
+  #enqueue(stream: S, bytes: Uint8Array): void {
     if (stream.queue === null) {
       stream.queue = [];
       stream.sentBytes = 0;
     }
-    stream.queue.push(item);
-    stream.queuedBytes += bytes;
-    this.queuedBytes += bytes;
+    stream.queue.push(bytes);
+    stream.queuedBytes += bytes.length;
+    this.queuedBytes += bytes.length;
+  }
+
+  #queued(stream: S, last: boolean): boolean {
     if (last) stream.ending = "data";
     this.#ready.add(stream);
     this.pump();
@@ -185,50 +194,42 @@ export class Sender<S extends Http2Stream> {
       const block = this.#owner.trailers(stream);
       this.#output.headers(stream.id, block, true, this.#settings.maxFrameBytes);
     } else {
-      this.#output.data(stream.id, NOTHING, 0, 0, true);
+      this.#output.dataHead(stream.id, 0, true);
     }
     this.#owner.sent(stream);
   }
 
-  /** Sends one DATA frame out of the first queued item and returns its size, or -1 when a window is used up. */
+  /** Sends one DATA frame of what is queued and returns its size, or -1 when a window is used up. */
   #sendFrame(stream: S, queue: Uint8Array[]): number {
-    const item = queue[0]!;
-    const prefixBytes = stream.framed ? MESSAGE_PREFIX_BYTES : 0;
-    const total = item.length + prefixBytes;
-    const rest = total - stream.sentBytes;
     const room = Math.min(this.connectionWindow, stream.sendWindow, this.#settings.maxFrameBytes);
-    if (room <= 0 && rest > 0) return -1;
-    const size = Math.max(0, Math.min(room, rest));
-    const last = queue.length === 1 && stream.sentBytes + size === total && stream.ending === "data";
-    this.#writePart(stream, item, prefixBytes, size, last);
+    if (room <= 0 && stream.queuedBytes > 0) return -1;
+    const size = Math.max(0, Math.min(room, stream.queuedBytes));
+    const last = size === stream.queuedBytes && stream.ending === "data";
+    this.#output.dataHead(stream.id, size, last);
+    this.#appendQueued(stream, queue, size);
     this.connectionWindow -= size;
     stream.sendWindow -= size;
-    stream.sentBytes += size;
     stream.queuedBytes -= size;
     this.queuedBytes -= size;
-    if (stream.sentBytes === total) {
-      queue.shift();
-      stream.sentBytes = 0;
-      if (queue.length === 0) stream.queue = null;
-    }
+    if (queue.length === 0) stream.queue = null;
     if (last) this.#owner.sent(stream);
     return size;
   }
 
-  #writePart(stream: S, item: Uint8Array, prefixBytes: number, size: number, last: boolean): void {
-    if (stream.sentBytes >= prefixBytes) {
-      const start = stream.sentBytes - prefixBytes;
-      this.#output.data(stream.id, item, start, start + size, last);
-    } else if (stream.sentBytes === 0 && size >= prefixBytes) {
-      this.#output.message(stream.id, item, size - prefixBytes, last);
-    } else {
-      // The window cuts the prefix itself: rare enough to build the piece by hand.
-      const piece = Buffer.alloc(prefixBytes + item.length);
-      piece.writeUInt32BE(item.length, 1);
-      piece.set(item, prefixBytes);
-      this.#output.data(stream.id, piece, stream.sentBytes, stream.sentBytes + size, last);
+  /** Takes `size` bytes out of the queue: what has left is let go piece by piece. */
+  #appendQueued(stream: S, queue: Uint8Array[], size: number): void {
+    let left = size;
+    for (let piece = queue[0]; piece !== undefined; piece = queue[0]) {
+      const start = stream.sentBytes;
+      const end = Math.min(piece.length, start + left);
+      this.#output.append(piece, start, end);
+      left -= end - start;
+      if (end < piece.length) {
+        stream.sentBytes = end;
+        return;
+      }
+      queue.shift();
+      stream.sentBytes = 0;
     }
   }
 }
-
-const NOTHING = new Uint8Array(0);

@@ -41,8 +41,8 @@ export interface ServerStream<Request, Response> extends ServerCall {
   receive(handler: ServerStreamHandler<Request>): void;
   /** False: above the stream's queue limit, wait for `drained`. What is sent after the end is dropped. */
   send(message: Response): boolean;
-  /** An already encoded response: the one piece, then the other. They may be shared between streams and must not change afterwards. */
-  sendEncoded(first: Uint8Array, rest: Uint8Array): boolean;
+  /** An already encoded response, piece by piece. They may be shared between streams and must not change afterwards. */
+  sendEncoded(pieces: readonly Uint8Array[]): boolean;
   readonly queuedBytes: number;
   /** Stops and resumes the client: what it may still send is bounded by the stream's window. */
   pause(): void;
@@ -67,7 +67,7 @@ export type Route =
 export interface CallOwner {
   readonly remote: string;
   sendResponse(call: ServerRpc, bytes: Uint8Array): boolean;
-  sendPieces(call: ServerRpc, first: Uint8Array, rest: Uint8Array): boolean;
+  sendPieces(call: ServerRpc, pieces: readonly Uint8Array[]): boolean;
   finish(call: ServerRpc, error: GrpcError | null): void;
   received(call: ServerRpc, bytes: Uint8Array): void;
   resumeCredit(call: ServerRpc): void;
@@ -125,8 +125,8 @@ export class ServerRpc extends Http2Stream implements ServerStream<unknown, unkn
     return this.owner.sendResponse(this, this.route.method.response.encode(message));
   }
 
-  sendEncoded(first: Uint8Array, rest: Uint8Array): boolean {
-    return this.finished ? true : this.owner.sendPieces(this, first, rest);
+  sendEncoded(pieces: readonly Uint8Array[]): boolean {
+    return this.finished ? true : this.owner.sendPieces(this, pieces);
   }
 
   pause(): void {

@@ -17,6 +17,9 @@ import { ResponseBlocks } from "./response-blocks.ts";
 import { type CallOwner, type Route, ServerRpc } from "./server-call.ts";
 import { GrpcError, StatusCode } from "./status.ts";
 
+/** What etcd sends at most in one message, with gRPC's text where it is more. */
+const MESSAGE_MAX_BYTES = 2 ** 31 - 1;
+
 export interface ServerConnectionOptions {
   readonly trace: Trace;
   readonly clock: Clock;
@@ -235,7 +238,10 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
 
   #answer(call: ServerRpc, route: Route, response: unknown): void {
     if (call.finished) return;
-    this.sendResponse(call, route.method.response.encode(response));
+    const { response: codec } = route.method;
+    const pieces = codec.pieces?.(response) ?? null;
+    if (pieces === null) this.sendResponse(call, codec.encode(response));
+    else this.sendPieces(call, checked(pieces));
     this.finish(call, null);
   }
 
@@ -267,10 +273,10 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     return this.#sentOne(call, this.http2.sender.send(call, bytes, false));
   }
 
-  sendPieces(call: ServerRpc, first: Uint8Array, rest: Uint8Array): boolean {
+  sendPieces(call: ServerRpc, pieces: readonly Uint8Array[]): boolean {
     if (call.detached) return true;
     this.#sendHead(call);
-    return this.#sentOne(call, this.http2.sender.sendPieces(call, first, rest));
+    return this.#sentOne(call, this.http2.sender.sendPieces(call, pieces));
   }
 
   #sendHead(call: ServerRpc): void {
@@ -377,4 +383,12 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
   #closeIfDrained(): void {
     if (this.#draining && this.http2.streams.size === 0) this.http2.close(null);
   }
+}
+
+/** Refused as etcd refuses it, where it is longer than one message may be. */
+function checked(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (length <= MESSAGE_MAX_BYTES) return pieces;
+  const text = `grpc: trying to send message larger than max (${length} vs. ${MESSAGE_MAX_BYTES})`;
+  throw new GrpcError(StatusCode.RESOURCE_EXHAUSTED, text);
 }

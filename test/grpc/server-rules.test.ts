@@ -1,11 +1,13 @@
 /** The rules of RFC 9113 and of gRPC that a server keeps, frame by frame. h2spec goes further; these show what we rely on. */
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
+import type { Method } from "../../src/base/codec.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { SILENT } from "../../src/env/trace.ts";
 import { Flag, FrameType } from "../../src/grpc/frames.ts";
 import { GrpcServer, type GrpcServerOptions, type ServerStream } from "../../src/grpc/server.ts";
 import { GrpcError, StatusCode } from "../../src/grpc/status.ts";
+import fc from "../support/fast-check.ts";
 import { MemoryStream } from "../support/streams.ts";
 import { CHAT, ECHO, EXPAND } from "./echo.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -58,6 +60,12 @@ const to = (path: string, ...more: string[]): string[] => [
   ...REQUEST.map((value) => (value === "/test.Echo/Unary" ? path : value)),
   ...more,
 ];
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
 
 /** Value of a field in a HEADERS frame. */
 function value(fields: readonly string[], name: string): string | undefined {
@@ -194,6 +202,43 @@ describe("a unary call", () => {
   });
 });
 
+describe("an answer in pieces", () => {
+  const megabytes = Buffer.alloc(64 * 1024 * 1024);
+  const PARTS: Method<Uint8Array, Uint8Array> = {
+    ...ECHO,
+    path: "/test.Echo/Parts",
+    response: {
+      ...ECHO.response,
+      pieces: (answer) => {
+        const text = Buffer.from(answer).toString();
+        if (text === "huge") return new Array<Buffer>(32).fill(megabytes);
+        return text === "whole" ? null : [...text].flatMap((letter) => [Buffer.from(letter), Buffer.alloc(0)]);
+      },
+    },
+  };
+
+  it("is one message, and refused with etcd's text when it is larger than one may be", async () => {
+    const { peer, server } = rig();
+    server.unary(PARTS, (request) => request);
+    for (const [index, text] of ["whole", "pieces", "", "huge"].entries()) {
+      const streamId = 2 * index + 1;
+      peer.headers(streamId, to(PARTS.path), false);
+      peer.send(FrameType.DATA, Flag.END_STREAM, streamId, message(text));
+      const { code, text: reason } = await status(peer, streamId);
+      const data = peer.seen.filter((one) => one.type === FrameType.DATA && one.streamId === streamId);
+      const sent = Buffer.concat(data.map(({ payload }) => payload));
+      if (text === "huge") {
+        assert.equal(sent.length, 0);
+        assert.equal(code, "8");
+        assert.equal(reason, "grpc: trying to send message larger than max (2147483648 vs. 2147483647)");
+      } else {
+        assert.equal(code, "0");
+        assert.deepEqual(sent, message(text));
+      }
+    }
+  });
+});
+
 describe("a stream", () => {
   it("carries messages both ways until both ends are done", async () => {
     const { peer, streams, events } = rig();
@@ -204,8 +249,8 @@ describe("a stream", () => {
     assert.deepEqual(events, ["message a", "message b", "message c", "ended"]);
     const stream = streams[0] as ServerStream<Uint8Array, Uint8Array>;
     assert.equal(stream.send(Buffer.from("x")), true);
-    assert.equal(stream.sendEncoded(Buffer.from("y"), Buffer.alloc(100, "z")), true);
-    assert.equal(stream.sendEncoded(Buffer.alloc(0), Buffer.from("!")), true);
+    assert.equal(stream.sendEncoded([Buffer.from("y"), Buffer.alloc(100, "z")]), true);
+    assert.equal(stream.sendEncoded([Buffer.alloc(0), Buffer.from("!")]), true);
     stream.end();
     assert.equal((await status(peer, 1)).code, "0");
     const data = peer.seen.filter(({ type }) => type === FrameType.DATA);
@@ -224,7 +269,7 @@ describe("a stream", () => {
     const stream = streams[0] as ServerStream<Uint8Array, Uint8Array>;
     assert.equal(stream.send(Buffer.alloc(500)), true);
     assert.equal(stream.queuedBytes, 405);
-    assert.equal(stream.sendEncoded(Buffer.alloc(1), Buffer.alloc(999)), false);
+    assert.equal(stream.sendEncoded([Buffer.alloc(1), Buffer.alloc(999)]), false);
     stream.end();
     await peer.settle();
     const sent = (): number =>
@@ -239,6 +284,54 @@ describe("a stream", () => {
     assert.equal((await status(peer, 1)).code, "0");
     assert.equal(sent(), 1_510);
     assert.deepEqual(events, []);
+  });
+
+  it("sends what was queued, whole, in order and within the windows, whatever pieces and windows there are", async () => {
+    const pieces = fc.array(
+      fc.nat({ max: 40 }).map((length) => (length > 35 ? 1_000 * length : length)),
+      { maxLength: 5 },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ pieces, window: fc.nat({ max: 60_000 }) }), { minLength: 1, maxLength: 12 }),
+        fc.nat({ max: 40_000 }),
+        async (steps, firstWindow) => {
+          const { peer, streams } = rig();
+          const settings = Buffer.from([0, 4, 0, 0, 0, 0]);
+          settings.writeUInt32BE(firstWindow, 2);
+          peer.send(FrameType.SETTINGS, 0, 0, settings);
+          peer.send(FrameType.WINDOW_UPDATE, 0, 0, uint32(2 ** 30));
+          peer.headers(1, to("/test.Echo/Chat"), false);
+          await peer.settle();
+          const stream = streams[0] as ServerStream<Uint8Array, Uint8Array>;
+          const payloads = (): Buffer[] =>
+            peer.seen.filter(({ type }) => type === FrameType.DATA).map(({ payload }) => payload);
+          const wanted: Buffer[] = [];
+          let window = firstWindow;
+          let letter = 0;
+          for (const step of steps) {
+            const parts = step.pieces.map((length) => Buffer.alloc(length, 97 + (letter++ % 26)));
+            if (parts.length === 1) stream.send(parts[0] as Buffer);
+            else stream.sendEncoded(parts);
+            wanted.push(message(Buffer.concat(parts).toString()));
+            await peer.settle();
+            const whole = wanted.reduce((sum, { length }) => sum + length, 0);
+            const sent = payloads().reduce((sum, { length }) => sum + length, 0);
+            assert.equal(sent, Math.min(whole, window));
+            assert.equal(stream.queuedBytes, whole - sent);
+            if (step.window === 0) continue;
+            peer.send(FrameType.WINDOW_UPDATE, 0, 1, uint32(step.window));
+            window += step.window;
+          }
+          stream.end();
+          peer.send(FrameType.WINDOW_UPDATE, 0, 1, uint32(2 ** 30));
+          assert.equal((await status(peer, 1)).code, "0");
+          assert.ok(payloads().every(({ length }) => length <= 16_384));
+          assert.ok(Buffer.concat(payloads()).equals(Buffer.concat(wanted)));
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 
   it("whose handler does not wait is cut before it fills the memory", async () => {

@@ -1,17 +1,17 @@
 import type { Method } from "../../base/codec.ts";
 import type { GrpcServer, ServerStream } from "../../grpc/server.ts";
-import { type RangeRequest, RangeResponse, type RangeStreamResponse } from "../../proto/gen/etcdserverpb.ts";
+import type { RangeRequest, RangeResponse, RangeStreamResponse } from "../../proto/gen/etcdserverpb.ts";
 import { KV } from "../../proto/gen/rpc.ts";
 import { fieldPrefix } from "../../proto/wire.ts";
 import { type EtcdError, isEtcdError } from "../errors.ts";
 import { grpcErrorOf, type ServedChunk, type ServedChunks, type ServedRequests, settle, unwrap } from "./served.ts";
 
-/** Ranges come encoded as a rule: walking them here would hold up everybody. */
+/** Ranges come encoded as a rule: walking them here, or putting them together, would hold up everybody. */
 const RANGE: Method<RangeRequest, RangeResponse> = {
   ...KV.Range,
   response: {
-    encode: (response) => ("encoded" in response ? (response.encoded as Uint8Array) : RangeResponse.encode(response)),
-    decode: (bytes) => RangeResponse.decode(bytes),
+    ...KV.Range.response,
+    pieces: (response) => ("pieces" in response ? (response.pieces as readonly Uint8Array[]) : null),
   },
 };
 
@@ -39,8 +39,8 @@ function streamRange(stream: ServerStream<RangeRequest, RangeStreamResponse>, re
       stream.end(grpcErrorOf(chunk));
       return false;
     }
-    const { encoded } = chunk.response;
-    const hasRoom = stream.sendEncoded(fieldPrefix(RANGE_RESPONSE_TAG, encoded.length), encoded);
+    const { pieces, length } = chunk.response;
+    const hasRoom = stream.sendEncoded([fieldPrefix(RANGE_RESPONSE_TAG, length), ...pieces]);
     if (!chunk.isLast) return hasRoom;
     chunks = null;
     stream.end();

@@ -47,7 +47,9 @@ export interface ServedRequests {
 
 /** A response whose bytes are there already. */
 export interface EncodedResponse {
-  readonly encoded: Uint8Array;
+  readonly pieces: readonly Uint8Array[];
+  /** Of all pieces, in bytes. */
+  readonly length: number;
 }
 
 /** A response in parts, each made when it is asked for, and asked for when the one before is there. */

@@ -54,7 +54,7 @@ export class WatchService {
         end(grpcErrorOf(refusal));
         return;
       }
-      watches = this.#member.watches.openStream({ send: ({ own, shared }) => stream.sendEncoded(own, shared) });
+      watches = this.#member.watches.openStream({ send: ({ own, shared }) => stream.sendEncoded([own, shared]) });
       const waiting = early;
       early = [];
       for (const request of waiting) handle(watches, request);

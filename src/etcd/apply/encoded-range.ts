@@ -16,38 +16,30 @@ import { NEWEST, type StoreView } from "../mvcc/store.ts";
 import type { MakeHeader } from "./header.ts";
 import { checkRevision, isFiltered } from "./range.ts";
 
-/** A response whose bytes are there already: its codec need not walk it. */
+/** A response whose bytes are there already, in pieces that nobody need put together. */
 export class EncodedRange implements RangeResponse {
   readonly header: ResponseHeader | null;
   readonly more: boolean;
   readonly count: number;
-  readonly encoded: Uint8Array;
+  /** Of one message: its key-values as they were given, and behind them all else. */
+  readonly pieces: readonly Uint8Array[];
 
-  constructor(header: ResponseHeader | null, more: boolean, count: number, encoded: Uint8Array) {
+  /** `kvs`: encoded responses of nothing but key-values. */
+  constructor(header: ResponseHeader | null, more: boolean, count: number, kvs: readonly Uint8Array[]) {
     this.header = header;
     this.more = more;
     this.count = count;
-    this.encoded = encoded;
+    this.pieces = [...kvs, RangeResponse.encode({ header, kvs: [], more, count })];
+  }
+
+  get length(): number {
+    return this.pieces.reduce((sum, piece) => sum + piece.length, 0);
   }
 
   /** For whoever looks at it in this process; made anew each time. */
   get kvs(): RangeResponse["kvs"] {
-    return RangeResponse.decode(this.encoded).kvs;
+    return RangeResponse.decode(Buffer.concat(this.pieces)).kvs;
   }
-}
-
-/** Parts of an encoded message behind each other are that message: these come behind the key-values. */
-export function encodeRest(header: ResponseHeader | null, more: boolean, count: number): Uint8Array {
-  return RangeResponse.encode({ header, kvs: [], more, count });
-}
-
-export function joinRange(kvs: Uint8Array, header: ResponseHeader | null, more: boolean, count: number): EncodedRange {
-  const rest = encodeRest(header, more, count);
-  if (rest.length === 0) return new EncodedRange(header, more, count, kvs);
-  const whole = Buffer.allocUnsafeSlow(kvs.length + rest.length);
-  whole.set(kvs);
-  whole.set(rest, kvs.length);
-  return new EncodedRange(header, more, count, whole);
 }
 
 /** Several key-values, in the order of their keys and none left out. */
@@ -67,5 +59,5 @@ export function encodeRange(view: StoreView, request: RangeRequest, makeHeader: 
   const options = { at, limit, keysOnly: request.keysOnly, maxBytes: Number.POSITIVE_INFINITY };
   const { kvs, keys, next } = view.encoded(range, options);
   const rest = next === null ? 0 : view.count({ ...range, from: next }, at);
-  return joinRange(kvs, makeHeader(view.revision), next !== null, keys + rest);
+  return new EncodedRange(makeHeader(view.revision), next !== null, keys + rest, [kvs]);
 }

@@ -12,13 +12,11 @@ import type { EtcdError } from "../errors.ts";
 import { SLICE, SLICE_NAMES, type StoredKeyValue } from "../model.ts";
 import { type KeyRange, keyRange } from "../mvcc/key.ts";
 import { NEWEST, type SliceOptions, type StoreView } from "../mvcc/store.ts";
-import { EncodedRange, encodeRest, isPassedOn } from "./encoded-range.ts";
+import { EncodedRange, isPassedOn } from "./encoded-range.ts";
 import { FirstInOrder } from "./first-in-order.ts";
 import type { MakeHeader } from "./header.ts";
 import { checkRevision, cutRange, passesFilters, readLimit } from "./range.ts";
 
-/** What is copied at once when the parts of an answer are joined. */
-const JOIN_BYTES = 1024 * 1024;
 /** A range up to this many keys is no burden. */
 const SMALL_KEYS = 2000;
 
@@ -102,7 +100,7 @@ class LargeRange {
       parts.push(kvs);
       return { keys, next, ready: null };
     });
-    return count === null ? null : await this.#join(parts, count > limit, count);
+    return count === null ? null : new EncodedRange(this.#header, count > limit, count, parts);
   }
 
   /** Filters and orders need a look at everything first; what is kept of it is little more than what will be answered. */
@@ -127,7 +125,7 @@ class LargeRange {
       parts.push(encodePart(cut.kvs.slice(at, at + SLICE.limit)));
       if (!(await this.#pause())) return null;
     }
-    return await this.#join(parts, cut.more, cut.count);
+    return new EncodedRange(this.#header, cut.more, cut.count, parts);
   }
 
   /** Has at most `limit` key-values read, a slice at a time, and counts them all. */
@@ -165,22 +163,6 @@ class LargeRange {
 
   get #range(): KeyRange {
     return keyRange(this.#request.key, this.#request.rangeEnd);
-  }
-
-  async #join(kvs: readonly Uint8Array[], more: boolean, count: number): Promise<EncodedRange | null> {
-    const parts = [...kvs, encodeRest(this.#header, more, count)];
-    const whole = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    let copied = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-      copied += part.length;
-      if (copied < JOIN_BYTES) continue;
-      copied = 0;
-      if (!(await this.#pause())) return null;
-    }
-    return new EncodedRange(this.#header, more, count, whole);
   }
 }
 

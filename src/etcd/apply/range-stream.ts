@@ -10,7 +10,7 @@ import { ETCD_ERRORS, type EtcdError } from "../errors.ts";
 import { SLICE_NAMES } from "../model.ts";
 import { type KeyRange, keyName, keyRange } from "../mvcc/key.ts";
 import type { StoreView } from "../mvcc/store.ts";
-import { type EncodedRange, joinRange } from "./encoded-range.ts";
+import { EncodedRange } from "./encoded-range.ts";
 import type { MakeHeader } from "./header.ts";
 import { checkRevision } from "./range.ts";
 
@@ -79,7 +79,7 @@ export class RangeStream {
     if (this.#sent === limit) return this.#counted(kvs, { from: next, to }, true);
     this.#from = next;
     this.#limit = nextLimit(wanted, kvs.length, chunkBytes);
-    return { response: joinRange(kvs, null, false, 0), isLast: false };
+    return { response: new EncodedRange(null, false, 0, [kvs]), isLast: false };
   }
 
   #refusal(): EtcdError | null {
@@ -103,7 +103,7 @@ export class RangeStream {
   }
 
   #last(kvs: Uint8Array, more: boolean, count: number): RangeChunk {
-    return { response: joinRange(kvs, this.#makeHeader(this.#revision), more, count), isLast: true };
+    return { response: new EncodedRange(this.#makeHeader(this.#revision), more, count, [kvs]), isLast: true };
   }
 }
 
