@@ -5,10 +5,17 @@ export interface Codec<Message> {
   decode(bytes: Uint8Array): Message;
 }
 
-/** Of what a server answers: a large message may lie in several pieces, which are sent behind each other as they are. */
+/** A message in pieces, which are sent behind each other as they are. They must not change before. */
+export interface Pieces {
+  readonly pieces: readonly Uint8Array[];
+  /** Called for each in their order when it has left; for none any more once its call has ended. Null: nobody asks. */
+  readonly done: ((piece: Uint8Array) => void) | null;
+}
+
+/** Of what a server answers. */
 export interface ResponseCodec<Message> extends Codec<Message> {
-  /** They must not change afterwards. Null: this message lies in none, and is to be encoded. */
-  pieces?(message: Message): readonly Uint8Array[] | null;
+  /** Null: this message does not lie in pieces, and is to be encoded. */
+  pieces?(message: Message): Pieces | null;
 }
 
 export class CodecError extends Error {

@@ -28,6 +28,8 @@ export abstract class Http2Stream extends Expiring {
   /** Bytes of the first queued piece that are already sent. */
   sentBytes = 0;
   queuedBytes = 0;
+  /** To be told of each queued piece that has left. */
+  pieceDone: ((piece: Uint8Array) => void) | null = null;
   /** What follows the queue: nothing yet, END_STREAM on the last DATA, or trailers. */
   ending: "open" | "data" | "trailers" = "open";
   /** `send` has said no and `drained` is owed. */

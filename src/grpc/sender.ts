@@ -1,3 +1,4 @@
+import type { Pieces } from "../base/codec.ts";
 import { ConnectionError, ErrorCode } from "./frames.ts";
 import type { Http2Stream } from "./http2-stream.ts";
 import { MESSAGE_PREFIX_BYTES, messagePrefix, type Output } from "./output.ts";
@@ -62,12 +63,14 @@ export class Sender<S extends Http2Stream> {
   }
 
   /** The same with one message that lies in pieces, which are never put together. */
-  sendPieces(stream: S, pieces: readonly Uint8Array[]): boolean {
+  sendPieces(stream: S, { pieces, done }: Pieces): boolean {
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
     if (this.#goesAtOnce(stream, length)) {
       this.#output.pieces(stream.id, pieces, length);
+      if (done !== null) for (const piece of pieces) done(piece);
       return true;
     }
+    if (done !== null) stream.pieceDone = done;
     this.#enqueue(stream, messagePrefix(length));
     for (const piece of pieces) this.#enqueue(stream, piece);
     return this.#queued(stream, false);
@@ -230,6 +233,7 @@ export class Sender<S extends Http2Stream> {
       }
       queue.shift();
       stream.sentBytes = 0;
+      stream.pieceDone?.(piece);
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Method } from "../base/codec.ts";
+import type { Method, Pieces } from "../base/codec.ts";
 import type { RequestHead } from "./heads.ts";
 import { Http2Stream } from "./http2-stream.ts";
 import type { MessageReader, MessageSink } from "./messages.ts";
@@ -41,8 +41,8 @@ export interface ServerStream<Request, Response> extends ServerCall {
   receive(handler: ServerStreamHandler<Request>): void;
   /** False: above the stream's queue limit, wait for `drained`. What is sent after the end is dropped. */
   send(message: Response): boolean;
-  /** An already encoded response, piece by piece. They may be shared between streams and must not change afterwards. */
-  sendEncoded(pieces: readonly Uint8Array[]): boolean;
+  /** An already encoded response. Its pieces may be shared between streams. */
+  sendEncoded(message: Pieces): boolean;
   readonly queuedBytes: number;
   /** Stops and resumes the client: what it may still send is bounded by the stream's window. */
   pause(): void;
@@ -67,7 +67,7 @@ export type Route =
 export interface CallOwner {
   readonly remote: string;
   sendResponse(call: ServerRpc, bytes: Uint8Array): boolean;
-  sendPieces(call: ServerRpc, pieces: readonly Uint8Array[]): boolean;
+  sendPieces(call: ServerRpc, message: Pieces): boolean;
   finish(call: ServerRpc, error: GrpcError | null): void;
   received(call: ServerRpc, bytes: Uint8Array): void;
   resumeCredit(call: ServerRpc): void;
@@ -125,8 +125,8 @@ export class ServerRpc extends Http2Stream implements ServerStream<unknown, unkn
     return this.owner.sendResponse(this, this.route.method.response.encode(message));
   }
 
-  sendEncoded(pieces: readonly Uint8Array[]): boolean {
-    return this.finished ? true : this.owner.sendPieces(this, pieces);
+  sendEncoded(message: Pieces): boolean {
+    return this.finished ? true : this.owner.sendPieces(this, message);
   }
 
   pause(): void {

@@ -1,5 +1,5 @@
 import { AssertionError } from "../base/assert.ts";
-import { CodecError } from "../base/codec.ts";
+import { CodecError, type Pieces } from "../base/codec.ts";
 import type { Clock } from "../env/clock.ts";
 import type { ByteStream } from "../env/streams.ts";
 import type { Trace } from "../env/trace.ts";
@@ -239,9 +239,9 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
   #answer(call: ServerRpc, route: Route, response: unknown): void {
     if (call.finished) return;
     const { response: codec } = route.method;
-    const pieces = codec.pieces?.(response) ?? null;
-    if (pieces === null) this.sendResponse(call, codec.encode(response));
-    else this.sendPieces(call, checked(pieces));
+    const message = codec.pieces?.(response) ?? null;
+    if (message === null) this.sendResponse(call, codec.encode(response));
+    else this.sendPieces(call, checked(message));
     this.finish(call, null);
   }
 
@@ -273,10 +273,10 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
     return this.#sentOne(call, this.http2.sender.send(call, bytes, false));
   }
 
-  sendPieces(call: ServerRpc, pieces: readonly Uint8Array[]): boolean {
+  sendPieces(call: ServerRpc, message: Pieces): boolean {
     if (call.detached) return true;
     this.#sendHead(call);
-    return this.#sentOne(call, this.http2.sender.sendPieces(call, pieces));
+    return this.#sentOne(call, this.http2.sender.sendPieces(call, message));
   }
 
   #sendHead(call: ServerRpc): void {
@@ -386,9 +386,9 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
 }
 
 /** Refused as etcd refuses it, where it is longer than one message may be. */
-function checked(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (length <= MESSAGE_MAX_BYTES) return pieces;
+function checked(message: Pieces): Pieces {
+  const length = message.pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (length <= MESSAGE_MAX_BYTES) return message;
   const text = `grpc: trying to send message larger than max (${length} vs. ${MESSAGE_MAX_BYTES})`;
   throw new GrpcError(StatusCode.RESOURCE_EXHAUSTED, text);
 }

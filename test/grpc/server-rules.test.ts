@@ -21,6 +21,10 @@ interface Rig {
   readonly events: string[];
 }
 
+/** Some of them are more than a window. */
+const PIECE_BYTES = 9_000;
+const NOTHING = new Uint8Array(0);
+
 const servers: GrpcServer[] = [];
 after(() => Promise.all(servers.map((server) => server.close(0))));
 
@@ -204,6 +208,7 @@ describe("a unary call", () => {
 
 describe("an answer in pieces", () => {
   const megabytes = Buffer.alloc(64 * 1024 * 1024);
+  const left: string[] = [];
   const PARTS: Method<Uint8Array, Uint8Array> = {
     ...ECHO,
     path: "/test.Echo/Parts",
@@ -211,8 +216,11 @@ describe("an answer in pieces", () => {
       ...ECHO.response,
       pieces: (answer) => {
         const text = Buffer.from(answer).toString();
-        if (text === "huge") return new Array<Buffer>(32).fill(megabytes);
-        return text === "whole" ? null : [...text].flatMap((letter) => [Buffer.from(letter), Buffer.alloc(0)]);
+        const done = (piece: Uint8Array): void => void left.push(String.fromCharCode(piece[0] ?? 0));
+        if (text === "huge") return { pieces: new Array<Buffer>(32).fill(megabytes), done };
+        return text === "whole"
+          ? null
+          : { pieces: [...text].flatMap((letter) => [Buffer.alloc(PIECE_BYTES, letter), NOTHING]), done };
       },
     },
   };
@@ -233,9 +241,31 @@ describe("an answer in pieces", () => {
         assert.equal(reason, "grpc: trying to send message larger than max (2147483648 vs. 2147483647)");
       } else {
         assert.equal(code, "0");
-        assert.deepEqual(sent, message(text));
+        const wanted = text === "whole" ? text : [...text].map((letter) => letter.repeat(PIECE_BYTES)).join("");
+        assert.ok(sent.equals(message(wanted)), text);
       }
     }
+  });
+
+  it("says of each piece, in order, that it has left: one that goes at once, and those that wait for a window", async () => {
+    const { peer, server } = rig();
+    server.unary(PARTS, (request) => request);
+    const ask = (streamId: number, text: string): void => {
+      peer.headers(streamId, to(PARTS.path), false);
+      peer.send(FrameType.DATA, Flag.END_STREAM, streamId, message(text));
+    };
+    left.length = 0;
+    ask(1, "a");
+    await status(peer, 1);
+    assert.deepEqual(left, ["a", "\0"]);
+    // The connection's window of 65,535 bytes ends within the seventh piece of 9,000.
+    ask(3, "bcdefghij");
+    await peer.settle();
+    assert.equal(left.filter((letter) => letter >= "b").join(""), "bcdefg");
+    peer.send(FrameType.WINDOW_UPDATE, 0, 0, uint32(2 ** 20));
+    peer.send(FrameType.WINDOW_UPDATE, 0, 3, uint32(2 ** 20));
+    await status(peer, 3);
+    assert.equal(left.filter((letter) => letter >= "a").join(""), "abcdefghij");
   });
 });
 
@@ -249,8 +279,8 @@ describe("a stream", () => {
     assert.deepEqual(events, ["message a", "message b", "message c", "ended"]);
     const stream = streams[0] as ServerStream<Uint8Array, Uint8Array>;
     assert.equal(stream.send(Buffer.from("x")), true);
-    assert.equal(stream.sendEncoded([Buffer.from("y"), Buffer.alloc(100, "z")]), true);
-    assert.equal(stream.sendEncoded([Buffer.alloc(0), Buffer.from("!")]), true);
+    assert.equal(stream.sendEncoded({ pieces: [Buffer.from("y"), Buffer.alloc(100, "z")], done: null }), true);
+    assert.equal(stream.sendEncoded({ pieces: [Buffer.alloc(0), Buffer.from("!")], done: null }), true);
     stream.end();
     assert.equal((await status(peer, 1)).code, "0");
     const data = peer.seen.filter(({ type }) => type === FrameType.DATA);
@@ -269,7 +299,7 @@ describe("a stream", () => {
     const stream = streams[0] as ServerStream<Uint8Array, Uint8Array>;
     assert.equal(stream.send(Buffer.alloc(500)), true);
     assert.equal(stream.queuedBytes, 405);
-    assert.equal(stream.sendEncoded([Buffer.alloc(1), Buffer.alloc(999)]), false);
+    assert.equal(stream.sendEncoded({ pieces: [Buffer.alloc(1), Buffer.alloc(999)], done: null }), false);
     stream.end();
     await peer.settle();
     const sent = (): number =>
@@ -312,7 +342,7 @@ describe("a stream", () => {
           for (const step of steps) {
             const parts = step.pieces.map((length) => Buffer.alloc(length, 97 + (letter++ % 26)));
             if (parts.length === 1) stream.send(parts[0] as Buffer);
-            else stream.sendEncoded(parts);
+            else stream.sendEncoded({ pieces: parts, done: null });
             wanted.push(message(Buffer.concat(parts).toString()));
             await peer.settle();
             const whole = wanted.reduce((sum, { length }) => sum + length, 0);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { MEMBER_NODE_OPTIONS } from "../../src/base/node-options.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { Ports } from "../../src/harness/cluster/ports.ts";
 import { endsWithUs, removedWithUs } from "./belongings.ts";
@@ -76,7 +77,7 @@ export class ServerProcess {
     const [command, ...first] =
       this.#options.kind === "etcd"
         ? [this.#options.binary ?? "etcd"]
-        : [process.execPath, "--enable-source-maps", MAIN];
+        : [process.execPath, ...MEMBER_NODE_OPTIONS, MAIN];
     const child = spawn(command as string, [...first, ...this.#flags()], { stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;
     endsWithUs(child);

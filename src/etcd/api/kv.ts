@@ -1,4 +1,4 @@
-import type { Method } from "../../base/codec.ts";
+import type { Method, Pieces } from "../../base/codec.ts";
 import type { GrpcServer, ServerStream } from "../../grpc/server.ts";
 import type { RangeRequest, RangeResponse, RangeStreamResponse } from "../../proto/gen/etcdserverpb.ts";
 import { KV } from "../../proto/gen/rpc.ts";
@@ -11,7 +11,7 @@ const RANGE: Method<RangeRequest, RangeResponse> = {
   ...KV.Range,
   response: {
     ...KV.Range.response,
-    pieces: (response) => ("pieces" in response ? (response.pieces as readonly Uint8Array[]) : null),
+    pieces: (response) => ("pieces" in response ? (response as RangeResponse & Pieces) : null),
   },
 };
 
@@ -39,8 +39,8 @@ function streamRange(stream: ServerStream<RangeRequest, RangeStreamResponse>, re
       stream.end(grpcErrorOf(chunk));
       return false;
     }
-    const { pieces, length } = chunk.response;
-    const hasRoom = stream.sendEncoded([fieldPrefix(RANGE_RESPONSE_TAG, length), ...pieces]);
+    const { pieces, length, done } = chunk.response;
+    const hasRoom = stream.sendEncoded({ pieces: [fieldPrefix(RANGE_RESPONSE_TAG, length), ...pieces], done });
     if (!chunk.isLast) return hasRoom;
     chunks = null;
     stream.end();

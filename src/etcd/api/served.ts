@@ -1,4 +1,5 @@
 /** What the services need of the member behind them. It is handed in: nothing here knows how a request is carried out. */
+import type { Pieces } from "../../base/codec.ts";
 import type { MemberId, Revision } from "../../base/ids.ts";
 import type { SnapshotSource } from "../../env/transport.ts";
 import { GrpcError } from "../../grpc/status.ts";
@@ -46,8 +47,7 @@ export interface ServedRequests {
 }
 
 /** A response whose bytes are there already. */
-export interface EncodedResponse {
-  readonly pieces: readonly Uint8Array[];
+export interface EncodedResponse extends Pieces {
   /** Of all pieces, in bytes. */
   readonly length: number;
 }

@@ -54,7 +54,9 @@ export class WatchService {
         end(grpcErrorOf(refusal));
         return;
       }
-      watches = this.#member.watches.openStream({ send: ({ own, shared }) => stream.sendEncoded([own, shared]) });
+      watches = this.#member.watches.openStream({
+        send: ({ own, shared }) => stream.sendEncoded({ pieces: [own, shared], done: null }),
+      });
       const waiting = early;
       early = [];
       for (const request of waiting) handle(watches, request);

@@ -2,6 +2,8 @@
  * A range in the order of its keys needs no look at what it answers: the response is put together of bytes as they are stored. All but
  * transactions, orders, filters and single keys go this way.
  */
+import type { BlockMemory } from "../../base/block-memory.ts";
+import type { Pieces } from "../../base/codec.ts";
 import type { Revision } from "../../base/ids.ts";
 import {
   type RangeRequest,
@@ -17,19 +19,27 @@ import type { MakeHeader } from "./header.ts";
 import { checkRevision, isFiltered } from "./range.ts";
 
 /** A response whose bytes are there already, in pieces that nobody need put together. */
-export class EncodedRange implements RangeResponse {
+export class EncodedRange implements RangeResponse, Pieces {
   readonly header: ResponseHeader | null;
   readonly more: boolean;
   readonly count: number;
   /** Of one message: its key-values as they were given, and behind them all else. */
   readonly pieces: readonly Uint8Array[];
+  readonly done: Pieces["done"];
 
-  /** `kvs`: encoded responses of nothing but key-values. */
-  constructor(header: ResponseHeader | null, more: boolean, count: number, kvs: readonly Uint8Array[]) {
+  /** `kvs`: encoded responses of nothing but key-values, in that memory, if in any. */
+  constructor(
+    header: ResponseHeader | null,
+    more: boolean,
+    count: number,
+    kvs: readonly Uint8Array[],
+    memory: BlockMemory | null = null,
+  ) {
     this.header = header;
     this.more = more;
     this.count = count;
     this.pieces = [...kvs, RangeResponse.encode({ header, kvs: [], more, count })];
+    this.done = memory === null ? null : (piece) => memory.done(piece);
   }
 
   get length(): number {

@@ -6,6 +6,7 @@
  *   isLargeRange(view, request)                                     cheap: looks at no more keys than a slice has
  *   answerLargeRange(view, request, makeHeader, pause)              as `answerRange` would answer
  */
+import { BlockMemory } from "../../base/block-memory.ts";
 import type { Revision } from "../../base/ids.ts";
 import { type RangeRequest, RangeResponse, type ResponseHeader, SortTarget } from "../../proto/gen/etcdserverpb.ts";
 import type { EtcdError } from "../errors.ts";
@@ -95,12 +96,13 @@ class LargeRange {
     const limit = this.#request.limit > 0 ? this.#request.limit : Number.POSITIVE_INFINITY;
     const { keysOnly } = this.#request;
     const parts: Uint8Array[] = [];
+    const memory = new BlockMemory();
     const count = await this.#read(limit, keysOnly, (range, slice) => {
-      const { kvs, keys, next } = this.#view.encoded(range, slice);
+      const { kvs, keys, next } = this.#view.encoded(range, { ...slice, memory });
       parts.push(kvs);
       return { keys, next, ready: null };
     });
-    return count === null ? null : new EncodedRange(this.#header, count > limit, count, parts);
+    return count === null ? null : new EncodedRange(this.#header, count > limit, count, parts, memory);
   }
 
   /** Filters and orders need a look at everything first; what is kept of it is little more than what will be answered. */

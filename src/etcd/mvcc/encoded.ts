@@ -2,6 +2,7 @@
  * Key-values as an answer carries them: the field `kvs` of etcdserverpb.RangeResponse again and again, each as it is stored. Nothing
  * is decoded to be encoded again. They are gathered in one buffer that the process keeps, and copied out once.
  */
+import type { BlockMemory } from "../../base/block-memory.ts";
 import type { KeyTable, KeyVersion, Slot } from "./key-table.ts";
 
 /** Field 2, a message. */
@@ -46,9 +47,9 @@ export class EncodedKeyValues {
     this.#field(TAGS.version, version);
   }
 
-  /** What was gathered, in memory of its own. */
-  take(): Uint8Array {
-    const taken = Buffer.allocUnsafeSlow(this.#end);
+  /** What was gathered, in that memory or else in memory of its own. */
+  take(memory?: BlockMemory): Uint8Array {
+    const taken = memory === undefined ? Buffer.allocUnsafeSlow(this.#end) : memory.take(this.#end);
     taken.set(buffer.subarray(0, this.#end));
     this.#end = 0;
     if (buffer.length > KEPT_BYTES) buffer = new Uint8Array(KEPT_BYTES);

@@ -11,6 +11,7 @@
  * change: that is how a transaction reads its own writes. Keys and values handed in are copied.
  */
 import { AssertionError, assert } from "../../base/assert.ts";
+import type { BlockMemory } from "../../base/block-memory.ts";
 import { bytesAfter } from "../../base/bytes.ts";
 import type { Revision } from "../../base/ids.ts";
 import type { KeyValue } from "../backend/backend.ts";
@@ -50,6 +51,8 @@ export interface RangeOptions {
 export interface SliceOptions extends RangeOptions {
   /** The slice ends with the key-value whose key and value reach it, together with those before. */
   readonly maxBytes: number;
+  /** Of `encoded`: where it puts what it returns; absent: into memory of its own. */
+  readonly memory?: BlockMemory;
 }
 
 /** The first key-values of a range. */
@@ -232,7 +235,7 @@ export class MvccStore implements StoreView {
       keys++;
       return kvs.length;
     });
-    return { kvs: kvs.take(), keys, next };
+    return { kvs: kvs.take(options.memory), keys, next };
   }
 
   scan(range: KeyRange, options: SliceOptions, visit: (kv: StoredKeyValue) => void): string | null {

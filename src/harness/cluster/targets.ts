@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { unreachable } from "../../base/assert.ts";
+import { MEMBER_NODE_OPTIONS } from "../../base/node-options.ts";
 import type { LogLevel } from "../model/plan.ts";
 import { dialerEnvironment, peerAuthority } from "./dialer.ts";
 import { localUrl, type MemberAddresses } from "./network.ts";
@@ -55,7 +56,7 @@ export function memberStart(
       return {
         command: [
           process.execPath,
-          "--enable-source-maps",
+          ...MEMBER_NODE_OPTIONS,
           join(SOURCE_ROOT, "etcd", "main.js"),
           ...flags,
           ...logFlags(program.kind, logLevel),

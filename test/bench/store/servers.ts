@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { assert } from "../../../src/base/assert.ts";
+import { MEMBER_NODE_OPTIONS } from "../../../src/base/node-options.ts";
 import { Prng } from "../../../src/base/prng.ts";
 import { nodeClock } from "../../../src/env/node/clock.ts";
 import { nodeStreams } from "../../../src/env/node/streams.ts";
@@ -213,7 +214,7 @@ async function makeMembers(options: ClusterOptions, folder: string): Promise<rea
     ...(pauses === "no" ? [] : ["--import", pauses === "where" ? `${PAUSE_METER}?where` : PAUSE_METER]),
     ...(profileDir === null ? [] : ["--cpu-prof", "--cpu-prof-dir", profileDir]),
   ];
-  const start = program.kind === "ts" ? [process.execPath, ...extra, MAIN] : [program.binary];
+  const start = program.kind === "ts" ? [process.execPath, ...MEMBER_NODE_OPTIONS, ...extra, MAIN] : [program.binary];
   const environment = memberEnvironment();
   return names.map((name, i) => {
     const clientUrl = urlOf(ports[i]);

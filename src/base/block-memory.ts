@@ -1,0 +1,39 @@
+/**
+ * Memory for the pieces of something large, given back to the system block by block as they are done with. Left to the collector of
+ * garbage all of it is given back at once: of 300 MB that takes 30 ms, for which malloc's lock is held or the next collection waits.
+ */
+const BLOCK_BYTES = 4 * 1024 * 1024;
+/** So much may come from the heap and be left to the collector. */
+const HEAP_BYTES = 2 * 1024 * 1024;
+
+export class BlockMemory {
+  #fromHeap = 0;
+  #block = new ArrayBuffer(0);
+  #used = 0;
+  /** The block of the piece that was done with last. */
+  #leaving: ArrayBuffer | null = null;
+
+  /** Not for long: until `done` is called for it, or the whole is forgotten. */
+  take(bytes: number): Uint8Array {
+    if (this.#fromHeap + bytes <= HEAP_BYTES) {
+      this.#fromHeap += bytes;
+      return Buffer.allocUnsafeSlow(bytes);
+    }
+    this.#fromHeap = HEAP_BYTES;
+    if (this.#used + bytes > this.#block.byteLength) {
+      const size = Math.max(BLOCK_BYTES, bytes);
+      this.#block = new ArrayBuffer(size, { maxByteLength: size });
+      this.#used = 0;
+    }
+    this.#used += bytes;
+    return new Uint8Array(this.#block, this.#used - bytes, bytes);
+  }
+
+  /** A piece, or something else behind the pieces, will not be looked at again, nor will what was taken before it. */
+  done({ buffer }: Uint8Array): void {
+    if (buffer === this.#leaving) return;
+    // Its pages go at once. Whoever looked all the same would get an error, nobody else's bytes.
+    this.#leaving?.resize(0);
+    this.#leaving = buffer instanceof ArrayBuffer && buffer.resizable ? buffer : null;
+  }
+}
