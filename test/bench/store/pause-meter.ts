@@ -16,7 +16,11 @@ import { callersWithin } from "./pause-profile.ts";
 export interface Pauses {
   /** Between two turns of the loop, by the clock: at most one millisecond more than the pause. */
   readonly wallMs: number;
-  /** The longest without the time for which its thread was ready to run and had no core: what no other process did. */
+  /**
+   * The longest without the time that others took from it: for which its thread was ready to run and had no core, or for which the
+   * loop had nothing to do and was woken late, as it is where the host takes a core from the machine. Which of the two overlap is not
+   * known, so the longer one is taken off: no pause is shorter than it was.
+   */
   readonly ownMs: number;
   /** Of that one: for how long its thread had a core. In the rest it waited, be it for the disk or for a thread that had no core. */
   readonly onCoreMs: number;
@@ -75,6 +79,8 @@ function scheduled(): Scheduled {
 
 interface Moment extends Scheduled {
   readonly nowMs: number;
+  /** For how long the loop had nothing to do, since it began. */
+  readonly idleMs: number;
 }
 
 /** Both of one moment: where the thread loses its core between the two looks, the wait would count as a pause. */
@@ -83,7 +89,8 @@ function momentNow(): Moment {
     const beforeMs = performance.now();
     const found = scheduled();
     const nowMs = performance.now();
-    if (nowMs - beforeMs < LOOK_MAX_MS || looks === LOOKS_MAX) return { nowMs, ...found };
+    if (nowMs - beforeMs < LOOK_MAX_MS || looks === LOOKS_MAX)
+      return { nowMs, ...found, idleMs: performance.eventLoopUtilization().idle };
   }
 }
 
@@ -98,7 +105,7 @@ let last = momentNow();
 function look(): void {
   const moment = momentNow();
   const passedMs = moment.nowMs - last.nowMs;
-  const pauseMs = passedMs - (moment.waitedMs - last.waitedMs);
+  const pauseMs = passedMs - Math.max(moment.waitedMs - last.waitedMs, moment.idleMs - last.idleMs);
   if (pauseMs > LONG_MS) longCount++;
   if (pauseMs > ownMs) {
     ownMs = pauseMs;
