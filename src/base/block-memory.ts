@@ -8,19 +8,19 @@ const HEAP_BYTES = 2 * 1024 * 1024;
 
 export class BlockMemory {
   #fromHeap = 0;
-  #block = new ArrayBuffer(0);
+  /** Null: all is from the heap. Once there is one nothing else is: pieces of one block follow each other. */
+  #block: ArrayBuffer | null = null;
   #used = 0;
   /** The block of the piece that was done with last. */
   #leaving: ArrayBuffer | null = null;
 
   /** Not for long: until `done` is called for it, or the whole is forgotten. */
   take(bytes: number): Uint8Array {
-    if (this.#fromHeap + bytes <= HEAP_BYTES) {
+    if (this.#block === null && this.#fromHeap + bytes <= HEAP_BYTES) {
       this.#fromHeap += bytes;
       return Buffer.allocUnsafeSlow(bytes);
     }
-    this.#fromHeap = HEAP_BYTES;
-    if (this.#used + bytes > this.#block.byteLength) {
+    if (this.#block === null || this.#used + bytes > this.#block.byteLength) {
       const size = Math.max(BLOCK_BYTES, bytes);
       this.#block = new ArrayBuffer(size, { maxByteLength: size });
       this.#used = 0;
