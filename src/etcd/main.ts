@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --enable-source-maps --v8-pool-size=1
+#!/usr/bin/env node
 /** etcd-ts: flags -> data directory -> log -> listeners -> member -> services, and an orderly end. */
 import { randomInt } from "node:crypto";
 import { hex, type MemberId, NO_MEMBER } from "../base/ids.ts";
