@@ -3,10 +3,11 @@ import { describe } from "../findings.ts";
 import { eventName, isSelected, type Session, watcherName } from "./model.ts";
 import type { Change, Gap, Truth } from "./truth.ts";
 
-/** Something that a session should have been sent. */
-export interface Owed {
-  /** Null: a change of which nothing else is known than its revision. */
-  readonly change: Change | null;
+/** A change, or revisions of which nothing else is known than that they are changes. */
+export type Owed = Change | Gap;
+
+/** Why a session should have been sent something. */
+export interface Evidence {
   /** Goes on from "was never sent". */
   readonly text: string;
   readonly operations: readonly OperationRecord[];
@@ -19,20 +20,18 @@ export interface Owed {
  * every key, what a store of this history alone must have changed at each revision between them.
  */
 export function* owedBetween(session: Session, truth: Truth, first: number, last: number): Generator<Owed> {
-  for (const change of truth.between(first, last))
-    if (isSelected(session, change.kind, change.key)) yield { change, ...evidence(change) };
-  if (!selectsAll(session, truth)) return;
-  for (const gap of truth.gapsBetween(first, last))
-    yield { change: null, text: `${revisionsOf(gap)}, of unknown outcome`, operations: [], atNs: null };
+  for (const change of truth.between(first, last)) if (isSelected(session, change.kind, change.key)) yield change;
+  if (selectsAll(session, truth)) yield* truth.gapsBetween(first, last);
 }
 
-function evidence(change: Change): Omit<Owed, "change"> {
-  const { operation, event, shownBy } = change;
+export function evidenceOf(owed: Owed): Evidence {
+  if (!("key" in owed)) return { text: `${revisionsOf(owed)}, of unknown outcome`, operations: [], atNs: null };
+  const { operation, event, shownBy } = owed;
   if (operation !== null)
-    return { text: `rev ${change.revision}: ${describe(operation)}`, operations: [operation], atNs: operation.startNs };
+    return { text: `rev ${owed.revision}: ${describe(operation)}`, operations: [operation], atNs: operation.startNs };
   if (event !== null)
     return { text: `${eventName(event)}, which ${watcherName(event)} was sent`, operations: [], atNs: event.atNs };
-  return { text: `${eventName(change)}, which was shown to ${shownBy}`, operations: [], atNs: null };
+  return { text: `${eventName(owed)}, which was shown to ${shownBy}`, operations: [], atNs: null };
 }
 
 function revisionsOf({ first, last }: Gap): string {

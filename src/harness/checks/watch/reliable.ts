@@ -1,5 +1,5 @@
 import { eventName, type WatchCheck } from "./model.ts";
-import { owedBetween } from "./owed.ts";
+import { evidenceOf, owedBetween } from "./owed.ts";
 
 /**
  * Reliable: between its first event (the start, while there was none) and the last event or progress notice a watcher was sent
@@ -14,9 +14,10 @@ export const reliable: WatchCheck = {
     const seen = new Set(events.map((event) => `${event.revision} ${event.key}`));
     const start = events.reduce((least, event) => Math.min(least, event.revision), events[0]?.revision ?? first);
     let judged = events.length;
-    for (const { change, text, operations, atNs } of owedBetween(session, truth, Math.max(start, first), last)) {
+    for (const owed of owedBetween(session, truth, Math.max(start, first), last)) {
       judged++;
-      if (change !== null && seen.has(`${change.revision} ${change.key}`)) continue;
+      if ("key" in owed && seen.has(`${owed.revision} ${owed.key}`)) continue;
+      const { text, operations, atNs } = evidenceOf(owed);
       const lack = `answers for rev ${first} to ${last} but was never sent ${text}`;
       wrong(lack, operations, atNs ?? session.records.at(-1)?.atNs ?? 0);
     }

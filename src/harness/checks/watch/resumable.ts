@@ -1,6 +1,6 @@
 import { moment } from "../findings.ts";
 import { eventName, type WatchCheck } from "./model.ts";
-import { owedBetween } from "./owed.ts";
+import { evidenceOf, owedBetween } from "./owed.ts";
 
 /**
  * Resumable: a watch that names its start gets everything from there on. The first event is the first known change from the start
@@ -17,7 +17,8 @@ export const resumable: WatchCheck = {
       wrong(`was sent ${eventName(event)}, below its start at rev ${from}, at ${moment(event.atNs)}`, [], event.atNs);
     }
     const first = events.reduce((least, event) => Math.min(least, event.revision), head.revision);
-    for (const { text, operations } of owedBetween(session, truth, from, first - 1)) {
+    for (const owed of owedBetween(session, truth, from, first - 1)) {
+      const { text, operations } = evidenceOf(owed);
       const lack = `asked for everything from rev ${from} on, was first sent rev ${first}, but never sent ${text}`;
       wrong(lack, operations, head.atNs);
     }
