@@ -8,7 +8,7 @@ export type Owed = Change | Gap;
 
 /** Why a session should have been sent something. */
 export interface Evidence {
-  /** Goes on from "was never sent". */
+  /** What is to stand behind the words "was never sent". */
   readonly text: string;
   readonly operations: readonly OperationRecord[];
   /** When it was asked for or sent to another; null when nothing says. */
