@@ -8,6 +8,8 @@ export interface Codec<Message> {
 /** A message in pieces, which are sent behind each other as they are. They must not change before. */
 export interface Pieces {
   readonly pieces: readonly Uint8Array[];
+  /** Of all of them, in bytes. */
+  readonly length: number;
   /** Called for each in their order when it has left; for none any more once its call has ended. Null: nobody asks. */
   readonly done: ((piece: Uint8Array) => void) | null;
 }

@@ -63,8 +63,7 @@ export class Sender<S extends Http2Stream> {
   }
 
   /** The same with one message that lies in pieces, which are never put together. */
-  sendPieces(stream: S, { pieces, done }: Pieces): boolean {
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  sendPieces(stream: S, { pieces, length, done }: Pieces): boolean {
     if (this.#goesAtOnce(stream, length)) {
       this.#output.pieces(stream.id, pieces, length);
       if (done !== null) for (const piece of pieces) done(piece);

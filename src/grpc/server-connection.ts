@@ -387,7 +387,7 @@ export class ServerConnection implements Http2Owner<ServerRpc, RequestHead>, Cal
 
 /** Refused as etcd refuses it, where it is longer than one message may be. */
 function checked(message: Pieces): Pieces {
-  const length = message.pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const { length } = message;
   if (length <= MESSAGE_MAX_BYTES) return message;
   const text = `grpc: trying to send message larger than max (${length} vs. ${MESSAGE_MAX_BYTES})`;
   throw new GrpcError(StatusCode.RESOURCE_EXHAUSTED, text);

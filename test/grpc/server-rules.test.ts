@@ -1,7 +1,7 @@
 /** The rules of RFC 9113 and of gRPC that a server keeps, frame by frame. h2spec goes further; these show what we rely on. */
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import type { Method } from "../../src/base/codec.ts";
+import type { Method, Pieces } from "../../src/base/codec.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { SILENT } from "../../src/env/trace.ts";
 import { Flag, FrameType } from "../../src/grpc/frames.ts";
@@ -64,6 +64,10 @@ const to = (path: string, ...more: string[]): string[] => [
   ...REQUEST.map((value) => (value === "/test.Echo/Unary" ? path : value)),
   ...more,
 ];
+
+function inPieces(pieces: readonly Uint8Array[], done: Pieces["done"] = null): Pieces {
+  return { pieces, length: pieces.reduce((sum, piece) => sum + piece.length, 0), done };
+}
 
 function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
@@ -217,10 +221,13 @@ describe("an answer in pieces", () => {
       pieces: (answer) => {
         const text = Buffer.from(answer).toString();
         const done = (piece: Uint8Array): void => void left.push(String.fromCharCode(piece[0] ?? 0));
-        if (text === "huge") return { pieces: new Array<Buffer>(32).fill(megabytes), done };
+        if (text === "huge") return inPieces(new Array<Buffer>(32).fill(megabytes), done);
         return text === "whole"
           ? null
-          : { pieces: [...text].flatMap((letter) => [Buffer.alloc(PIECE_BYTES, letter), NOTHING]), done };
+          : inPieces(
+              [...text].flatMap((letter) => [Buffer.alloc(PIECE_BYTES, letter), NOTHING]),
+              done,
+            );
       },
     },
   };
@@ -279,8 +286,8 @@ describe("a stream", () => {
     assert.deepEqual(events, ["message a", "message b", "message c", "ended"]);
     const stream = streams[0] as ServerStream<Uint8Array, Uint8Array>;
     assert.equal(stream.send(Buffer.from("x")), true);
-    assert.equal(stream.sendEncoded({ pieces: [Buffer.from("y"), Buffer.alloc(100, "z")], done: null }), true);
-    assert.equal(stream.sendEncoded({ pieces: [Buffer.alloc(0), Buffer.from("!")], done: null }), true);
+    assert.equal(stream.sendEncoded(inPieces([Buffer.from("y"), Buffer.alloc(100, "z")])), true);
+    assert.equal(stream.sendEncoded(inPieces([Buffer.alloc(0), Buffer.from("!")])), true);
     stream.end();
     assert.equal((await status(peer, 1)).code, "0");
     const data = peer.seen.filter(({ type }) => type === FrameType.DATA);
@@ -299,7 +306,7 @@ describe("a stream", () => {
     const stream = streams[0] as ServerStream<Uint8Array, Uint8Array>;
     assert.equal(stream.send(Buffer.alloc(500)), true);
     assert.equal(stream.queuedBytes, 405);
-    assert.equal(stream.sendEncoded({ pieces: [Buffer.alloc(1), Buffer.alloc(999)], done: null }), false);
+    assert.equal(stream.sendEncoded(inPieces([Buffer.alloc(1), Buffer.alloc(999)])), false);
     stream.end();
     await peer.settle();
     const sent = (): number =>
@@ -342,7 +349,7 @@ describe("a stream", () => {
           for (const step of steps) {
             const parts = step.pieces.map((length) => Buffer.alloc(length, 97 + (letter++ % 26)));
             if (parts.length === 1) stream.send(parts[0] as Buffer);
-            else stream.sendEncoded({ pieces: parts, done: null });
+            else stream.sendEncoded(inPieces(parts));
             wanted.push(message(Buffer.concat(parts).toString()));
             await peer.settle();
             const whole = wanted.reduce((sum, { length }) => sum + length, 0);

@@ -40,7 +40,8 @@ function streamRange(stream: ServerStream<RangeRequest, RangeStreamResponse>, re
       return false;
     }
     const { pieces, length, done } = chunk.response;
-    const hasRoom = stream.sendEncoded({ pieces: [fieldPrefix(RANGE_RESPONSE_TAG, length), ...pieces], done });
+    const prefix = fieldPrefix(RANGE_RESPONSE_TAG, length);
+    const hasRoom = stream.sendEncoded({ pieces: [prefix, ...pieces], length: prefix.length + length, done });
     if (!chunk.isLast) return hasRoom;
     chunks = null;
     stream.end();

@@ -46,12 +46,6 @@ export interface ServedRequests {
   members(options: { readonly linearizable: boolean }): Promise<Answer<readonly ClusterMember[]>>;
 }
 
-/** A response whose bytes are there already. */
-export interface EncodedResponse extends Pieces {
-  /** Of all pieces, in bytes. */
-  readonly length: number;
-}
-
 /** A response in parts, each made when it is asked for, and asked for when the one before is there. */
 export interface ServedChunks {
   /** Lets others go first. */
@@ -60,7 +54,8 @@ export interface ServedChunks {
 }
 
 export interface ServedChunk {
-  readonly response: EncodedResponse;
+  /** Encoded already. */
+  readonly response: Pieces;
   readonly isLast: boolean;
 }
 

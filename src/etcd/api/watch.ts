@@ -55,7 +55,8 @@ export class WatchService {
         return;
       }
       watches = this.#member.watches.openStream({
-        send: ({ own, shared }) => stream.sendEncoded({ pieces: [own, shared], done: null }),
+        send: ({ own, shared }) =>
+          stream.sendEncoded({ pieces: [own, shared], length: own.length + shared.length, done: null }),
       });
       const waiting = early;
       early = [];

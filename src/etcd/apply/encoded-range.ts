@@ -25,6 +25,7 @@ export class EncodedRange implements RangeResponse, Pieces {
   readonly count: number;
   /** Of one message: its key-values as they were given, and behind them all else. */
   readonly pieces: readonly Uint8Array[];
+  readonly length: number;
   readonly done: Pieces["done"];
 
   /** `kvs`: encoded responses of nothing but key-values, in that memory, if in any. */
@@ -39,11 +40,8 @@ export class EncodedRange implements RangeResponse, Pieces {
     this.more = more;
     this.count = count;
     this.pieces = [...kvs, RangeResponse.encode({ header, kvs: [], more, count })];
+    this.length = this.pieces.reduce((sum, piece) => sum + piece.length, 0);
     this.done = memory === null ? null : (piece) => memory.done(piece);
-  }
-
-  get length(): number {
-    return this.pieces.reduce((sum, piece) => sum + piece.length, 0);
   }
 
   /** For whoever looks at it in this process; made anew each time. */
