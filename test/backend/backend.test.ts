@@ -182,18 +182,23 @@ test("memory: after a power cut at any step the file is one commit's whole state
     return { bucket: "meta", key: Uint8Array.of(1), value: new Uint8Array(size).fill(size) };
   });
   const writes = fc.array(fc.array(fc.oneof(change, large), { maxLength: 5 }), { minLength: 1, maxLength: 12 });
+  /** Before a sync there is something to tear. */
+  const stops = fc.oneof(
+    fc.record({ calls: fc.constant("all" as const), stop: fc.nat(40) }),
+    fc.record({ calls: fc.constant("syncs" as const), stop: fc.nat(12) }),
+  );
   let replaced = 0;
   let torn = 0;
   await fc.assert(
-    fc.asyncProperty(writes, fc.nat(40), fc.infiniteStream(fc.boolean()), async (all, stop, keeps) => {
+    fc.asyncProperty(writes, stops, fc.infiniteStream(fc.boolean()), async (all, { calls, stop }, keeps) => {
       const disk = new MemoryDisk();
       let left = stop;
       let cut = (): void => {};
       const isCut = new Promise<void>((resolve) => {
         cut = resolve;
       });
-      disk.before = () => {
-        if (left-- > 0) return;
+      disk.before = (call) => {
+        if ((calls === "syncs" && call !== "sync") || left-- > 0) return;
         cut();
         return new Promise(() => {});
       };
