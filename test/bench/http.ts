@@ -1,17 +1,10 @@
 /**
  * The two read modes seen by a client that is not ours: autocannon on `/health` (in etcd, and so in etcd-ts, a linearizable read
- * of one key) and on `/health?serializable=true`, held against our driver's gets at the same concurrency. One member in a
- * temporary directory, interleaved rounds. autocannon runs its closed loop: its rate mode misreports latencies.
+ * of one key) and on `/health?serializable=true`, held against our driver's gets at the same concurrency. One member, interleaved
+ * rounds. autocannon runs its closed loop: its rate mode misreports latencies.
  *
  *   npm run bench:http [-- --smoke] [-- --connections 100]
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";
 import { Histogram } from "../../src/base/histogram.ts";
@@ -20,9 +13,7 @@ import { nodeClock } from "../../src/env/node/clock.ts";
 import { nodeStreams } from "../../src/env/node/streams.ts";
 import { LoadDriver } from "../../src/harness/load/driver.ts";
 import type { OperationClass, Phase } from "../../src/harness/model/plan.ts";
-import { endsWithUs, removedWithUs } from "../support/belongings.ts";
-
-const START_LIMIT_MS = 15_000;
+import { BenchCluster, type BenchMember } from "./store/servers.ts";
 
 interface Round {
   readonly ok: number;
@@ -78,28 +69,25 @@ async function main(): Promise<void> {
   const connections = Number(values.connections);
   const rounds = Number(values.rounds ?? (values.smoke ? 1 : 5));
   const durationMs = Number(values.seconds ?? (values.smoke ? 0.7 : 4)) * 1000;
-  const directory = mkdtempSync(join(tmpdir(), "bench-http-"));
-  const remove = removedWithUs(directory);
-  let member: Member | null = null;
+  const cluster = await BenchCluster.start({ program: { kind: "ts" }, members: 1 });
   try {
-    member = await startMember(directory);
-    const contenders = contendersFor(member.clientPort, connections);
+    const [member] = cluster.members as [BenchMember];
+    const contenders = contendersFor(member.port, connections);
     const totals = contenders.map(() => new Total());
     for (const contender of contenders) await contender.run(Math.min(1000, durationMs));
     for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < contenders.length; turn++) {
         // Each round begins with another contender, so that none always runs behind the same one.
         const which = (round + turn) % contenders.length;
-        const before = await serverCpuMicros(member.clientPort);
+        const before = await serverCpuMicros(member);
         const result = await (contenders[which] as Contender).run(durationMs);
-        const after = await serverCpuMicros(member.clientPort);
+        const after = await serverCpuMicros(member);
         totals[which]?.add(result, before === null || after === null ? null : after - before);
       }
     }
     print(contenders, totals, connections, rounds, durationMs);
   } finally {
-    if (member !== null) await member.stop();
-    remove();
+    await cluster.stop();
   }
 }
 
@@ -191,76 +179,6 @@ async function runDriver(
   }
 }
 
-interface Member {
-  readonly clientPort: number;
-  stop(): Promise<void>;
-}
-
-async function startMember(directory: string): Promise<Member> {
-  const clientPort = await freePort();
-  const peer = `http://127.0.0.1:${await freePort()}`;
-  const client = `http://127.0.0.1:${clientPort}`;
-  const main = fileURLToPath(new URL("../../src/etcd/main.js", import.meta.url));
-  const flags = {
-    name: "bench",
-    "data-dir": join(directory, "data"),
-    "listen-client-urls": client,
-    "advertise-client-urls": client,
-    "listen-peer-urls": peer,
-    "initial-advertise-peer-urls": peer,
-    "initial-cluster": `bench=${peer}`,
-  };
-  const flagList = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  const child = spawn(process.execPath, [main, ...flagList], { stdio: ["ignore", "ignore", "pipe"] });
-  endsWithUs(child);
-  let errors = "";
-  child.stderr.on("data", (text: Buffer) => {
-    errors = (errors + text).slice(-4000);
-  });
-  const stop = (): Promise<void> => stopMember(child);
-  const until = performance.now() + START_LIMIT_MS;
-  while (!(await healthy(client))) {
-    if (child.exitCode === null && performance.now() < until) continue;
-    await stop();
-    throw new Error(`the member did not come up:\n${errors}`);
-  }
-  return { clientPort, stop };
-}
-
-async function stopMember(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
-  await exited;
-  clearTimeout(timer);
-}
-
-async function healthy(url: string): Promise<boolean> {
-  try {
-    return (await fetch(`${url}/health`, { signal: AbortSignal.timeout(1000) })).status === 200;
-  } catch {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    return false;
-  }
-}
-
-async function serverCpuMicros(port: number): Promise<number | null> {
-  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const seconds = /^process_cpu_seconds_total ([0-9.e+-]+)/m.exec(metrics)?.[1];
-  return seconds === undefined ? null : Number(seconds) * 1e6;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
-  return address.port;
-}
-
 function print(
   contenders: readonly Contender[],
   totals: readonly Total[],
@@ -311,6 +229,11 @@ function ratio(name: string, top: Total, bottom: Total): void {
   console.log(
     `  ${name.padEnd(24)}${(top.perSecond / bottom.perSecond).toFixed(2).padStart(8)}x${cpu?.toFixed(2).padStart(8) ?? "       -"}x`,
   );
+}
+
+async function serverCpuMicros(member: BenchMember): Promise<number | null> {
+  const seconds = (await member.metrics())("process_cpu_seconds_total");
+  return seconds === null ? null : seconds * 1e6;
 }
 
 await main();

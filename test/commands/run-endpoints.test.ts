@@ -184,7 +184,7 @@ async function runSecurely(port: number): Promise<void> {
 }
 
 test("https endpoints: the client shows its certificate and believes no stranger", async (t) => {
-  const [clientPort] = (await freePorts(1)) as [number];
+  const [clientPort] = (await freePorts(t, 1)) as [number];
   const server = new ServerProcess(t, { clientPort });
   server.start();
   await server.ready();
@@ -205,7 +205,7 @@ test("https endpoints: the client shows its certificate and believes no stranger
 test("Go etcd behind its own TLS", async (t) => {
   const unavailable = whyNot("etcd");
   if (unavailable !== null) return t.skip(unavailable);
-  const [clientPort, metricsPort] = (await freePorts(2)) as [number, number];
+  const [clientPort, metricsPort] = (await freePorts(t, 2)) as [number, number];
   const url = `https://127.0.0.1:${clientPort}`;
   const server = new ServerProcess(t, {
     ...{ kind: "etcd", clientPort: metricsPort, advertiseClientUrl: url },

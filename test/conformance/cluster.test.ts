@@ -50,7 +50,7 @@ interface TestCluster {
 }
 
 async function clusterOf(context: TestContext): Promise<TestCluster> {
-  const ports = await freePorts(6);
+  const ports = await freePorts(context, 6);
   const peerPorts = ports.slice(3);
   const cluster = NAMES.map((name, i) => `${name}=http://127.0.0.1:${peerPorts[i]}`).join(",");
   const links = new Map<string, TcpLink>();
@@ -81,7 +81,7 @@ async function leaderOf({ clients }: TestCluster): Promise<number> {
 }
 
 test("everything acknowledged is there after kill -9", async (context) => {
-  const [clientPort] = (await freePorts(1)) as [number];
+  const [clientPort] = (await freePorts(context, 1)) as [number];
   const server = new ServerProcess(context, { clientPort });
   server.start();
   await server.ready();
@@ -155,7 +155,7 @@ test("one direction cut: a leader that is not heard is replaced, though it hears
 });
 
 test("SIGTERM is an orderly end, and the port and the directory are free again", async (context) => {
-  const [clientPort] = (await freePorts(1)) as [number];
+  const [clientPort] = (await freePorts(context, 1)) as [number];
   const server = new ServerProcess(context, { clientPort });
   server.start();
   await server.ready();
@@ -167,7 +167,7 @@ test("SIGTERM is an orderly end, and the port and the directory are free again",
 });
 
 test("what cannot work is one line and an exit code", async (context) => {
-  const [clientPort, peerPort] = (await freePorts(2)) as [number, number];
+  const [clientPort, peerPort] = (await freePorts(context, 2)) as [number, number];
   const first = new ServerProcess(context, { clientPort, peerPort });
   first.start();
   await first.ready();

@@ -46,7 +46,7 @@ class Etcdctl {
 }
 
 async function serverOf(context: TestContext, kind: ServerKind): Promise<Etcdctl> {
-  const [clientPort] = (await freePorts(1)) as [number];
+  const [clientPort] = (await freePorts(context, 1)) as [number];
   const advertised = { advertisePeerUrl: "http://127.0.0.1:33800", advertiseClientUrl: "http://127.0.0.1:33790" };
   const server = new ServerProcess(context, { kind, clientPort, ...advertised });
   server.start();

@@ -33,7 +33,7 @@ interface Single {
 
 /** A cluster of one, which reaches who joins it over a link. */
 async function single(context: TestContext): Promise<Single> {
-  const [clientPort, peerPort, joinerPort] = (await freePorts(3)) as [number, number, number];
+  const [clientPort, peerPort, joinerPort] = (await freePorts(context, 3)) as [number, number, number];
   const link = await TcpLink.open(joinerPort);
   context.after(() => link.close());
   const joinerUrl = `http://127.0.0.1:${joinerPort}`;
@@ -46,7 +46,7 @@ async function single(context: TestContext): Promise<Single> {
 }
 
 async function joinerOf(context: TestContext, { cluster, joinerPort }: Single): Promise<ServerProcess> {
-  const [clientPort] = (await freePorts(1)) as [number];
+  const [clientPort] = (await freePorts(context, 1)) as [number];
   return new ServerProcess(context, { name: "b", clientPort, peerPort: joinerPort, cluster, flags: JOINING });
 }
 
@@ -137,7 +137,7 @@ test("who cannot join says why and ends with 69", async (context) => {
     alone.log,
     /cannot join: error validating peerURLs: member count is unequal: the cluster has 1, .* 2\n$/,
   );
-  const [clientPort, peerPort, nobody] = (await freePorts(3)) as [number, number, number];
+  const [clientPort, peerPort, nobody] = (await freePorts(context, 3)) as [number, number, number];
   const cluster = `n1=http://127.0.0.1:${peerPort},x=http://127.0.0.1:${nobody}`;
   const lost = new ServerProcess(context, { clientPort, peerPort, cluster, flags: JOINING });
   lost.start();
@@ -146,7 +146,7 @@ test("who cannot join says why and ends with 69", async (context) => {
 });
 
 test("a founder that has lost its data is not let back in under its old id", async (context) => {
-  const ports = await freePorts(5);
+  const ports = await freePorts(context, 5);
   const [clientA, clientB, peerA, peerB, another] = ports as [number, number, number, number, number];
   const cluster = `a=http://127.0.0.1:${peerA},b=http://127.0.0.1:${peerB}`;
   const a = new ServerProcess(context, { name: "a", clientPort: clientA, peerPort: peerA, cluster, flags: QUICK });
@@ -165,7 +165,7 @@ test("a founder that has lost its data is not let back in under its old id", asy
 
 test("a member that was down while another joined comes back, though that one leads", async (context) => {
   const names = ["a", "b", "c", "d"] as const;
-  const ports = await freePorts(8);
+  const ports = await freePorts(context, 8);
   const peerUrl = (i: number): string => `http://127.0.0.1:${ports[i]}`;
   const clusterOf = (count: number): string =>
     names

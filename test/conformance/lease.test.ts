@@ -20,7 +20,7 @@ interface Session {
 }
 
 async function start(context: TestContext, kind: ServerKind): Promise<Session> {
-  const [clientPort] = (await freePorts(1)) as [number];
+  const [clientPort] = (await freePorts(context, 1)) as [number];
   const server = new ServerProcess(context, { kind, clientPort });
   server.start();
   await server.ready();

@@ -75,7 +75,7 @@ function leaderOf(servers: readonly ServerProcess[]): string {
 }
 
 async function joiner(context: TestContext, kind: ServerKind, added: string): Promise<(name: string) => ServerProcess> {
-  const [clientPort] = (await freePorts(1)) as [number];
+  const [clientPort] = (await freePorts(context, 1)) as [number];
   const cluster = /ETCD_INITIAL_CLUSTER="(.*)"/.exec(added)?.[1] as string;
   const advertisePeerUrl = /ETCD_INITIAL_ADVERTISE_PEER_URLS="(.*)"/.exec(added)?.[1] as string;
   const peerPort = Number(new URL(advertisePeerUrl).port);
@@ -88,7 +88,7 @@ for (const kind of ["etcd-ts", "etcd"] as const) {
     skip: missing ?? whyNot(kind) ?? false,
   }, async (context) => {
     const founders = await startThree(context, kind);
-    const [peerPort, moved] = (await freePorts(2)) as [number, number];
+    const [peerPort, moved] = (await freePorts(context, 2)) as [number, number];
     const url = `http://127.0.0.1:${peerPort}`;
     for (let i = 0; i < 50; i++) succeeds(founders.slice(i % 3, (i % 3) + 1), "put", `k${i}`, `v${i}`);
 

@@ -65,7 +65,7 @@ async function fullDiskStory(
   valueBytes: number,
   fill: (folder: string) => Promise<void>,
 ): Promise<void> {
-  const [clientPort = 0] = await freePorts(1);
+  const [clientPort = 0] = await freePorts(context, 1);
   const disk = smallDisk();
   const server = new ServerProcess(context, { clientPort, folder: disk.folder, flags: QUICK });
   context.after(() => disk.end());
@@ -129,7 +129,7 @@ for (const kind of ["etcd-ts", "etcd"] as const satisfies readonly ServerKind[])
   test(`${kind}: at the quota puts are refused, what makes room is not, and disarmed all is as before`, {
     skip: whyNot(kind) ?? false,
   }, async (context) => {
-    const [clientPort = 0, peerPort = 0] = await freePorts(2);
+    const [clientPort = 0, peerPort = 0] = await freePorts(context, 2);
     const flags = [...QUICK, `--quota-backend-bytes=${QUOTA_BYTES}`];
     const server = new ServerProcess(context, { kind, clientPort, peerPort, flags });
     server.start();

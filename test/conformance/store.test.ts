@@ -49,7 +49,7 @@ async function fill(client: EtcdClient, lease: bigint): Promise<void> {
 }
 
 test("fifty thousand keys, some changed, deleted, leased and compacted, are the same after a kill", async (context) => {
-  const [clientPort = 0] = await freePorts(1);
+  const [clientPort = 0] = await freePorts(context, 1);
   const server = new ServerProcess(context, { clientPort, flags: QUICK });
   server.start();
   await server.ready();
@@ -115,7 +115,7 @@ function cutAt(server: ServerProcess): number {
 }
 
 test("while a follower catches up by a snapshot its watches miss nothing, repeat nothing and begin where they were to", async (context) => {
-  const ports = await freePorts(6);
+  const ports = await freePorts(context, 6);
   const peerPorts = ports.slice(3);
   const names = ["a", "b", "c"];
   const cluster = names.map((name, i) => `${name}=http://127.0.0.1:${peerPorts[i]}`).join(",");

@@ -60,7 +60,7 @@ export class Target {
 
   /** A new one, that serves. `cleanup` ends it. */
   static async start(version: ServerVersion, cleanup: Cleanup): Promise<Target> {
-    const [clientPort, peerPort] = (await freePorts(2)) as [number, number];
+    const [clientPort, peerPort] = (await freePorts(cleanup, 2)) as [number, number];
     const server = new ServerProcess(cleanup as never, {
       kind: version.binary === null ? "etcd-ts" : "etcd",
       ...(version.binary === null ? {} : { binary: version.binary }),

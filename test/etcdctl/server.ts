@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { Ports } from "../../src/harness/cluster/ports.ts";
 import { clientOf } from "../client/member.ts";
+import { freePortsOf } from "../support/etcd-server.ts";
 
 /** The program of each server and its first arguments; Go's is wherever the PATH has it. */
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
@@ -31,7 +32,8 @@ export interface Server {
  */
 export async function startServer(target: string): Promise<Server> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "faultline-etcdctl-"));
-  const [clientPort, peerPort] = [await freePort(), await freePort()];
+  const ports = new Ports();
+  const [clientPort, peerPort] = await freePortsOf(ports, 2);
   const flags = {
     name: "n1",
     "data-dir": path.join(directory, "data"),
@@ -51,12 +53,14 @@ export async function startServer(target: string): Promise<Server> {
   try {
     await answering(endpoint, child);
   } catch (error) {
+    await ports.close();
     throw new Error(`${target} did not start: ${log.join("")}`, { cause: error });
   }
   return {
     endpoint,
     async stop() {
       await ended(child);
+      await ports.close();
       await rm(directory, { recursive: true, force: true });
     },
   };
@@ -92,13 +96,4 @@ export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
   await once(child, "exit");
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

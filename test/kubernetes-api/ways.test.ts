@@ -314,7 +314,7 @@ const WAYS: readonly Way[] = [
 
 for (const kind of ["etcd-ts", "etcd"] as const) {
   test(`what Kubernetes' API server does, against ${kind}`, { skip: whyNot(kind) ?? false }, async (context) => {
-    const [clientPort = 0] = await freePorts(1);
+    const [clientPort = 0] = await freePorts(context, 1);
     const server = new ServerProcess(context, { kind, clientPort });
     server.start();
     await server.ready();

@@ -127,7 +127,7 @@ test("names and labels that others go by cannot be changed in one place", () => 
 test("etcd-ts answers what its probes and Prometheus ask", async (t) => {
   const manifests = readManifests();
   const members = manifests.find(({ kind }) => kind === "StatefulSet") as Manifest;
-  const [clientPort] = (await freePorts(1)) as [number];
+  const [clientPort] = (await freePorts(t, 1)) as [number];
   const server = new ServerProcess(t, { clientPort });
   server.start();
   await server.ready();

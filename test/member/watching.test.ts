@@ -86,7 +86,7 @@ test("an idle watcher that asked for it is told its progress once in the member'
 });
 
 test("etcd-ts tells idle watchers their progress as often as --watch-progress-notify-interval says", async (context) => {
-  const [clientPort = 0] = await freePorts(1);
+  const [clientPort = 0] = await freePorts(context, 1);
   const server = new ServerProcess(context, { clientPort, flags: ["--watch-progress-notify-interval=100ms"] });
   server.start();
   await server.ready();

@@ -9,7 +9,7 @@ const C = 3n as MemberId;
 const NOBODY: ReadonlySet<MemberId> = new Set();
 
 test("a member of which this one was not told yet is heard, and answered where it says it is, until it is removed", async (context) => {
-  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const [portA, portB] = (await freePorts(context, 2)) as [number, number];
   const a = await startPeer(context, { id: A, port: portA, peers: [], request: async () => Buffer.from("answer") });
   const b = await startPeer(context, { id: B, port: portB, peers: [[A, portA]] });
   await arrives(b, a, B, A, 1);
@@ -26,7 +26,7 @@ test("a member of which this one was not told yet is heard, and answered where i
 });
 
 test("who is not known and says not where it can be dialled is refused until it is known", async (context) => {
-  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const [portA, portB] = (await freePorts(context, 2)) as [number, number];
   const a = await startPeer(context, { id: A, port: portA, peers: [] });
   const b = await startPeer(context, { id: B, port: portB, peers: [[A, portA]], peerUrls: [] });
   await eventually(() => b.unreachable.length > 1, "refused");
@@ -38,7 +38,7 @@ test("who is not known and says not where it can be dialled is refused until it 
 });
 
 test("a member that was removed is told so once on each connection, and what it says is not heard", async (context) => {
-  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const [portA, portB] = (await freePorts(context, 2)) as [number, number];
   const a = await startPeer(context, { id: A, port: portA, peers: [[B, portB]] });
   const b = await startPeer(context, { id: B, port: portB, peers: [[A, portA]] });
   await arrives(b, a, B, A, 1);
@@ -53,7 +53,7 @@ test("a member that was removed is told so once on each connection, and what it 
 });
 
 test("a peer whose URLs changed is dialled at the new ones; peers that stay keep their connections", async (context) => {
-  const [portA, portB, portC, moved] = (await freePorts(4)) as [number, number, number, number];
+  const [portA, portB, portC, moved] = (await freePorts(context, 4)) as [number, number, number, number];
   const established: string[] = [];
   const trace: Trace = {
     ...SILENT,
@@ -89,7 +89,7 @@ test("a peer whose URLs changed is dialled at the new ones; peers that stay keep
 });
 
 test("a question is answered by the peer that it goes to, once; without an answer in time there is none", async (context) => {
-  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const [portA, portB] = (await freePorts(context, 2)) as [number, number];
   const asked: string[] = [];
   const a = await startPeer(context, {
     id: A,

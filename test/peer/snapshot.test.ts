@@ -33,7 +33,7 @@ interface Pair {
 
 /** A sends to B over a link that can be cut. */
 async function pair(context: TestContext, prepare: (sink: MemorySink) => void = () => {}): Promise<Pair> {
-  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const [portA, portB] = (await freePorts(context, 2)) as [number, number];
   const link = await TcpLink.open(portB);
   context.after(() => link.close());
   const sinks: MemorySink[] = [];
@@ -125,7 +125,7 @@ test("a peer that accepts and never reads is given up", async (context) => {
     for (const socket of sockets) socket.destroy();
     deaf.close();
   });
-  const [portA] = (await freePorts(1)) as [number];
+  const [portA] = (await freePorts(context, 1)) as [number];
   const a = await startPeer(context, { id: A, port: portA, peers: [[B, (deaf.address() as net.AddressInfo).port]] });
   const source = new MemorySource(contentOf(32 * 1024 * 1024));
   assert.equal(await a.transport.sendSnapshot(B, source), false);

@@ -7,7 +7,7 @@ import { TcpLink } from "../support/tcp-link.ts";
 import { A, arrives, B, heartbeat, type Peer, startPeer as start } from "./peers.ts";
 
 test("each side's messages arrive, in order, over the connection it dialled", async (context) => {
-  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const [portA, portB] = (await freePorts(context, 2)) as [number, number];
   const a = await start(context, { id: A, port: portA, peers: [[B, portB]] });
   const b = await start(context, { id: B, port: portB, peers: [[A, portA]] });
   await arrives(a, b, A, B, 1);
@@ -32,7 +32,7 @@ function last(peer: Peer): number {
 }
 
 test("a peer that went away is told as unreachable and dialled again", async (context) => {
-  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const [portA, portB] = (await freePorts(context, 2)) as [number, number];
   const a = await start(context, { id: A, port: portA, peers: [[B, portB]] });
   const first = await start(context, { id: B, port: portB, peers: [[A, portA]] });
   await arrives(a, first, A, B, 1);
@@ -44,7 +44,7 @@ test("a peer that went away is told as unreachable and dialled again", async (co
 });
 
 test("a silent cut is noticed within an election time-out or so, and healed by a new connection", async (context) => {
-  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const [portA, portB] = (await freePorts(context, 2)) as [number, number];
   const link = await TcpLink.open(portB);
   context.after(() => link.close());
   const a = await start(context, { id: A, port: portA, peers: [[B, link.port]] });
@@ -59,7 +59,7 @@ test("a silent cut is noticed within an election time-out or so, and healed by a
 });
 
 test("a stranger is refused, and the log says who and why", async (context) => {
-  const [portA, portB] = (await freePorts(2)) as [number, number];
+  const [portA, portB] = (await freePorts(context, 2)) as [number, number];
   const warnings: string[] = [];
   const trace: Trace = { ...SILENT, warn: (message, fields) => warnings.push(`${message}: ${fields?.["error"]}`) };
   const b = await start(context, { id: B, port: portB, peers: [[A, portA]], trace });

@@ -140,12 +140,21 @@ export class ServerProcess {
   }
 }
 
-/** Ports that were free a moment ago, all different; none that an outgoing connection would take meanwhile. */
-export async function freePorts(count: number): Promise<readonly number[]> {
+/** Ports to listen on, all different; until the test ends none that a test beside it, or an outgoing connection, would take. */
+export async function freePorts(
+  context: { after(end: () => Promise<void>): void },
+  count: number,
+): Promise<readonly number[]> {
   const ports = new Ports();
+  context.after(() => ports.close());
+  return freePortsOf(ports, count);
+}
+
+/** The same, until the owner of `ports` closes them. */
+export async function freePortsOf(ports: Ports, count: number): Promise<readonly number[]> {
   const free: number[] = [];
   while (free.length < count) free.push(await ports.reserve());
-  await ports.close();
+  for (const port of free) await ports.release(port);
   return free;
 }
 

@@ -4,7 +4,7 @@ import { freePorts, type ServerKind, ServerProcess } from "./etcd-server.ts";
 /** A cluster of three, in order and serving; it ends with the test. */
 export async function startThree(context: TestContext, kind: ServerKind): Promise<readonly ServerProcess[]> {
   const names = ["a", "b", "c"];
-  const ports = await freePorts(6);
+  const ports = await freePorts(context, 6);
   const cluster = names.map((name, i) => `${name}=http://127.0.0.1:${ports[3 + i]}`).join(",");
   const servers = names.map(
     (name, i) =>

@@ -13,10 +13,11 @@ import { nodeClock } from "../../../src/env/node/clock.ts";
 import { nodeStreams } from "../../../src/env/node/streams.ts";
 import { GrpcConnection } from "../../../src/grpc/connection.ts";
 import { MemberProbes } from "../../../src/harness/cluster/member-probes.ts";
+import { Ports } from "../../../src/harness/cluster/ports.ts";
 import { logEnd } from "../../../src/harness/cluster/process.ts";
 import { etcdFlags, memberEnvironment, type Program } from "../../../src/harness/cluster/targets.ts";
 import { endsWithUs, removedWithUs } from "../../support/belongings.ts";
-import { freePorts } from "../../support/etcd-server.ts";
+import { freePortsOf } from "../../support/etcd-server.ts";
 import type { Pauses } from "./pause-meter.ts";
 
 const MAIN = fileURLToPath(new URL("../../../src/etcd/main.js", import.meta.url));
@@ -150,9 +151,10 @@ export class BenchMember {
   }
 }
 
-/** Owns its processes and its folder until `stop`, or until this process ends, be it by a signal. */
+/** Owns its processes, their ports and its folder until `stop`, or until this process ends, be it by a signal. */
 export class BenchCluster {
   readonly members: readonly BenchMember[];
+  readonly #ports: Ports;
   readonly #removeFolder: () => void;
   readonly #stopSignal: "SIGTERM" | "SIGKILL";
   readonly #probes: MemberProbes;
@@ -161,7 +163,9 @@ export class BenchCluster {
   static async start(options: ClusterOptions): Promise<BenchCluster> {
     const folder = mkdtempSync(join(tmpdir(), "faultline-bench-"));
     const removeFolder = removedWithUs(folder);
-    const cluster = new BenchCluster(await makeMembers(options, folder), removeFolder, options.profileDir != null);
+    const ports = new Ports();
+    const members = await makeMembers(options, folder, ports);
+    const cluster = new BenchCluster(members, ports, removeFolder, options.profileDir != null);
     try {
       for (const member of cluster.members) member.start();
       await Promise.all(cluster.members.map((member) => member.serves()));
@@ -172,8 +176,9 @@ export class BenchCluster {
     return cluster;
   }
 
-  private constructor(members: readonly BenchMember[], removeFolder: () => void, isProfiled: boolean) {
+  private constructor(members: readonly BenchMember[], ports: Ports, removeFolder: () => void, isProfiled: boolean) {
     this.members = members;
+    this.#ports = ports;
     this.#removeFolder = removeFolder;
     this.#stopSignal = isProfiled ? "SIGTERM" : "SIGKILL";
     this.#probes = new MemberProbes(new Map(members.map(({ name, url }) => [name, url])), new Prng(1));
@@ -200,16 +205,17 @@ export class BenchCluster {
   async stop(): Promise<void> {
     this.#probes.close();
     await Promise.all(this.members.map((member) => member.stop(this.#stopSignal)));
+    await this.#ports.close();
     this.#removeFolder();
   }
 }
 
-async function makeMembers(options: ClusterOptions, folder: string): Promise<readonly BenchMember[]> {
+async function makeMembers(options: ClusterOptions, folder: string, ports: Ports): Promise<readonly BenchMember[]> {
   const { program, members, flags = [], pauses = "no", profileDir = null } = options;
-  const ports = await freePorts(2 * members);
+  const free = await freePortsOf(ports, 2 * members);
   const urlOf = (port: number | undefined): string => `http://127.0.0.1:${port}`;
   const names = Array.from({ length: members }, (_, i) => `n${i + 1}`);
-  const peerUrls = new Map(names.map((name, i) => [name, urlOf(ports[members + i])]));
+  const peerUrls = new Map(names.map((name, i) => [name, urlOf(free[members + i])]));
   const extra = [
     ...(pauses === "no" ? [] : ["--import", pauses === "where" ? `${PAUSE_METER}?where` : PAUSE_METER]),
     ...(profileDir === null ? [] : ["--cpu-prof", "--cpu-prof-dir", profileDir]),
@@ -217,7 +223,7 @@ async function makeMembers(options: ClusterOptions, folder: string): Promise<rea
   const start = program.kind === "ts" ? [process.execPath, ...MEMBER_NODE_OPTIONS, ...extra, MAIN] : [program.binary];
   const environment = memberEnvironment();
   return names.map((name, i) => {
-    const clientUrl = urlOf(ports[i]);
+    const clientUrl = urlOf(free[i]);
     const own = etcdFlags({
       name,
       token: "bench",
@@ -228,6 +234,6 @@ async function makeMembers(options: ClusterOptions, folder: string): Promise<rea
       peerUrls,
     });
     const command = [...start, ...own, "--quota-backend-bytes", String(QUOTA_BYTES), "--log-level", "warn", ...flags];
-    return new BenchMember(name, ports[i] as number, command, environment, join(folder, `${name}.log`));
+    return new BenchMember(name, free[i] as number, command, environment, join(folder, `${name}.log`));
   });
 }

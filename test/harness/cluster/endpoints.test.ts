@@ -93,7 +93,7 @@ for (const kind of ["etcd-ts", "etcd"] as const satisfies readonly ServerKind[])
 }
 
 test("nothing is done to members that somebody else runs; keys that could not be removed are named", async (t) => {
-  const [clientPort] = await freePorts(1);
+  const [clientPort] = await freePorts(t, 1);
   const server = new ServerProcess(t, { clientPort: clientPort as number });
   server.start();
   await server.ready();
@@ -107,7 +107,7 @@ test("nothing is done to members that somebody else runs; keys that could not be
 });
 
 test("addresses that are not, each, one member of one cluster are refused and named", async (t) => {
-  const ports = await freePorts(3);
+  const ports = await freePorts(t, 3);
   const servers = ports.slice(0, 2).map((clientPort, i) => {
     // Ids are hashes of peer URLs and token.
     const flags = [`--initial-cluster-token=${i}`];

@@ -33,6 +33,19 @@ test("a reserved port is held until it is released, and then free to bind", { ti
   await bind(port);
 });
 
+test("no other run takes a port of this one's, though nothing listens there, until it is closed", {
+  timeout,
+}, async (t) => {
+  const ours = new Ports();
+  const port = await ours.reserve();
+  await ours.release(port);
+  const theirs = new Ports(() => port);
+  t.after(() => Promise.all([ours.close(), theirs.close()]));
+  await assert.rejects(theirs.reserve(), /no free port/);
+  await ours.close();
+  assert.equal(await theirs.reserve(), port);
+});
+
 test("close frees everything that was reserved", { timeout }, async () => {
   const ports = new Ports();
   const port = await ports.reserve();

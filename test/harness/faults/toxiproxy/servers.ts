@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -13,6 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ToxiproxyClient } from "../../../../src/harness/faults/toxiproxy/client.ts";
 import { endsWithUs } from "../../../support/belongings.ts";
+import { freePorts } from "../../../support/etcd-server.ts";
 import { startToxiproxy } from "./support.ts";
 
 const MODULE = "github.com/Shopify/toxiproxy/v2";
@@ -127,26 +127,22 @@ export async function startProcess(
   flags: readonly string[] = [],
   environment: NodeJS.ProcessEnv = {},
 ): Promise<ServerProcess> {
-  for (;;) {
-    const port = await freePort();
-    const [program, ...first] = [...target.command, "-host", "127.0.0.1", "-port", String(port), ...flags];
-    const child = spawn(program as string, first, {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...environment },
+  const [port] = await freePorts(t, 1);
+  const [program, ...first] = [...target.command, "-host", "127.0.0.1", "-port", String(port), ...flags];
+  const child = spawn(program as string, first, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
+  });
+  endsWithUs(child);
+  t.after(() => child.kill("SIGKILL"));
+  let said = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on("data", (bytes: Buffer) => {
+      said = (said + bytes.toString()).slice(-100_000);
     });
-    endsWithUs(child);
-    t.after(() => child.kill("SIGKILL"));
-    let said = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on("data", (bytes: Buffer) => {
-        said = (said + bytes.toString()).slice(-100_000);
-      });
-    const client = new ToxiproxyClient(`http://127.0.0.1:${port}`);
-    await answering(client, child, () => said);
-    // Another process may have taken the port between our look and its bind.
-    if (!said.includes("address already in use")) return { child, client, output: () => said };
-    child.kill("SIGKILL");
-  }
+  const client = new ToxiproxyClient(`http://127.0.0.1:${port}`);
+  await answering(client, child, () => said);
+  return { child, client, output: () => said };
 }
 
 async function answering(client: ToxiproxyClient, child: ChildProcess, output: () => string): Promise<void> {
@@ -156,20 +152,10 @@ async function answering(client: ToxiproxyClient, child: ChildProcess, output: (
       await fetch(`${client.url}/version`).then((answer) => answer.text());
       return;
     } catch {
-      if (output().includes("address already in use")) return;
       if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the server does not answer: ${output()}`);
       await sleep(10);
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 export type Claim = (t: TestContext, target: Target) => Promise<void>;
