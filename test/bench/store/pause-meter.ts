@@ -178,12 +178,13 @@ process.on("message", (message) => {
   look();
   // Collections are told some turns of the loop later than they were.
   setTimeout(() => {
-    process.send?.(found());
+    const answer = found();
     wallMs = 0;
     ownMs = 0;
     longCount = 0;
     collections = [];
     last = momentNow();
+    process.send?.(answer);
   }, TOLD_LATER_MS);
 });
 // Whoever asks must not keep the server alive, nor end it by going away.
