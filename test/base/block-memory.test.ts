@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { BlockMemory } from "../../src/base/block-memory.ts";
 
 const MIB = 1024 * 1024;
@@ -35,4 +37,25 @@ test("what was done with is given back block by block, and nothing before it was
   memory.done(new Uint8Array(1));
   assert.ok(waiting.every((piece) => piece.length === 0));
   assert.ok(fromHeap.every(isThere));
+});
+
+test("what nobody holds any more is given back a block a turn; what somebody holds stays", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const held = new BlockMemory();
+  const [, , kept] = [held.take(2 * MIB), held.take(MIB), held.take(MIB)] as const;
+  // Two lie in the heap, then two in each block.
+  const piecesOf = (memory: BlockMemory): Uint8Array[] => Array.from({ length: 12 }, () => memory.take(2 * MIB - 1));
+  const pieces = piecesOf(new BlockMemory());
+  const there = (): number => pieces.filter(({ length }) => length > 0).length;
+  assert.equal(there(), 12);
+  for (let turn = 0; there() > 1; turn++) {
+    assert.ok(turn < 1_000, "it is given back");
+    const before = there();
+    collect();
+    await new Promise(setImmediate);
+    assert.ok(before - there() <= 4, `${before - there()} pieces, two in a block, in one turn`);
+  }
+  assert.equal(kept.length, MIB);
+  held.done(kept);
 });

@@ -1,7 +1,7 @@
 /**
  * Loaded into a server before its own code (`node --import`): how long its event loop stands still. A timer is due every
  * millisecond; when it comes later, the loop was busy, or its thread waited for a core that another process had: Linux says for how
- * long. The timer, a look at the clock and one at that file cost about 1 % of a core, and the server itself knows nothing of it.
+ * long. The timer and its looks at the clock and at that file cost about 2 % of a core, and the server itself knows nothing of it.
  *
  * Loaded as `pause-meter.js?where` it also says in which functions the longest pause was spent: a sample of the stack every half
  * millisecond, which makes pauses a little longer.
@@ -19,7 +19,8 @@ export interface Pauses {
   /**
    * The longest without the time that others took from it: for which its thread was ready to run and had no core, or for which the
    * loop had nothing to do and was woken late, as it is where the host takes a core from the machine. Which of the two overlap is not
-   * known, so the longer one is taken off: no pause is shorter than it was.
+   * known, so the longer one is taken off: no pause is shorter than it was. A thread that never gave up its core and neither ran nor
+   * was ready to run had its core taken by the host: that is not counted either.
    */
   readonly ownMs: number;
   /** Of that one: for how long its thread had a core. In the rest it waited, be it for the disk or for a thread that had no core. */
@@ -61,6 +62,9 @@ const LOOKS_MAX = 20;
 const COLLECTIONS_MAX = 10_000;
 /** Of the main thread: nanoseconds on a core, nanoseconds waiting for one, and how often. */
 const SCHEDSTAT = "/proc/self/schedstat";
+const STATUS = "/proc/thread-self/status";
+/** Of a thread that runs, time on a core is counted at ticks of the kernel, 10 ms apart in the slowest: so much may not be told yet. */
+const TICK_MS = 10;
 const KINDS: ReadonlyMap<number | undefined, string> = new Map([
   [constants.NODE_PERFORMANCE_GC_MINOR, "minor"],
   [constants.NODE_PERFORMANCE_GC_MAJOR, "major"],
@@ -69,7 +73,8 @@ const KINDS: ReadonlyMap<number | undefined, string> = new Map([
 ]);
 
 const schedstat = openSync(SCHEDSTAT, "r");
-const scratch = Buffer.alloc(128);
+const status = openSync(STATUS, "r");
+const scratch = Buffer.alloc(4096);
 
 function scheduled(): Scheduled {
   const length = readSync(schedstat, scratch, 0, scratch.length, 0);
@@ -77,8 +82,15 @@ function scheduled(): Scheduled {
   return { onCoreMs: Number(onCore) / 1e6, waitedMs: Number(waited) / 1e6 };
 }
 
+function gaveUp(): number {
+  const length = readSync(status, scratch, 0, scratch.length, 0);
+  return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(scratch.toString("latin1", 0, length))?.[1]);
+}
+
 interface Moment extends Scheduled {
   readonly nowMs: number;
+  /** How often the thread gave up its core, since it began. */
+  readonly gaveUp: number;
   /** For how long the loop had nothing to do, since it began. */
   readonly idleMs: number;
 }
@@ -90,7 +102,7 @@ function momentNow(): Moment {
     const found = scheduled();
     const nowMs = performance.now();
     if (nowMs - beforeMs < LOOK_MAX_MS || looks === LOOKS_MAX)
-      return { nowMs, ...found, idleMs: performance.eventLoopUtilization().idle };
+      return { nowMs, ...found, gaveUp: gaveUp(), idleMs: performance.eventLoopUtilization().idle };
   }
 }
 
@@ -105,11 +117,13 @@ let last = momentNow();
 function look(): void {
   const moment = momentNow();
   const passedMs = moment.nowMs - last.nowMs;
-  const pauseMs = passedMs - Math.max(moment.waitedMs - last.waitedMs, moment.idleMs - last.idleMs);
+  const ranMs = moment.onCoreMs - last.onCoreMs;
+  const heldMs = passedMs - Math.max(moment.waitedMs - last.waitedMs, moment.idleMs - last.idleMs);
+  const pauseMs = moment.gaveUp === last.gaveUp ? Math.min(heldMs, ranMs + TICK_MS) : heldMs;
   if (pauseMs > LONG_MS) longCount++;
   if (pauseMs > ownMs) {
     ownMs = pauseMs;
-    onCoreMs = moment.onCoreMs - last.onCoreMs;
+    onCoreMs = ranMs;
     longest = { startMs: last.nowMs, endMs: moment.nowMs };
   }
   last = moment;

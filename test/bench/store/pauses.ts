@@ -2,8 +2,12 @@
  * The longest pause of our server's event loop while it does what touches the whole store, and whether its cluster lost its leader over
  * it. Three members, a client that writes at a steady rate meanwhile.
  */
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect } from "node:http2";
 import { setTimeout as delay } from "node:timers/promises";
 import type { GrpcConnection } from "../../../src/grpc/connection.ts";
+import { messagePrefix } from "../../../src/grpc/output.ts";
 import { GrpcError, StatusCode } from "../../../src/grpc/status.ts";
 import type { Program } from "../../../src/harness/cluster/targets.ts";
 import {
@@ -56,6 +60,8 @@ const PAUSE_MAX_MS = 20;
 const COLLECTIONS_TOLD = 5;
 const PAGE_KEYS = 10_000;
 const WRITE_EVERY_MS = 5;
+const CUT_READS = 5;
+const CUT_PAUSE_MS = 1000;
 /** More than a leader keeps for a follower that was away, so that it needs a snapshot. */
 const MISSED_PUTS = 20_000;
 const CATCH_UP_LIMIT_MS = 300_000;
@@ -72,6 +78,7 @@ const WORKS: readonly Work[] = [
   { name: "count of the whole store", run: ({ leader }) => reads(leader, { countOnly: true }) },
   { name: "keys of the whole store", run: ({ leader }) => reads(leader, { keysOnly: true }) },
   { name: "whole store in one range", run: ({ leader }) => reads(leader, {}) },
+  { name: "whole store in one range, cut while it is sent", run: ({ leader }) => cutReads(leader) },
   {
     name: "whole store sorted by value, the first 10",
     run: ({ leader }) => reads(leader, { sortTarget: 4, sortOrder: 1, limit: 10 }),
@@ -126,6 +133,7 @@ async function measureWork(work: Work, context: Context): Promise<readonly Figur
   context.options.say(`pauses: ${work.name}`);
   const watched = work.watched?.(context) ?? context.cluster.members;
   await worstOf(watched);
+  const before = machineTicks();
   const writer = new SteadyWriter(context.leader);
   try {
     await work.run(context);
@@ -137,7 +145,7 @@ async function measureWork(work: Work, context: Context): Promise<readonly Figur
     await writer.end();
   }
   const worst = await worstOf(watched);
-  tell(worst, context.options.say);
+  tell(worst, takenSince(before), context.options.say);
   return [figureOf(work.name, worst, work.isJudged !== false)];
 }
 
@@ -146,6 +154,7 @@ async function measureWhole({ name, run }: Work, context: Context): Promise<Figu
   const { cluster, options } = context;
   options.say(`pauses: ${name}`);
   await worstOf(cluster.members);
+  const before = machineTicks();
   try {
     await run(context);
   } catch (error) {
@@ -153,17 +162,18 @@ async function measureWhole({ name, run }: Work, context: Context): Promise<Figu
     options.say(`  ${error.message}`);
   }
   const worst = await worstOf(cluster.members);
-  tell(worst, options.say);
+  tell(worst, takenSince(before), options.say);
   return figureOf(name, worst, false);
 }
 
 function tell(
   { ownMs, onCoreMs, collections, longestCollection, longestCollectionMs, longCount, where }: Pauses,
+  takenShare: number,
   say: PausesOptions["say"],
 ): void {
   const longest = `longest collection ${longestCollection} ${longestCollectionMs.toFixed(1)}`;
   say(
-    `  ${ownMs.toFixed(1)} ms, ${onCoreMs.toFixed(1)} on a core, collectors in it [${some(collections)}]; ${longest}; ${longCount} pauses over ${PAUSE_MAX_MS} ms`,
+    `  ${ownMs.toFixed(1)} ms, ${onCoreMs.toFixed(1)} on a core, collectors in it [${some(collections)}]; ${longest}; ${longCount} pauses over ${PAUSE_MAX_MS} ms; the host took ${(100 * takenShare).toFixed(1)} % of the machine`,
   );
   for (const line of where) say(`    ${line}`);
 }
@@ -178,6 +188,25 @@ function figureOf(name: string, { wallMs, ownMs, onCoreMs, collectionMs }: Pause
   const rest = `on a core ${onCoreMs.toFixed(0)}, collector ${collectionMs.toFixed(0)} of it; ${wallMs.toFixed(0)} by the clock`;
   const target = judged ? ({ kind: "at-most", value: PAUSE_MAX_MS } as const) : null;
   return { section: SECTION, name: `${name} (${rest})`, unit: "ms", ours: ownMs, theirs: null, target };
+}
+
+interface Ticks {
+  readonly all: number;
+  /** Of virtual cores that had work and no real core: collectors and disks wait longer then. */
+  readonly taken: number;
+}
+
+/** Of all cores, since the machine began. */
+function machineTicks(): Ticks {
+  const [, ...fields] = readFileSync("/proc/stat", "latin1").split("\n", 1).join().split(/\s+/);
+  // Behind the eighth, which is what the host took, stand parts of the first two.
+  const ticks = fields.slice(0, 8).map(Number);
+  return { all: ticks.reduce((sum, each) => sum + each, 0), taken: ticks[7] as number };
+}
+
+function takenSince(before: Ticks): number {
+  const now = machineTicks();
+  return (now.taken - before.taken) / Math.max(1, now.all - before.all);
 }
 
 /** Of the member with the longest, since it was last asked. */
@@ -238,6 +267,25 @@ async function currentRevision(connection: GrpcConnection): Promise<number> {
 async function reads(member: BenchMember, request: Partial<RangeRequest>): Promise<void> {
   const bytes = RangeRequest.encode(RangeRequest.create({ key: PREFIX, rangeEnd: PREFIX_END, ...request }));
   await withConnection(member, (connection) => call(connection, rawMethod(KV.Range), bytes));
+}
+
+/** Whoever asks goes away when the first bytes come, again and again: what was not sent is memory to be given back. */
+async function cutReads(member: BenchMember): Promise<void> {
+  for (let turn = 0; turn < CUT_READS; turn++) {
+    const session = connect(member.url);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": KV.Range.path,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    const request = RangeRequest.encode(RangeRequest.create({ key: PREFIX, rangeEnd: PREFIX_END }));
+    stream.end(Buffer.concat([messagePrefix(request.length), request]));
+    await once(stream, "data");
+    session.destroy();
+    // What is left behind is collected while others are served.
+    await withConnection(member, (connection) => load([connection], 10, putIn(1000), { durationMs: CUT_PAUSE_MS }));
+  }
 }
 
 async function pages(member: BenchMember): Promise<void> {
