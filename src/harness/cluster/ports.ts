@@ -67,13 +67,11 @@ export class Ports {
 
   /** Gives every port back, once nothing of the run listens there any more. */
   async close(): Promise<void> {
-    await Promise.all(
-      [...this.#held].map(async ([port, { claim }]) => {
-        await this.release(port);
-        await closed(claim);
-        this.#held.delete(port);
-      }),
-    );
+    const all = [...this.#held];
+    await Promise.all(all.map(([port]) => this.release(port)));
+    // Whoever closes meanwhile, too, finds none left.
+    const claims = all.flatMap(([port, { claim }]) => (this.#held.delete(port) ? [closed(claim)] : []));
+    await Promise.all(claims);
   }
 }
 

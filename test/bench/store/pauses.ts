@@ -62,6 +62,7 @@ const PAGE_KEYS = 10_000;
 const WRITE_EVERY_MS = 5;
 const CUT_READS = 5;
 const CUT_PAUSE_MS = 1000;
+const CUT_LIMIT_MS = 60_000;
 /** More than a leader keeps for a follower that was away, so that it needs a snapshot. */
 const MISSED_PUTS = 20_000;
 const CATCH_UP_LIMIT_MS = 300_000;
@@ -281,7 +282,7 @@ async function cutReads(member: BenchMember): Promise<void> {
     });
     const request = RangeRequest.encode(RangeRequest.create({ key: PREFIX, rangeEnd: PREFIX_END }));
     stream.end(Buffer.concat([messagePrefix(request.length), request]));
-    await once(stream, "data");
+    await once(stream, "data", { signal: AbortSignal.timeout(CUT_LIMIT_MS) });
     session.destroy();
     // What is left behind is collected while others are served.
     await withConnection(member, (connection) => load([connection], 10, putIn(1000), { durationMs: CUT_PAUSE_MS }));

@@ -42,7 +42,7 @@ test("no other run takes a port of this one's, though nothing listens there, unt
   const theirs = new Ports(() => port);
   t.after(() => Promise.all([ours.close(), theirs.close()]));
   await assert.rejects(theirs.reserve(), /no free port/);
-  await ours.close();
+  await Promise.all([ours.close(), ours.close()]);
   assert.equal(await theirs.reserve(), port);
 });
 
